@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/clock.h"
+
+#include <time.h>
+
+uint64_t lxe_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * LXE_NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+void lxe_sleep_ns(uint64_t ns)
+{
+    struct timespec ts = {
+        .tv_sec = (time_t)(ns / LXE_NS_PER_SEC),
+        .tv_nsec = (long)(ns % LXE_NS_PER_SEC),
+    };
+
+    nanosleep(&ts, NULL);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static struct {
+    const char *program;
+    xentoollog_logger *logger;
+    xentoollog_logger_stdiostream *own;
+} state;
+
+int lxe_log_open(const char *program, xentoollog_level level, bool timestamps)
+{
+    unsigned flags = XTL_STDIOSTREAM_HIDE_PROGRESS;
+
+    if (timestamps)
+        flags |= XTL_STDIOSTREAM_SHOW_DATE;
+    state.own = xtl_createlogger_stdiostream(stderr, level, flags);
+    if (!state.own)
+        return -ENOMEM;
+    state.logger = (xentoollog_logger *)state.own;
+    state.program = program;
+    return 0;
+}
+
+void lxe_log_close(void)
+{
+    if (state.own)
+        xtl_logger_destroy((xentoollog_logger *)state.own);
+    state.own = NULL;
+    state.logger = NULL;
+}
+
+xentoollog_logger *lxe_logger(void)
+{
+    return state.logger;
+}
+
+void lxe_log_use(const char *program, xentoollog_logger *logger)
+{
+    state.program = program;
+    state.logger = logger;
+}
+
+void lxe_log(xentoollog_level level, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!state.logger)
+        return;
+    va_start(ap, fmt);
+    xtl_logv(state.logger, level, -1, state.program, fmt, ap);
+    va_end(ap);
+}

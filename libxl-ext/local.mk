@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# liblxe_base.a has no Xen in it but xentoollog; liblxe.a is all that has.
+noinst_LIBRARIES += liblxe_base.a liblxe.a
+
+liblxe_base_a_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(XTL_CFLAGS)
+liblxe_base_a_SOURCES = \
+	%D%/base/bitmap.h \
+	%D%/base/cleanup.h \
+	%D%/base/clock.c %D%/base/clock.h \
+	%D%/base/err.c %D%/base/err.h \
+	%D%/base/json.c %D%/base/json.h \
+	%D%/base/log.c %D%/base/log.h \
+	%D%/base/rpc_client.c %D%/base/rpc_client.h \
+	%D%/base/units.c %D%/base/units.h
+BASE_LIBS = liblxe_base.a $(YAJL_LIBS) $(XTL_LIBS)
+
+liblxe_a_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS)
+liblxe_a_SOURCES = \
+	%D%/dirty_log.h \
+	%D%/host.c %D%/host.h \
+	%D%/xen_compat.h
+LXE_LIBS = liblxe.a $(BASE_LIBS) $(XEN_LIBS)
