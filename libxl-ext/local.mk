@@ -18,5 +18,7 @@ liblxe_a_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS)
 liblxe_a_SOURCES = \
 	%D%/dirty_log.h \
 	%D%/host.c %D%/host.h \
+	%D%/save_engine.c %D%/save_engine.h \
+	%D%/save_ipc.c %D%/save_ipc.h \
 	%D%/xen_compat.h
 LXE_LIBS = liblxe.a $(BASE_LIBS) $(XEN_LIBS)

@@ -48,7 +48,8 @@ struct mig_precopy_limits {
 
 struct mig_precopy_in {
     enum mig_precopy_point point;
-    uint32_t round;         /* of this round, from 0 */
+    uint32_t round;         /* of this round, from 0; libxc's iteration is one
+                               more at ROUND_SENT */
     bool count_follows;     /* ROUND_SENT will bring a count of dirty pages */
     bool abort;             /* the operator or a failure asks for the end */
     uint64_t dirty_pages;   /* to be sent in this round, or dirty by now;

@@ -142,7 +142,8 @@ int mig_stream_got(struct mig_stream *s, size_t n, struct lxe_err *err);
 /*
  * The same from memory: copies from `data` up to the end of one item.
  * @used  gets how many of the `len` bytes were taken
- * Returns as mig_stream_got(); bytes behind END are -EPROTO.
+ * Returns as mig_stream_got(); bytes behind END are -EPROTO (a caller whose
+ * input goes on with other things stops at mig_stream_done()).
  */
 int mig_stream_feed(struct mig_stream *s, const void *data, size_t len,
                     size_t *used, struct lxe_err *err);

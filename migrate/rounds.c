@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rounds.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "precopy.h"
+
+#define PROGRESS_NS (250 * LXE_NS_PER_MS)
+
+/*
+ * From asking a guest to suspend until it stands still: 20 to 60 ms on real
+ * hosts. It is not known before the one time that it happens.
+ */
+#define SUSPEND_COST_NS (50 * LXE_NS_PER_MS)
+
+struct mig_rounds {
+    struct mig_rounds_config config;
+    struct lxe_save_policy policy;
+    struct mig_pump *pump;
+
+    uint64_t start_ns;      /* of round 0 */
+    uint64_t clean_ns;      /* of the last CLEAN, or of log-dirty mode */
+    double wire_bps;        /* bytes/s, as last measured; 0: not yet */
+    uint64_t request_ns;    /* of the suspend */
+    bool open;              /* a round is being sent */
+
+    pthread_mutex_t lock;   /* for what the pump's thread reads */
+    struct mig_round round;
+    struct mig_pump_stats before; /* the pump's, when the round began */
+    uint64_t told_ns, told_bytes;
+};
+
+/* ---- telling ---- */
+
+static void tell(struct mig_rounds *r, struct mig_status *status)
+{
+    status->at_ns = lxe_now_ns();
+    if (r->config.status_fd >= 0)
+        mig_status_send(r->config.status_fd, status);
+}
+
+static void tell_stop(struct mig_rounds *r, const char *reason)
+{
+    struct mig_status status = { .kind = MIG_STATUS_STOP };
+
+    lxe_debug("pre-copy ends: %s", reason);
+    snprintf(status.reason, sizeof(status.reason), "%s", reason);
+    tell(r, &status);
+}
+
+void mig_rounds_progress(void *rounds)
+{
+    struct mig_rounds *r = rounds;
+    struct mig_status s = { .kind = MIG_STATUS_PROGRESS };
+    uint64_t now_ns = lxe_now_ns(), done;
+    struct mig_pump_stats stats;
+
+    mig_pump_stats(r->pump, &stats);
+    pthread_mutex_lock(&r->lock);
+    if (now_ns - r->told_ns < PROGRESS_NS) {
+        pthread_mutex_unlock(&r->lock);
+        return;
+    }
+    s.round = r->round;
+    s.round.sent_pages = stats.sent_pages - r->before.sent_pages;
+    s.round.skipped_pages = stats.skipped_pages - r->before.skipped_pages;
+    s.round.bytes = stats.bytes - r->before.bytes;
+    s.round.end_ns = now_ns;
+    s.rate_bps = (double)(stats.bytes - r->told_bytes) * 1e9 /
+                 (double)(now_ns - r->told_ns);
+    done = s.round.sent_pages + s.round.skipped_pages;
+    if (done < s.round.dirty_pages)
+        s.remaining_pages = s.round.dirty_pages - done;
+    r->told_ns = now_ns;
+    r->told_bytes = stats.bytes;
+    pthread_mutex_unlock(&r->lock);
+    tell(r, &s);
+}
+
+/* ---- rounds ---- */
+
+static void open_round(struct mig_rounds *r, unsigned index,
+                       uint64_t dirty_pages, double dirty_pps,
+                       uint64_t limit_bps)
+{
+    struct mig_pump_stats before;
+
+    mig_pump_set_rate(r->pump, limit_bps);
+    mig_pump_stats(r->pump, &before);
+    pthread_mutex_lock(&r->lock);
+    r->before = before;
+    r->round = (struct mig_round){
+        .index = index,
+        .dirty_pages = dirty_pages,
+        .dirty_pps = dirty_pps,
+        .limit_bps = limit_bps,
+        .start_ns = lxe_now_ns(),
+    };
+    pthread_mutex_unlock(&r->lock);
+    r->open = true;
+}
+
+/*
+ * The rate that the final pass can expect: that of this round while pages
+ * moved, since round 0 also walks frames that hold nothing.
+ */
+static void learn_wire_rate(struct mig_rounds *r,
+                            const struct mig_pump_stats *now)
+{
+    uint64_t bytes = now->busy_bytes - r->before.busy_bytes;
+    uint64_t ns = now->busy_ns - r->before.busy_ns;
+
+    if (bytes >= 64 * MIG_PAGE_WIRE_BYTES && ns)
+        r->wire_bps = (double)bytes * 1e9 / (double)ns;
+}
+
+static void close_round(struct mig_rounds *r)
+{
+    struct mig_status status = { .kind = MIG_STATUS_ROUND };
+    struct mig_pump_stats now;
+
+    if (!r->open)
+        return;
+    r->open = false;
+    mig_pump_stats(r->pump, &now);
+    learn_wire_rate(r, &now);
+    pthread_mutex_lock(&r->lock);
+    r->round.sent_pages = now.sent_pages - r->before.sent_pages;
+    r->round.skipped_pages = now.skipped_pages - r->before.skipped_pages;
+    r->round.bytes = now.bytes - r->before.bytes;
+    r->round.end_ns = lxe_now_ns();
+    status.round = r->round;
+    pthread_mutex_unlock(&r->lock);
+    tell(r, &status);
+}
+
+/* ---- deciding ---- */
+
+/* The final pass goes at the limit; where the round was held below it by the
+ * limiter, what was measured is no bound. */
+static double final_bps(const struct mig_rounds *r)
+{
+    double max = (double)r->config.limits.rate.max_bps;
+
+    if (!max)
+        return r->wire_bps;
+    if (r->round.limit_bps && r->wire_bps > 0.8 * (double)r->round.limit_bps)
+        return max;
+    return r->wire_bps && r->wire_bps < max ? r->wire_bps : max;
+}
+
+static enum lxe_save_verdict decide(struct mig_rounds *r,
+                                    enum mig_precopy_point point,
+                                    uint64_t dirty_pages)
+{
+    const struct mig_limits *l = &r->config.limits;
+    struct mig_precopy_limits limits = {
+        .max_downtime_ns = l->max_downtime_ns,
+        .timeout_ns = l->timeout_ns,
+        .max_rounds = l->max_rounds,
+    };
+    struct mig_precopy_in in = {
+        .point = point,
+        .round = r->round.index,
+        .count_follows = true,
+        .dirty_pages = dirty_pages,
+        .dirty_pages_per_s = r->round.dirty_pps,
+        .live_bps = r->wire_bps,
+        .final_bps = final_bps(r),
+        .fixed_cost_ns = SUSPEND_COST_NS,
+        .elapsed_ns = lxe_now_ns() - r->start_ns,
+    };
+    struct mig_precopy_out out;
+
+    mig_precopy_decide(&limits, &in, &out);
+    if (out.downtime_ns != MIG_PRECOPY_UNKNOWN) {
+        pthread_mutex_lock(&r->lock);
+        r->round.predicted_downtime_ns = out.downtime_ns;
+        pthread_mutex_unlock(&r->lock);
+    }
+    if (out.verdict == MIG_PRECOPY_CONTINUE)
+        return LXE_SAVE_CONTINUE;
+    tell_stop(r, out.reason);
+    return out.verdict == MIG_PRECOPY_STOP ? LXE_SAVE_STOP : LXE_SAVE_ABORT;
+}
+
+static uint64_t rate_for(const struct mig_rounds *r, enum mig_rate_phase phase,
+                         double dirty_pps)
+{
+    const struct mig_limits *l = &r->config.limits;
+
+    if (!l->rate.max_bps)
+        return 0;
+    return mig_rate_next_bps(&l->rate, l->policy, phase,
+                             dirty_pps * MIG_PAGE_WIRE_BYTES);
+}
+
+static void tell_start(struct mig_rounds *r)
+{
+    struct mig_status status = {
+        .kind = MIG_STATUS_START,
+        .pid = (uint64_t)getpid(),
+        .domain_pages = r->config.domain_pages,
+    };
+
+    r->start_ns = r->clean_ns = r->told_ns = lxe_now_ns();
+    tell(r, &status);
+}
+
+/* A CLEAN has told what round `index` is to send. */
+static enum lxe_save_verdict count_known(struct mig_rounds *r, unsigned index,
+                                         uint64_t dirty_pages)
+{
+    uint64_t now_ns = lxe_now_ns(), rate_bps;
+    enum lxe_save_verdict verdict;
+    double dirty_pps = -1;
+
+    if (index) {
+        dirty_pps = (double)dirty_pages * 1e9 /
+                    (double)(now_ns - r->clean_ns + 1);
+        rate_bps = rate_for(r, MIG_RATE_LATER_ROUND, dirty_pps);
+    } else {
+        tell_start(r);
+        /* libxc counts every frame up to the highest; most are holes. */
+        dirty_pages = r->config.domain_pages;
+        rate_bps = mig_rounds_first_bps(r);
+    }
+    r->clean_ns = now_ns;
+    open_round(r, index, dirty_pages, dirty_pps, rate_bps);
+    verdict = decide(r, MIG_PRECOPY_COUNT_KNOWN, dirty_pages);
+    if (verdict == LXE_SAVE_CONTINUE)
+        mig_hot_release(r->config.hot);
+    return verdict;
+}
+
+/* A round was sent, and libxc is about to CLEAN. */
+static enum lxe_save_verdict round_sent(struct mig_rounds *r)
+{
+    struct lxe_err err = { 0 };
+    uint64_t dirty_pages;
+    enum lxe_save_verdict verdict;
+
+    mig_hot_hold(r->config.hot);
+    if (mig_pump_drain(r->pump))
+        return LXE_SAVE_ABORT;
+    if (mig_hot_count(r->config.hot, &dirty_pages, &err)) {
+        lxe_debug("%s", err.text);
+        dirty_pages = MIG_PRECOPY_UNKNOWN;
+    }
+    verdict = decide(r, MIG_PRECOPY_ROUND_SENT, dirty_pages);
+    close_round(r);
+    return verdict;
+}
+
+static enum lxe_save_verdict on_round(void *data, unsigned round,
+                                      long dirty_pages)
+{
+    if (dirty_pages < 0)
+        return round_sent(data);
+    return count_known(data, round, (uint64_t)dirty_pages);
+}
+
+/*
+ * Condition 1 of hot_pages.h: from here on nothing is left out. What is still
+ * in the pipe goes before the guest stops, not while it stands still.
+ */
+static int on_suspending(void *data)
+{
+    struct mig_rounds *r = data;
+    int rc;
+
+    mig_hot_hold(r->config.hot);
+    rc = mig_pump_drain(r->pump);
+    close_round(r);
+    r->request_ns = lxe_now_ns();
+    return rc;
+}
+
+static void on_suspended(void *data, bool ok)
+{
+    struct mig_rounds *r = data;
+    struct mig_status status = {
+        .kind = MIG_STATUS_SUSPENDED,
+        .request_ns = r->request_ns,
+        .ok = ok,
+    };
+
+    tell(r, &status);
+    if (!ok)
+        return;
+    open_round(r, r->round.index + 1, 0, r->round.dirty_pps,
+               rate_for(r, MIG_RATE_FINAL_PASS, 0));
+    pthread_mutex_lock(&r->lock);
+    r->round.final = true;
+    pthread_mutex_unlock(&r->lock);
+}
+
+uint64_t mig_rounds_first_bps(const struct mig_rounds *rounds)
+{
+    return rate_for(rounds, MIG_RATE_FIRST_ROUND, 0);
+}
+
+void mig_rounds_finish(struct mig_rounds *rounds,
+                       const struct lxe_err *failure)
+{
+    struct mig_status status = { .kind = MIG_STATUS_END, .ok = !failure };
+    struct mig_hot_stats hot;
+    struct mig_pump_stats stats;
+
+    /* All that the final pass had to send was sent. */
+    if (rounds->open && rounds->round.final) {
+        mig_pump_stats(rounds->pump, &stats);
+        rounds->round.dirty_pages =
+            stats.sent_pages - rounds->before.sent_pages;
+        close_round(rounds);
+    }
+    mig_pump_stats(rounds->pump, &stats);
+    mig_hot_stats(rounds->config.hot, &hot);
+    status.bytes = stats.bytes;
+    status.limiter = stats.limiter;
+    status.peeks = hot.peeks;
+    status.peek_ns = hot.peek_ns;
+    if (failure)
+        snprintf(status.reason, sizeof(status.reason), "%.*s",
+                 (int)sizeof(status.reason) - 1, failure->text);
+    tell(rounds, &status);
+}
+
+int mig_rounds_open(const struct mig_rounds_config *config,
+                    struct mig_rounds **out, struct lxe_err *err)
+{
+    struct mig_rounds *r = calloc(1, sizeof(*r));
+
+    *out = r;
+    if (!r)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    r->config = *config;
+    r->policy = (struct lxe_save_policy){
+        .round = on_round,
+        .suspending = on_suspending,
+        .suspended = on_suspended,
+        .data = r,
+    };
+    pthread_mutex_init(&r->lock, NULL);
+    return 0;
+}
+
+void mig_rounds_attach(struct mig_rounds *rounds, struct mig_pump *pump)
+{
+    rounds->pump = pump;
+}
+
+const struct lxe_save_policy *mig_rounds_policy(struct mig_rounds *rounds)
+{
+    return &rounds->policy;
+}
+
+void mig_rounds_close(struct mig_rounds *rounds)
+{
+    if (!rounds)
+        return;
+    pthread_mutex_destroy(&rounds->lock);
+    free(rounds);
+}
