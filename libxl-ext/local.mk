@@ -17,6 +17,7 @@ BASE_LIBS = liblxe_base.a $(YAJL_LIBS) $(XTL_LIBS)
 liblxe_a_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS)
 liblxe_a_SOURCES = \
 	%D%/dirty_log.h \
+	%D%/guest_keys.c %D%/guest_keys.h \
 	%D%/host.c %D%/host.h \
 	%D%/save_engine.c %D%/save_engine.h \
 	%D%/save_ipc.c %D%/save_ipc.h \
