@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "apply.h"
+
+#include "base/units.h"
+
+/* A smaller part of a larger growth waits until more is free. */
+#define PART_MIN_KIB (1u << 10)
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static bool shrinks(const struct aero_apply_guest *g)
+{
+    return g->movable && g->want_kib < g->target_kib;
+}
+
+static bool grows(const struct aero_apply_guest *g)
+{
+    return g->movable && g->want_kib > g->target_kib;
+}
+
+uint64_t aero_apply_in_flight_kib(const struct aero_apply_guest *guests,
+                                  size_t count)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += less(guests[i].target_kib, guests[i].held_kib);
+    return sum;
+}
+
+/* New memory that a growth needs: up to what it holds or was promised, none. */
+static uint64_t needs(const struct aero_apply_guest *g)
+{
+    return less(g->want_kib, max_u64(g->target_kib, g->held_kib));
+}
+
+static uint64_t grow_to(const struct aero_apply_guest *g, uint64_t budget,
+                        uint64_t needed)
+{
+    uint64_t need = needs(g), part;
+
+    if (needed <= budget)
+        return g->want_kib;
+    part = (uint64_t)((unsigned __int128)need * budget / needed);
+    part -= part % LXE_KIB_PER_PAGE;
+    if (need && part < PART_MIN_KIB)
+        part = 0;
+    return max_u64(g->target_kib, g->held_kib) + part;
+}
+
+size_t aero_apply_plan(const struct aero_apply_guest *guests, size_t count,
+                       uint64_t free_kib, uint64_t keep_free_kib,
+                       struct aero_apply_step *steps)
+{
+    uint64_t promised = keep_free_kib, needed = 0, budget;
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct aero_apply_guest *g = &guests[i];
+        uint64_t stands = shrinks(g) ? g->want_kib : g->target_kib;
+
+        promised += less(stands, g->held_kib);
+        if (shrinks(g))
+            steps[n++] = (struct aero_apply_step){ i, g->want_kib };
+        if (grows(g))
+            needed += needs(g);
+    }
+    budget = less(free_kib, promised);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t to;
+
+        if (!grows(&guests[i]))
+            continue;
+        to = grow_to(&guests[i], budget, needed);
+        if (to > guests[i].want_kib)
+            to = guests[i].want_kib;
+        if (to > guests[i].target_kib)
+            steps[n++] = (struct aero_apply_step){ i, to };
+    }
+    return n;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon_config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxlutil.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "policy.h"
+
+#define FILE_MAX_BYTES (1u << 20)
+#define ITEM_MAX_BYTES 512
+
+/* One file that is being read. */
+struct reader {
+    const char *path;
+    XLU_Config *xlu;
+    FILE *report;      /* where libxlutil writes its complaints */
+    char *report_text;
+    size_t report_len;
+    struct lxe_err *err;
+};
+
+void aero_config_defaults(struct aero_config *config)
+{
+    *config = (struct aero_config){
+        .interval_ms = 2000,
+        .host_reserve_kib = 64 << 10,
+        .default_min_kib = LXE_UNKNOWN,
+        .default_shares = AERO_SHARES_DEFAULT,
+        .margin_kib = 256 << 10,
+        .change_per_tick_kib = 256 << 10,
+        .agent = true,
+    };
+}
+
+void aero_config_clear(struct aero_config *config)
+{
+    free(config->policies);
+    config->policies = NULL;
+    config->policy_count = 0;
+}
+
+/* libxlutil's own words name file and line; ours do where it is silent. */
+static int complain(struct reader *r, const char *key)
+{
+    fflush(r->report);
+    if (r->report_len && r->report_text[r->report_len - 1] == '\n')
+        r->report_text[r->report_len - 1] = '\0';
+    if (r->report_len)
+        return lxe_fail(r->err, -EINVAL, "%s", r->report_text);
+    return lxe_fail(r->err, -EINVAL, "%s: %s: cannot be read", r->path, key);
+}
+
+/* Gets a setting as text; NULL where it is not there. */
+static int get_text(struct reader *r, const char *key, const char **out)
+{
+    int rc = xlu_cfg_get_string(r->xlu, key, out, 0);
+
+    if (rc == ESRCH)
+        *out = NULL;
+    return rc && rc != ESRCH ? complain(r, key) : 0;
+}
+
+static int get_size(struct reader *r, const char *key, uint64_t *kib)
+{
+    const char *text;
+    int rc = get_text(r, key, &text);
+
+    if (rc || !text)
+        return rc;
+    if (lxe_parse_size_kib(text, kib, r->err))
+        return lxe_err_prefix(r->err, "%s: %s", r->path, key);
+    return 0;
+}
+
+static int get_number(struct reader *r, const char *key, uint64_t min,
+                      uint64_t max, uint64_t *out)
+{
+    const char *text;
+    int rc = get_text(r, key, &text);
+
+    if (rc || !text)
+        return rc;
+    if (lxe_parse_u64(text, min, max, out, r->err))
+        return lxe_err_prefix(r->err, "%s: %s", r->path, key);
+    return 0;
+}
+
+static int get_group(struct reader *r, char out[AERO_GROUP_TEXT])
+{
+    const char *text;
+    int rc = get_text(r, "socket_group", &text);
+
+    if (rc || !text)
+        return rc;
+    if (strlen(text) >= AERO_GROUP_TEXT)
+        return lxe_fail(r->err, -EINVAL, "%s: socket_group: name is too long",
+                        r->path);
+    strcpy(out, text);
+    return 0;
+}
+
+static int get_settings(struct reader *r, struct aero_config *c)
+{
+    uint64_t shares = c->default_shares, agent = c->agent;
+    int rc = get_number(r, "interval_ms", 100, 60000, &c->interval_ms);
+
+    if (!rc)
+        rc = get_size(r, "host_reserve", &c->host_reserve_kib);
+    if (!rc)
+        rc = get_size(r, "default_min", &c->default_min_kib);
+    if (!rc)
+        rc = get_number(r, "default_shares", AERO_SHARES_MIN, AERO_SHARES_MAX,
+                        &shares);
+    if (!rc)
+        rc = get_size(r, "margin", &c->margin_kib);
+    if (!rc)
+        rc = get_size(r, "change_per_tick", &c->change_per_tick_kib);
+    if (!rc && c->change_per_tick_kib < 1024)
+        rc = lxe_fail(r->err, -EINVAL,
+                      "%s: change_per_tick: must be at least 1M", r->path);
+    if (!rc)
+        rc = get_number(r, "agent", 0, 1, &agent);
+    if (!rc)
+        rc = get_group(r, c->socket_group);
+    c->default_shares = (unsigned)shares;
+    c->agent = agent;
+    return rc;
+}
+
+/* Sets one key=value of a domain's entry. */
+static int set_pair(struct aero_named_policy *p, const char *key,
+                    const char *value, struct lxe_err *err)
+{
+    uint64_t shares;
+    int rc;
+
+    if (!strcmp(key, "name")) {
+        if (p->name[0])
+            return lxe_fail(err, -EINVAL, "name is there twice");
+        if (!*value || strlen(value) >= sizeof(p->name))
+            return lxe_fail(err, -EINVAL, "name is empty or too long");
+        strcpy(p->name, value);
+        return 0;
+    }
+    if (!strcmp(key, "min") && p->policy.min_kib == LXE_UNKNOWN)
+        return lxe_parse_size_kib(value, &p->policy.min_kib, err);
+    if (!strcmp(key, "max") && p->policy.max_kib == LXE_UNKNOWN)
+        return lxe_parse_size_kib(value, &p->policy.max_kib, err);
+    if (!strcmp(key, "shares") && !p->policy.shares) {
+        rc = lxe_parse_u64(value, AERO_SHARES_MIN, AERO_SHARES_MAX, &shares,
+                           err);
+        p->policy.shares = rc ? 0 : (unsigned)shares;
+        return rc;
+    }
+    if (strcmp(key, "min") && strcmp(key, "max") && strcmp(key, "shares"))
+        return lxe_fail(err, -EINVAL,
+                        "no such word (known: name, min, max, shares)");
+    return lxe_fail(err, -EINVAL, "is there twice");
+}
+
+/* Reads "name=web1,min=256M,max=2G,shares=200". */
+static int read_item(const char *text, struct aero_named_policy *p,
+                     struct lxe_err *err)
+{
+    char copy[ITEM_MAX_BYTES], *rest = copy, *pair;
+
+    *p = (struct aero_named_policy){
+        .policy = { .min_kib = LXE_UNKNOWN, .max_kib = LXE_UNKNOWN },
+    };
+    if (strlen(text) >= sizeof(copy))
+        return lxe_fail(err, -EINVAL, "longer than %d bytes", ITEM_MAX_BYTES);
+    strcpy(copy, text);
+    while ((pair = strsep(&rest, ","))) {
+        char *value = strchr(pair, '=');
+
+        if (!value)
+            return lxe_fail(err, -EINVAL, "'%s' is not word=value", pair);
+        *value++ = '\0';
+        if (set_pair(p, pair, value, err))
+            return lxe_err_prefix(err, "%s", pair);
+    }
+    if (!p->name[0])
+        return lxe_fail(err, -EINVAL, "has no name=");
+    if (p->policy.min_kib != LXE_UNKNOWN && p->policy.max_kib != LXE_UNKNOWN &&
+        p->policy.min_kib > p->policy.max_kib)
+        return lxe_fail(err, -EINVAL, "min is above max");
+    return 0;
+}
+
+static int get_item(struct reader *r, const XLU_ConfigList *list, int i,
+                    struct aero_config *c)
+{
+    const char *text = xlu_cfg_get_listitem(list, i);
+    struct aero_named_policy *p = &c->policies[c->policy_count];
+
+    if (!text)
+        return lxe_fail(r->err, -EINVAL, "%s: domains: item %d is no string",
+                        r->path, i + 1);
+    if (read_item(text, p, r->err))
+        return lxe_err_prefix(r->err, "%s: domains: item %d (\"%.80s\")",
+                              r->path, i + 1, text);
+    if (aero_config_policy(c, p->name))
+        return lxe_fail(r->err, -EINVAL,
+                        "%s: domains: item %d: '%s' is there twice", r->path,
+                        i + 1, p->name);
+    c->policy_count++;
+    return 0;
+}
+
+static int get_policies(struct reader *r, struct aero_config *c)
+{
+    XLU_ConfigList *list;
+    int n, rc = xlu_cfg_get_list(r->xlu, "domains", &list, &n, 0);
+
+    if (rc == ESRCH)
+        return 0;
+    if (rc)
+        return complain(r, "domains");
+    if (n > AERO_POLICIES_MAX)
+        return lxe_fail(r->err, -EINVAL, "%s: domains: more than %d items",
+                        r->path, AERO_POLICIES_MAX);
+    c->policies = calloc((size_t)n + 1, sizeof(*c->policies));
+    if (!c->policies)
+        return lxe_fail(r->err, -ENOMEM, "out of memory");
+    for (int i = 0; i < n; i++) {
+        rc = get_item(r, list, i, c);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int read_parsed(struct reader *r, const char *text,
+                       struct aero_config *out)
+{
+    int rc;
+
+    if (xlu_cfg_readdata(r->xlu, text, (int)strlen(text)))
+        return complain(r, "syntax");
+    rc = get_settings(r, out);
+    if (!rc)
+        rc = get_policies(r, out);
+    return rc;
+}
+
+int aero_config_read_text(const char *text, const char *path,
+                          struct aero_config *out, struct lxe_err *err)
+{
+    struct reader r = { .path = path, .err = err };
+    int rc = -ENOMEM;
+
+    aero_config_defaults(out);
+    r.report = open_memstream(&r.report_text, &r.report_len);
+    if (r.report)
+        r.xlu = xlu_cfg_init(r.report, path);
+    if (r.xlu) {
+        rc = read_parsed(&r, text, out);
+        xlu_cfg_destroy(r.xlu);
+    } else {
+        lxe_fail(err, -ENOMEM, "out of memory");
+    }
+    if (r.report)
+        fclose(r.report);
+    free(r.report_text);
+    if (rc)
+        aero_config_clear(out);
+    return rc;
+}
+
+int aero_config_read(const char *path, struct aero_config *out,
+                     struct lxe_err *err)
+{
+    _cleanup_fclose_ FILE *f = fopen(path, "re");
+    _cleanup_free_ char *text = NULL;
+    size_t len;
+
+    aero_config_defaults(out);
+    if (!f)
+        return lxe_fail(err, -errno, "cannot open %s: %m", path);
+    text = malloc(FILE_MAX_BYTES + 1);
+    if (!text)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    len = fread(text, 1, FILE_MAX_BYTES, f);
+    if (ferror(f))
+        return lxe_fail(err, -EIO, "cannot read %s: %m", path);
+    if (len == FILE_MAX_BYTES || memchr(text, '\0', len))
+        return lxe_fail(err, -EINVAL, "%s: not a text of less than 1 MiB",
+                        path);
+    text[len] = '\0';
+    return aero_config_read_text(text, path, out, err);
+}
+
+const struct aero_domain_policy *aero_config_policy(
+    const struct aero_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->policy_count; i++)
+        if (!strcmp(config->policies[i].name, name))
+            return &config->policies[i].policy;
+    return NULL;
+}
+
+static void print_policy(const struct aero_named_policy *p, FILE *to)
+{
+    fprintf(to, "    \"name=%s", p->name);
+    if (p->policy.min_kib != LXE_UNKNOWN)
+        fprintf(to, ",min=%" PRIu64 "K", p->policy.min_kib);
+    if (p->policy.max_kib != LXE_UNKNOWN)
+        fprintf(to, ",max=%" PRIu64 "K", p->policy.max_kib);
+    if (p->policy.shares)
+        fprintf(to, ",shares=%u", p->policy.shares);
+    fprintf(to, "\",\n");
+}
+
+void aero_config_print(const struct aero_config *config, FILE *to)
+{
+    fprintf(to, "interval_ms = %" PRIu64 "\n", config->interval_ms);
+    fprintf(to, "host_reserve = \"%" PRIu64 "K\"\n", config->host_reserve_kib);
+    if (config->default_min_kib == LXE_UNKNOWN)
+        fprintf(to, "# default_min: a quarter of maxmem, at least 64M\n");
+    else
+        fprintf(to, "default_min = \"%" PRIu64 "K\"\n",
+                config->default_min_kib);
+    fprintf(to, "default_shares = %u\n", config->default_shares);
+    fprintf(to, "margin = \"%" PRIu64 "K\"\n", config->margin_kib);
+    fprintf(to, "change_per_tick = \"%" PRIu64 "K\"\n",
+            config->change_per_tick_kib);
+    fprintf(to, "socket_group = \"%s\"\n", config->socket_group);
+    fprintf(to, "agent = %d\n", config->agent);
+    fprintf(to, "domains = [\n");
+    for (size_t i = 0; i < config->policy_count; i++)
+        print_policy(&config->policies[i], to);
+    fprintf(to, "]\n");
+}

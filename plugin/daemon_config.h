@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * aerostat.conf, in xl.conf's syntax by libxlutil's parser. Every key is
+ * described in aerostat.conf(5).
+ */
+#ifndef AERO_DAEMON_CONFIG_H
+#define AERO_DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "host.h"
+
+#define AERO_CONFIG_PATH  AEROSTAT_SYSCONFDIR "/xen/aerostat.conf"
+#define AERO_GROUP_TEXT   64
+#define AERO_POLICIES_MAX 4096
+
+/* What somebody wrote down for a domain. */
+struct aero_domain_policy {
+    uint64_t min_kib; /* LXE_UNKNOWN where not given, likewise max_kib */
+    uint64_t max_kib;
+    unsigned shares;  /* 0 where not given */
+};
+
+struct aero_named_policy {
+    char name[LXE_DOM_NAME];
+    struct aero_domain_policy policy;
+};
+
+struct aero_config {
+    uint64_t interval_ms;
+    uint64_t host_reserve_kib;
+    uint64_t default_min_kib; /* LXE_UNKNOWN: a quarter of static_max */
+    unsigned default_shares;
+    uint64_t margin_kib;
+    uint64_t change_per_tick_kib;
+    char socket_group[AERO_GROUP_TEXT]; /* empty: root only */
+    bool agent;                         /* make keys for guests' agents */
+    struct aero_named_policy *policies;
+    size_t policy_count;
+};
+
+/* What holds where no file says otherwise. */
+void aero_config_defaults(struct aero_config *config);
+
+/*
+ * Reads a file over the defaults. Messages name file, key, and the line where
+ * libxlutil tells it.
+ * Returns 0, -ENOENT, -EINVAL, -ERANGE, -ENOMEM. After an error nothing is to be freed.
+ */
+int aero_config_read(const char *path, struct aero_config *out,
+                     struct lxe_err *err);
+
+/* The same from a text; `path` is for messages. */
+int aero_config_read_text(const char *text, const char *path,
+                          struct aero_config *out, struct lxe_err *err);
+
+/* Frees what it owns. */
+void aero_config_clear(struct aero_config *config);
+
+/* What the file says of a domain of this name, or NULL. */
+const struct aero_domain_policy *aero_config_policy(
+    const struct aero_config *config, const char *name);
+
+/* Writes all settings in effect, one a line, as --check-config shows them. */
+void aero_config_print(const struct aero_config *config, FILE *to);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How much memory a guest needs: samples in, demand out. Pure.
+ *
+ *   0            need            need + margin
+ *   |-------------|-----------------|
+ *   used | kernel |     margin
+ *
+ *   need    what the guest says it uses, and what its kernel took before it
+ *           began to count (held - total); never more than it holds
+ *   margin  a quarter of the need, between 32 MiB and the configured cap;
+ *           twice that under memory pressure
+ *
+ * The need goes up at once and down slowly: it is the highest of a slow, a
+ * fast and the current average.
+ *
+ * All sizes are in the units of the balloon target: held_kib is what Xen has
+ * given the guest less what the target does not count (video memory).
+ */
+#ifndef AERO_DEMAND_H
+#define AERO_DEMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host.h"
+
+#define AERO_MARGIN_MIN_KIB (32u << 10)
+
+/* A report that is older than its source's limit is not trusted. */
+#define AERO_AGENT_AGE_S     60u  /* the agent reports every 10 s or sooner */
+#define AERO_XENSERVER_AGE_S 300u /* its tools report every 120 s */
+#define AERO_QUBES_AGE_S     600u /* silent while nothing changes */
+
+struct aero_demand_input {
+    uint64_t now_ns;
+    uint64_t held_kib;
+    uint64_t static_max_kib; /* LXE_UNKNOWN where it is not told */
+    uint64_t resting_kib;    /* its target as others last set it */
+    uint64_t margin_kib;     /* cap of the margin */
+    const struct lxe_guest_report *report;
+    uint64_t report_age_ns;  /* since it last changed */
+};
+
+/* What is kept of a guest between samples; zero it for a new guest. */
+struct aero_demand_memory {
+    bool primed;
+    uint64_t last_ns;
+    double fast_kib;
+    double slow_kib;
+};
+
+struct aero_demand {
+    uint64_t kib;           /* what it should have */
+    bool known;             /* by a report that is fresh and makes sense */
+    uint64_t need_kib;      /* working set, no margin; LXE_UNKNOWN if !known */
+    uint64_t used_kib;      /* LXE_UNKNOWN where not told, likewise below */
+    uint64_t available_kib;
+    const char *why;        /* static text: where the number comes from */
+};
+
+/*
+ * Estimates a guest's demand from its last report, and updates its memory.
+ * Where there is no report that can be trusted, the demand is what the guest
+ * has had so far: nothing is taken and nothing given.
+ */
+void aero_demand_estimate(const struct aero_demand_input *in,
+                          struct aero_demand_memory *memory,
+                          struct aero_demand *out);
+
+#endif

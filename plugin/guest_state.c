@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest_state.h"
+
+#include "base/clock.h"
+
+#define TOLERANCE_KIB   (2u << 10) /* the balloon drivers work in 2 MiB steps */
+#define STUCK_RETRY_S   60u
+#define STUCK_DOUBLINGS 4u
+
+bool aero_guest_movable(enum aero_guest_state state)
+{
+    return state < AERO_GUEST_BOOTING;
+}
+
+const char *aero_guest_state_name(enum aero_guest_state state)
+{
+    static const char *const names[] = {
+        [AERO_GUEST_ACTIVE] = "active",
+        [AERO_GUEST_SLOW] = "slow",
+        [AERO_GUEST_STUCK] = "stuck",
+        [AERO_GUEST_BOOTING] = "booting",
+        [AERO_GUEST_FIXED] = "fixed",
+        [AERO_GUEST_PAUSED] = "paused",
+        [AERO_GUEST_BUILDING] = "building",
+        [AERO_GUEST_MIGRATING] = "migrating",
+        [AERO_GUEST_SHUTDOWN] = "shutdown",
+        [AERO_GUEST_DYING] = "dying",
+        [AERO_GUEST_HOST] = "host",
+    };
+
+    return names[state];
+}
+
+uint64_t aero_guest_tolerance_kib(uint64_t target_kib)
+{
+    uint64_t t = target_kib / 256;
+
+    return t > TOLERANCE_KIB ? t : TOLERANCE_KIB;
+}
+
+static bool booting(const struct aero_state_input *in)
+{
+    if (in->first_report_ns)
+        return in->now_ns - in->first_report_ns <
+               AERO_REPORTING_S * LXE_NS_PER_SEC;
+    return in->now_ns - in->seen_ns < AERO_BOOT_S * LXE_NS_PER_SEC;
+}
+
+/* The state of a guest that must be left alone, else ACTIVE. */
+static enum aero_guest_state untouchable(const struct aero_state_input *in)
+{
+    const struct lxe_domain *d = in->dom;
+
+    if (d->domid == 0)
+        return AERO_GUEST_HOST;
+    if (d->dying)
+        return AERO_GUEST_DYING;
+    if (in->announced || d->migrating)
+        return AERO_GUEST_MIGRATING;
+    if (d->shutdown)
+        return AERO_GUEST_SHUTDOWN;
+    if (d->building || d->target_kib == LXE_UNKNOWN ||
+        d->static_max_kib == LXE_UNKNOWN)
+        return AERO_GUEST_BUILDING;
+    if (d->paused || !d->running)
+        return AERO_GUEST_PAUSED;
+    if (d->no_balloon || d->uncooperative)
+        return AERO_GUEST_FIXED;
+    return booting(in) ? AERO_GUEST_BOOTING : AERO_GUEST_ACTIVE;
+}
+
+static int way_to(uint64_t target_kib, uint64_t held_kib)
+{
+    uint64_t tolerance = aero_guest_tolerance_kib(target_kib);
+
+    if (target_kib > held_kib + tolerance)
+        return 1;
+    return held_kib > target_kib + tolerance ? -1 : 0;
+}
+
+static void restart(struct aero_state_memory *m, int way, uint64_t held_kib,
+                    uint64_t now_ns)
+{
+    m->way = way;
+    m->mark_kib = held_kib;
+    m->progress_ns = now_ns;
+    m->woken = false;
+}
+
+static bool progressed(const struct aero_state_memory *m, uint64_t held_kib)
+{
+    return m->way > 0 ? held_kib >= m->mark_kib + AERO_PROGRESS_KIB
+                      : held_kib + AERO_PROGRESS_KIB <= m->mark_kib;
+}
+
+static void get_stuck(struct aero_state_memory *m, uint64_t now_ns)
+{
+    m->stuck_way = m->way;
+    m->stuck_until_ns =
+        now_ns + ((uint64_t)STUCK_RETRY_S << m->stuck_count) * LXE_NS_PER_SEC;
+    if (m->stuck_count < STUCK_DOUBLINGS)
+        m->stuck_count++;
+}
+
+/* Follows how the guest moves towards its target. */
+static void follow(const struct aero_state_input *in,
+                   struct aero_state_memory *m,
+                   struct aero_guest_condition *out)
+{
+    int way = way_to(in->dom->target_kib, in->held_kib);
+    uint64_t idle_ns;
+
+    if (way == 0 || way != m->way) {
+        restart(m, way, in->held_kib, in->now_ns);
+    } else if (progressed(m, in->held_kib)) {
+        restart(m, way, in->held_kib, in->now_ns);
+        m->stuck_count = 0;
+        if (m->stuck_way == way)
+            m->stuck_way = 0;
+    }
+    if (m->stuck_way && in->now_ns >= m->stuck_until_ns) {
+        restart(m, way, in->held_kib, in->now_ns);
+        m->stuck_way = 0;
+    }
+    idle_ns = in->now_ns - m->progress_ns;
+    if (!m->stuck_way && idle_ns >= AERO_STUCK_S * LXE_NS_PER_SEC) {
+        get_stuck(m, in->now_ns);
+    } else if (!m->woken && idle_ns >= AERO_WAKE_S * LXE_NS_PER_SEC) {
+        m->woken = true;
+        out->wake = true;
+    }
+    if (idle_ns >= AERO_SLOW_S * LXE_NS_PER_SEC)
+        out->state = AERO_GUEST_SLOW;
+    if (m->stuck_way)
+        out->state = AERO_GUEST_STUCK;
+    out->stuck_shrink = m->stuck_way < 0;
+    out->stuck_grow = m->stuck_way > 0;
+}
+
+void aero_guest_judge(const struct aero_state_input *in,
+                      struct aero_state_memory *memory,
+                      struct aero_guest_condition *out)
+{
+    *out = (struct aero_guest_condition){ .state = untouchable(in) };
+    if (out->state == AERO_GUEST_ACTIVE)
+        follow(in, memory, out);
+    else
+        restart(memory, 0, in->held_kib, in->now_ns);
+}

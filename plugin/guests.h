@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One record a guest: what Xen and the guest say, how old that is, and what
+ * it may have. Holds no opinions; demand.c, guest_state.c and policy.c do.
+ *
+ *   held = current - offset     what it has, in units of its target
+ */
+#ifndef AERO_GUESTS_H
+#define AERO_GUESTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon_config.h"
+#include "demand.h"
+#include "guest_state.h"
+#include "host.h"
+#include "policy.h"
+
+struct aero_guest {
+    struct lxe_domain dom;
+    uint64_t seen_ns;
+    uint64_t first_report_ns; /* 0: never reported */
+    uint64_t report_ns;       /* when the report last changed */
+    int64_t offset_kib;
+    uint64_t held_kib;
+    uint64_t resting_kib; /* its target as others last set it */
+    uint64_t set_kib;     /* its target as we last set it, or LXE_UNKNOWN */
+    bool prepared;        /* its agent's keys are there */
+
+    struct aero_domain_policy asked; /* by mem.policy; lost with the daemon */
+    uint64_t min_kib;                /* what holds, of all sources */
+    uint64_t max_kib;
+    unsigned shares;
+    bool min_is_set;
+
+    struct aero_demand_memory demand_memory;
+    struct aero_demand demand;
+    struct aero_state_memory state_memory;
+    struct aero_guest_condition condition;
+    char reason[AERO_REASON_TEXT];
+};
+
+struct aero_guests {
+    struct aero_guest *items; /* by rising domid */
+    size_t count;
+};
+
+/*
+ * Takes a new snapshot: keeps the records of domains that are still there
+ * (same domid and UUID), makes new ones, drops those that went.
+ * Returns 0 or -ENOMEM, and then nothing has changed.
+ */
+int aero_guests_update(struct aero_guests *guests,
+                       const struct lxe_domain_list *list, uint64_t now_ns);
+
+/* Frees all records. */
+void aero_guests_clear(struct aero_guests *guests);
+
+/* The record of a domid, or NULL. */
+struct aero_guest *aero_guests_find(const struct aero_guests *guests,
+                                    uint32_t domid);
+
+/* The record of what a person typed: domid, name or UUID; or NULL. */
+struct aero_guest *aero_guests_find_text(const struct aero_guests *guests,
+                                         const char *what);
+
+/*
+ * Works out min, max and shares: mem.policy's, else the file's, else XAPI's
+ * dynamic range, else the defaults; never above static_max.
+ */
+void aero_guest_apply_policy(struct aero_guest *guest,
+                             const struct aero_config *config);
+
+/* The age of its report; LXE_UNKNOWN where it never reported. */
+uint64_t aero_guest_report_age_ns(const struct aero_guest *guest,
+                                  uint64_t now_ns);
+
+#endif

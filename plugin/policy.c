@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "policy.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "water.h"
+
+/* A part of a small guest is less than the balloon driver's own steps. */
+#define SHRINK_MIN_KIB (16u << 10)
+
+/* A movable guest on its way through the steps. All in pages. */
+struct slot {
+    size_t index; /* of the guest */
+    uint64_t lo, hi, demand;
+    uint64_t held, target;
+    uint64_t want;  /* the water-filling's answer */
+    uint64_t next;  /* what this tick comes to */
+};
+
+struct plan {
+    const struct aero_policy_host *host;
+    const struct aero_policy_guest *guests;
+    struct slot *slots;
+    struct aero_vessel *vessels;
+    size_t n;
+    uint64_t pool;      /* pages */
+    uint64_t demands;   /* sum, pages */
+    uint64_t bottoms;
+};
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static uint64_t pages_up(uint64_t kib)
+{
+    return (kib + LXE_KIB_PER_PAGE - 1) / LXE_KIB_PER_PAGE;
+}
+
+/* The bounds that hold for a guest now, in pages. */
+static void bounds(const struct aero_policy_guest *g, uint64_t *lo,
+                   uint64_t *hi)
+{
+    uint64_t held = g->held_kib / LXE_KIB_PER_PAGE;
+    uint64_t top = g->max_kib / LXE_KIB_PER_PAGE;
+
+    *hi = top;
+    *lo = min_u64(pages_up(g->min_kib), top);
+    if (!g->demand_known) {
+        uint64_t rest = min_u64(g->demand_kib / LXE_KIB_PER_PAGE, top);
+
+        *hi = max_u64(rest, *lo);
+        if (!g->min_is_set)
+            *lo = *hi;
+    }
+    if (g->stuck_shrink) {
+        *lo = max_u64(*lo, min_u64(held, top));
+        *hi = max_u64(*hi, *lo);
+    }
+    if (g->stuck_grow) {
+        *hi = min_u64(*hi, held);
+        *lo = min_u64(*lo, *hi);
+    }
+}
+
+static void fill_slot(const struct aero_policy_guest *g, size_t index,
+                      struct slot *s)
+{
+    s->index = index;
+    bounds(g, &s->lo, &s->hi);
+    s->demand = pages_up(g->demand_kib);
+    s->demand = min_u64(max_u64(s->demand, s->lo), s->hi);
+    s->held = g->held_kib / LXE_KIB_PER_PAGE;
+    s->target = g->target_kib / LXE_KIB_PER_PAGE;
+}
+
+static uint64_t pool_kib(const struct aero_policy_host *host,
+                         const struct aero_policy_guest *guests, size_t count)
+{
+    uint64_t have = host->free_kib, gone = host->keep_free_kib;
+
+    for (size_t i = 0; i < count; i++) {
+        if (guests[i].movable)
+            have += guests[i].held_kib;
+        else
+            gone += less(guests[i].target_kib, guests[i].held_kib);
+    }
+    return less(have, gone);
+}
+
+static void collect(struct plan *p, size_t count)
+{
+    p->pool = pool_kib(p->host, p->guests, count) / LXE_KIB_PER_PAGE;
+    for (size_t i = 0; i < count; i++) {
+        if (!p->guests[i].movable)
+            continue;
+        fill_slot(&p->guests[i], i, &p->slots[p->n]);
+        p->demands += p->slots[p->n].demand;
+        p->bottoms += p->slots[p->n].lo;
+        p->n++;
+    }
+}
+
+/* Steps 1 to 3: where each guest should come to in the end. */
+static int share_out(struct plan *p)
+{
+    bool enough = p->pool >= p->demands;
+    int rc;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const struct slot *s = &p->slots[i];
+
+        p->vessels[i] = (struct aero_vessel){
+            .lo = enough ? 0 : s->lo,
+            .hi = enough ? s->hi - s->demand : s->demand,
+            .shares = p->guests[s->index].shares,
+        };
+    }
+    rc = aero_water_fill(p->vessels, p->n,
+                         enough ? p->pool - p->demands : p->pool);
+    for (size_t i = 0; i < p->n && !rc; i++)
+        p->slots[i].want =
+            p->vessels[i].x + (enough ? p->slots[i].demand : 0);
+    return rc;
+}
+
+/* Goes ahead of what a guest holds by no more than one tick's change. */
+static void bound_change(struct plan *p)
+{
+    uint64_t most = max_u64(p->host->change_kib / LXE_KIB_PER_PAGE, 1);
+
+    for (size_t i = 0; i < p->n; i++) {
+        struct slot *s = &p->slots[i];
+        uint64_t down = most;
+
+        if (p->host->shrink_part)
+            down = max_u64(s->held / p->host->shrink_part,
+                           SHRINK_MIN_KIB / LXE_KIB_PER_PAGE);
+        down = min_u64(down, most);
+        s->next = max_u64(s->want, less(s->held, down));
+        s->next = min_u64(s->next, s->held + most);
+    }
+}
+
+/*
+ * While some guests have not shrunk far enough yet, the others share what is
+ * left of the pool for growing.
+ */
+static int bound_growth(struct plan *p)
+{
+    uint64_t rest = p->pool;
+    int rc;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->slots[i].next <= p->slots[i].held)
+            rest = less(rest, p->slots[i].next);
+    for (size_t i = 0; i < p->n; i++) {
+        const struct slot *s = &p->slots[i];
+        bool grows = s->next > s->held;
+
+        p->vessels[i] = (struct aero_vessel){
+            .lo = grows ? s->held : 0,
+            .hi = grows ? s->next : 0,
+            .shares = p->guests[s->index].shares,
+        };
+    }
+    rc = aero_water_fill(p->vessels, p->n, rest);
+    for (size_t i = 0; i < p->n && !rc; i++)
+        if (p->slots[i].next > p->slots[i].held)
+            p->slots[i].next = p->vessels[i].x;
+    return rc;
+}
+
+static bool may_stay(const struct plan *p, const struct slot *s)
+{
+    uint64_t band = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
+
+    return s->target >= s->lo && s->target <= s->hi &&
+           s->target < s->next + band && s->next < s->target + band;
+}
+
+/* Leaves small changes out: all of them if that fits, else those upwards. */
+static void leave_out_small(struct plan *p)
+{
+    uint64_t sum = 0;
+    bool fits;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const struct slot *s = &p->slots[i];
+
+        sum += may_stay(p, s) ? s->target : s->next;
+    }
+    fits = sum <= p->pool;
+    for (size_t i = 0; i < p->n; i++) {
+        struct slot *s = &p->slots[i];
+
+        if (may_stay(p, s) && (fits || s->target <= s->next))
+            s->next = s->target;
+    }
+}
+
+static void say(char out[AERO_REASON_TEXT], const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(char out[AERO_REASON_TEXT], const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(out, AERO_REASON_TEXT, fmt, ap);
+    va_end(ap);
+}
+
+static void explain(const struct plan *p, const struct slot *s, char *out)
+{
+    const struct aero_policy_guest *g = &p->guests[s->index];
+    char a[LXE_UNIT_TEXT], b[LXE_UNIT_TEXT];
+    uint64_t want_kib = s->want * LXE_KIB_PER_PAGE;
+
+    lxe_format_kib(a, s->demand * LXE_KIB_PER_PAGE);
+    lxe_format_kib(b, want_kib);
+    if (g->stuck_shrink && s->want == s->lo)
+        say(out, "stuck: does not shrink below what it has");
+    else if (g->stuck_grow && s->want == s->hi)
+        say(out, "stuck: does not grow beyond what it has");
+    else if (p->bottoms > p->pool)
+        say(out, "host is short: less than all minima; minimum %s", b);
+    else if (!g->demand_known && s->lo == s->hi)
+        say(out, "%s: left as it is", g->why);
+    else if (s->want < s->demand)
+        say(out, "host is short: %s of %s wanted, by %u shares%s", b, a,
+            g->shares, s->want == s->lo ? " (minimum)" : "");
+    else if (s->want == s->demand)
+        say(out, "wants %s, %s%s", a, g->why,
+            s->want == s->lo ? " (minimum)" : "");
+    else
+        say(out, "wants %s, %s; up to %s from the surplus%s", a, g->why, b,
+            s->want == s->hi ? " (maximum)" : "");
+}
+
+static void answer(const struct plan *p, const struct slot *s,
+                   struct aero_policy_target *out)
+{
+    char goal[LXE_UNIT_TEXT];
+    size_t len;
+
+    explain(p, s, out->reason);
+    /* Not a whole number of pages only where somebody else set it. */
+    out->target_kib = s->next == s->target
+                          ? p->guests[s->index].target_kib
+                          : s->next * LXE_KIB_PER_PAGE;
+    if (s->next == s->want || s->next == s->target)
+        return;
+    for (len = 0; out->reason[len];)
+        len++;
+    snprintf(out->reason + len, AERO_REASON_TEXT - len, "; on the way to %s",
+             lxe_format_kib(goal, s->want * LXE_KIB_PER_PAGE));
+}
+
+int aero_policy_run(const struct aero_policy_host *host,
+                    const struct aero_policy_guest *guests, size_t count,
+                    struct aero_policy_target *out)
+{
+    _cleanup_free_ struct slot *slots = calloc(count + 1, sizeof(*slots));
+    _cleanup_free_ struct aero_vessel *vessels =
+        calloc(count + 1, sizeof(*vessels));
+    struct plan p = { .host = host, .guests = guests, .slots = slots,
+                      .vessels = vessels };
+    int rc;
+
+    if (!slots || !vessels)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct aero_policy_target){ guests[i].target_kib, "" };
+    collect(&p, count);
+    rc = share_out(&p);
+    if (rc)
+        return rc;
+    bound_change(&p);
+    rc = bound_growth(&p);
+    if (rc)
+        return rc;
+    leave_out_small(&p);
+    for (size_t i = 0; i < p.n; i++)
+        answer(&p, &p.slots[i], &out[p.slots[i].index]);
+    return 0;
+}
+
+uint64_t aero_policy_obtainable_kib(const struct aero_policy_host *host,
+                                    const struct aero_policy_guest *guests,
+                                    size_t count)
+{
+    uint64_t held = 0, lo, hi;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!guests[i].movable)
+            continue;
+        bounds(&guests[i], &lo, &hi);
+        held += lo * LXE_KIB_PER_PAGE;
+    }
+    return less(pool_kib(host, guests, count), held);
+}

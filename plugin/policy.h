@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who gets how much: a snapshot of all guests in, targets and reasons out.
+ * Pure, and in O(n log n).
+ *
+ * One water-filling by shares, in whole pages:
+ *
+ *   1. every guest has its minimum;
+ *   2. then each rises towards its demand, at a speed given by its shares,
+ *      until the pool is used up;
+ *   3. if all demands are met, the surplus rises likewise towards the
+ *      maxima.
+ *
+ *   pool = free + what movable guests hold - what is kept free
+ *          - what guests that are not touched may still take
+ *
+ * Then the change of a tick is bounded, growth is cut to what the pool can
+ * bear meanwhile, and small changes are left out, so that a constant input
+ * converges and stays.
+ *
+ * All sizes are in units of the balloon target.
+ */
+#ifndef AERO_POLICY_H
+#define AERO_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AERO_SHARES_MIN     1u
+#define AERO_SHARES_MAX     100000u
+#define AERO_SHARES_DEFAULT 100u
+
+#define AERO_REASON_TEXT 160
+
+struct aero_policy_guest {
+    bool movable;          /* else only its outstanding growth counts */
+    uint64_t min_kib;
+    uint64_t max_kib;      /* not above static_max; not below min_kib */
+    bool min_is_set;       /* somebody wrote min_kib down for this guest */
+    unsigned shares;       /* AERO_SHARES_MIN to AERO_SHARES_MAX */
+    uint64_t demand_kib;
+    bool demand_known;     /* else it neither takes nor gives */
+    const char *why;       /* where the demand comes from */
+    uint64_t target_kib;
+    uint64_t held_kib;
+    bool stuck_shrink;
+    bool stuck_grow;
+};
+
+struct aero_policy_host {
+    uint64_t free_kib;
+    uint64_t keep_free_kib; /* host reserve and reservations */
+    uint64_t change_kib;    /* most a target may go beyond what is held */
+    unsigned shrink_part;   /* and down, by 1/n of that; 0: no such bound */
+    uint64_t dead_band_kib; /* a smaller change is not worth it */
+};
+
+struct aero_policy_target {
+    uint64_t target_kib;
+    char reason[AERO_REASON_TEXT];
+};
+
+/*
+ * Computes the target of each guest; a guest that is not movable keeps its
+ * own. out has room for count targets.
+ *
+ * If the minima do not fit, each guest gets its minimum and apply.c lets none
+ * grow. A bound that the change of one tick does not reach is approached.
+ * Returns 0 or -ENOMEM.
+ */
+int aero_policy_run(const struct aero_policy_host *host,
+                    const struct aero_policy_guest *guests, size_t count,
+                    struct aero_policy_target *out);
+
+/*
+ * How much could be had for a reservation, in KiB, if every movable guest
+ * went down to its lower bound.
+ */
+uint64_t aero_policy_obtainable_kib(const struct aero_policy_host *host,
+                                    const struct aero_policy_guest *guests,
+                                    size_t count);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Memory promised to clients: it waits until it is free, is held by the
+ * client's connection, and may follow a domain that is being given it.
+ * Pure; the caller passes the time.
+ *
+ *   0            taken            kib
+ *   |--------------|---------------|
+ *    the domain's    still kept free
+ */
+#ifndef AERO_RESERVATIONS_H
+#define AERO_RESERVATIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define AERO_RESERVATIONS_MAX  64
+#define AERO_RESERVATION_LABEL 64
+#define AERO_REQUEST_ID        64
+#define AERO_NO_DOMID          UINT32_MAX
+
+struct aero_reservation {
+    uint64_t id;
+    uint64_t owner;       /* the client's number */
+    uint64_t kib;
+    uint64_t deadline_ns; /* by when it must be there */
+    bool held;            /* else it waits */
+    uint32_t domid;       /* whom it follows, or AERO_NO_DOMID */
+    uint64_t taken_kib;   /* by that domain */
+    char label[AERO_RESERVATION_LABEL];   /* what the client says it is for */
+    char request[AERO_REQUEST_ID];        /* id to answer with, as JSON */
+};
+
+struct aero_reservations {
+    struct aero_reservation items[AERO_RESERVATIONS_MAX]; /* oldest first */
+    size_t count;
+    uint64_t last_id;
+};
+
+/*
+ * Adds one that waits, from a filled-in template, and gives it an id.
+ * Returns the item (valid until the next change), or NULL: -EBUSY in err.
+ */
+struct aero_reservation *aero_reservations_add(
+    struct aero_reservations *all, const struct aero_reservation *wanted,
+    struct lxe_err *err);
+
+/* Frees one of the owner's. Returns 0 or -ENOENT. */
+int aero_reservations_release(struct aero_reservations *all, uint64_t owner,
+                              uint64_t id, struct lxe_err *err);
+
+/* Frees all of the owner's, waiting or held. Returns how many. */
+size_t aero_reservations_drop_owner(struct aero_reservations *all,
+                                    uint64_t owner);
+
+/*
+ * From now the reservation follows a domain. Returns 0; -ENOENT where the
+ * owner holds no such one (yet).
+ */
+int aero_reservations_transfer(struct aero_reservations *all, uint64_t owner,
+                               uint64_t id, uint32_t domid,
+                               struct lxe_err *err);
+
+/* Tells what a domain holds now; 0 when it has gone. */
+void aero_reservations_follow(struct aero_reservations *all, uint32_t domid,
+                              uint64_t current_kib);
+
+/* KiB that must be kept free for those held, or for those that wait. */
+uint64_t aero_reservations_held_kib(const struct aero_reservations *all);
+uint64_t aero_reservations_waiting_kib(const struct aero_reservations *all);
+
+/*
+ * Grants the oldest that waits, if it fits into free_kib (what is free beyond
+ * everything promised). A younger one never overtakes. Returns it or NULL.
+ */
+const struct aero_reservation *aero_reservations_grant(
+    struct aero_reservations *all, uint64_t free_kib);
+
+/* Takes out one whose time is over. Returns false where there is none. */
+bool aero_reservations_expire(struct aero_reservations *all, uint64_t now_ns,
+                              struct aero_reservation *out);
+
+#endif

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The daemon: its pure modules, its loop on a simulated host, the program.
+daemon_tests = tests/test-demand tests/test-guest-state tests/test-policy \
+	tests/test-apply tests/test-reservations tests/test-config
+check_PROGRAMS += $(daemon_tests)
+TESTS += $(daemon_tests)
+
+tests_test_demand_SOURCES = tests/unit/test_demand.c
+tests_test_demand_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_demand_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_guest_state_SOURCES = tests/unit/test_guest_state.c
+tests_test_guest_state_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_guest_state_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_policy_SOURCES = tests/unit/test_policy.c
+tests_test_policy_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_policy_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_apply_SOURCES = tests/unit/test_apply.c
+tests_test_apply_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_apply_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_reservations_SOURCES = tests/unit/test_reservations.c
+tests_test_reservations_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_reservations_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_config_SOURCES = tests/unit/test_config.c
+tests_test_config_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_config_LDADD = $(AERO_LIBS) $(UNIT_LIBS)

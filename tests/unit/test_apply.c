@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shrinks first, and no page promised twice. */
+#include "apply.h"
+#include "unit.h"
+
+#define MIB   1024ull
+#define COUNT 8
+
+static struct aero_apply_guest guest(uint64_t held, uint64_t target,
+                                     uint64_t want)
+{
+    return (struct aero_apply_guest){ true, held * MIB, target * MIB,
+                                      want * MIB };
+}
+
+static void shrinks_come_first(void)
+{
+    struct aero_apply_guest g[] = { guest(100, 100, 150), guest(200, 200, 120),
+                                    guest(50, 50, 50) };
+    struct aero_apply_step s[3];
+
+    /* Nothing is free yet: only the shrink. */
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 3, 0, 0, s), 1);
+    CU_ASSERT(s[0].index == 1 && s[0].target_kib == 120 * MIB);
+    /* Once it is, both, the shrink first. */
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 3, 80 * MIB, 0, s), 2);
+    CU_ASSERT(s[0].index == 1);
+    CU_ASSERT(s[1].index == 0 && s[1].target_kib == 150 * MIB);
+}
+
+static void growth_is_cut_to_what_is_free(void)
+{
+    struct aero_apply_guest g[] = { guest(100, 100, 200),
+                                    guest(100, 100, 400) };
+    struct aero_apply_step s[2];
+
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 100 * MIB, 60 * MIB, s), 2);
+    CU_ASSERT_EQUAL(s[0].target_kib, 110 * MIB);
+    CU_ASSERT_EQUAL(s[1].target_kib, 130 * MIB);
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 60 * MIB, 60 * MIB, s), 0);
+}
+
+static void what_is_in_flight_is_promised(void)
+{
+    struct aero_apply_guest g[] = { guest(100, 160, 160),
+                                    guest(100, 100, 200) };
+    struct aero_apply_step s[2];
+
+    g[0].movable = false;
+    CU_ASSERT_EQUAL(aero_apply_in_flight_kib(g, 2), 60 * MIB);
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 100 * MIB, 0, s), 1);
+    CU_ASSERT_EQUAL(s[0].target_kib, 140 * MIB);
+}
+
+static void called_back_shrink_costs_nothing(void)
+{
+    struct aero_apply_guest g[] = { guest(300, 100, 280) };
+    struct aero_apply_step s[1];
+
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 1, 0, 0, s), 1);
+    CU_ASSERT_EQUAL(s[0].target_kib, 280 * MIB);
+}
+
+static void never_more_than_there_is(void)
+{
+    uint64_t seed = unit_seed();
+
+    for (int run = 0; run < 5000; run++) {
+        struct aero_apply_guest g[COUNT];
+        struct aero_apply_step s[COUNT];
+        uint64_t free_kib = unit_below(&seed, 2000 * MIB), before, after;
+        uint64_t keep = unit_below(&seed, 500 * MIB);
+        size_t n;
+
+        for (size_t i = 0; i < COUNT; i++) {
+            g[i] = guest(unit_below(&seed, 800), unit_below(&seed, 800),
+                         unit_below(&seed, 800));
+            g[i].movable = unit_below(&seed, 6) != 0;
+        }
+        before = aero_apply_in_flight_kib(g, COUNT) + keep;
+        n = aero_apply_plan(g, COUNT, free_kib, keep, s);
+        for (size_t i = 0; i < n; i++)
+            g[s[i].index].target_kib = s[i].target_kib;
+        after = aero_apply_in_flight_kib(g, COUNT) + keep;
+        if (after > free_kib && after > before) {
+            CU_FAIL("promised more than is free");
+            return;
+        }
+    }
+    CU_PASS("all promises can be kept");
+}
+
+static const struct unit_test tests[] = {
+    { "shrinks come first", shrinks_come_first },
+    { "growth is cut to what is free", growth_is_cut_to_what_is_free },
+    { "what is in flight is promised", what_is_in_flight_is_promised },
+    { "a shrink called back costs nothing", called_back_shrink_costs_nothing },
+    { "never more than there is", never_more_than_there_is },
+};
+
+int main(void)
+{
+    return unit_run("apply", tests, sizeof(tests) / sizeof(tests[0]));
+}

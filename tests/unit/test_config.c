@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* aerostat.conf, good and bad. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon_config.h"
+#include "unit.h"
+
+static void empty_gives_defaults(void)
+{
+    struct aero_config c, d;
+
+    aero_config_defaults(&d);
+    CU_ASSERT_EQUAL(aero_config_read_text("", "t.conf", &c, NULL), 0);
+    CU_ASSERT_EQUAL(c.interval_ms, d.interval_ms);
+    CU_ASSERT_EQUAL(c.default_min_kib, LXE_UNKNOWN);
+    CU_ASSERT_TRUE(c.agent);
+    aero_config_clear(&c);
+}
+
+static void every_key(void)
+{
+    static const char text[] =
+        "interval_ms = 500\n"
+        "host_reserve = \"200M\"\n"
+        "default_min = 96 # MiB\n"
+        "default_shares = 50\n"
+        "margin = \"10M\"\n"
+        "change_per_tick = \"32M\"\n"
+        "socket_group = \"ops\"\n"
+        "agent = 0\n"
+        "domains = [ \"name=web1,min=256M,max=2G,shares=200\",\n"
+        "            'name=db,min=1G', ]\n";
+    const struct aero_domain_policy *p;
+    struct lxe_err err = { 0 };
+    struct aero_config c;
+
+    if (aero_config_read_text(text, "t.conf", &c, &err)) {
+        CU_FAIL("refused");
+        puts(err.text);
+        return;
+    }
+    CU_ASSERT_EQUAL(c.interval_ms, 500);
+    CU_ASSERT_EQUAL(c.host_reserve_kib, 200 << 10);
+    CU_ASSERT_EQUAL(c.default_min_kib, 96 << 10);
+    CU_ASSERT_EQUAL(c.default_shares, 50);
+    CU_ASSERT_EQUAL(c.margin_kib, 10 << 10);
+    CU_ASSERT_EQUAL(c.change_per_tick_kib, 32 << 10);
+    CU_ASSERT_STRING_EQUAL(c.socket_group, "ops");
+    CU_ASSERT_FALSE(c.agent);
+    p = aero_config_policy(&c, "web1");
+    CU_ASSERT(p && p->min_kib == 256 << 10 && p->max_kib == 2 << 20 &&
+              p->shares == 200);
+    p = aero_config_policy(&c, "db");
+    CU_ASSERT(p && p->min_kib == 1 << 20 && p->max_kib == LXE_UNKNOWN &&
+              !p->shares);
+    CU_ASSERT_PTR_NULL(aero_config_policy(&c, "web"));
+    aero_config_clear(&c);
+}
+
+static void refused(const char *text, const char *word1, const char *word2)
+{
+    struct lxe_err err = { 0 };
+    struct aero_config c;
+
+    int rc = aero_config_read_text(text, "t.conf", &c, &err);
+
+    CU_ASSERT(rc == -EINVAL || rc == -ERANGE);
+    if (strstr(err.text, word1) && strstr(err.text, word2) &&
+        strstr(err.text, "t.conf"))
+        return;
+    printf("\n  %s -> %s\n", text, err.text);
+    CU_FAIL("the message does not say what is wrong");
+}
+
+static void bad_ones_are_named(void)
+{
+    refused("interval_ms = 5", "interval_ms", "100");
+    refused("interval_ms = \"soon\"", "interval_ms", "soon");
+    refused("\n\ninterval_ms = [ 5 ]", "interval_ms", ":3:");
+    refused("margin = \"1Q\"", "margin", "1Q");
+    refused("agent = 2", "agent", "1");
+    refused("change_per_tick = \"4K\"", "change_per_tick", "1M");
+    refused("domains = \"web1\"", "domains", ":1:");
+    refused("domains = [ \"min=1G\" ]", "item 1", "name");
+    refused("domains = [ \"name=a,size=1G\" ]", "size", "known");
+    refused("domains = [ \"name=a,min=1G,min=2G\" ]", "min", "twice");
+    refused("domains = [ \"name=a,min=2G,max=1G\" ]", "min", "above max");
+    refused("domains = [ \"name=a\", \"name=a\" ]", "item 2", "twice");
+    refused("domains = [ \"name=a,shares=0\" ]", "shares", "item 1");
+    refused("domains = [ [ \"name=a\" ] ]", "item 1", "string");
+    refused("interval_ms = = 4", "t.conf:1", "syntax");
+}
+
+static void files(void)
+{
+    char path[] = "/tmp/aerostat-conf-XXXXXX";
+    struct lxe_err err = { 0 };
+    struct aero_config c;
+    int fd = mkstemp(path);
+
+    CU_ASSERT(fd >= 0);
+    CU_ASSERT(dprintf(fd, "interval_ms = 700\n") > 0);
+    CU_ASSERT_EQUAL(aero_config_read(path, &c, &err), 0);
+    CU_ASSERT_EQUAL(c.interval_ms, 700);
+    aero_config_clear(&c);
+    close(fd);
+    unlink(path);
+    CU_ASSERT_EQUAL(aero_config_read(path, &c, &err), -ENOENT);
+}
+
+static void the_example_is_right(void)
+{
+    char path[4096];
+    struct lxe_err err = { 0 };
+    struct aero_config c, d;
+
+    snprintf(path, sizeof(path), "%s/plugin/aerostat.conf",
+             getenv("top_srcdir"));
+    aero_config_defaults(&d);
+    CU_ASSERT_EQUAL(aero_config_read(path, &c, &err), 0);
+    CU_ASSERT_EQUAL(c.interval_ms, d.interval_ms);
+    CU_ASSERT_EQUAL(c.policy_count, 0);
+    aero_config_clear(&c);
+}
+
+static const struct unit_test tests[] = {
+    { "empty gives defaults", empty_gives_defaults },
+    { "every key", every_key },
+    { "bad ones are named", bad_ones_are_named },
+    { "files", files },
+    { "the example is right", the_example_is_right },
+};
+
+int main(void)
+{
+    return unit_run("config", tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a guest needs, by what it says and by what Xen knows better. */
+#include "base/clock.h"
+#include "demand.h"
+#include "unit.h"
+
+#define MIB 1024ull
+
+static struct lxe_guest_report agent(uint64_t total, uint64_t available)
+{
+    return (struct lxe_guest_report){
+        .source = LXE_REPORT_AGENT,
+        .seq = 1,
+        .total_kib = total,
+        .available_kib = available,
+        .used_kib = total - available,
+        .swap_used_kib = 0,
+        .refaults = LXE_UNKNOWN,
+        .psi_some_x100 = LXE_UNKNOWN,
+    };
+}
+
+static struct aero_demand_input input(const struct lxe_guest_report *r)
+{
+    return (struct aero_demand_input){
+        .now_ns = 100 * LXE_NS_PER_SEC,
+        .held_kib = 1000 * MIB,
+        .static_max_kib = 2000 * MIB,
+        .resting_kib = 1000 * MIB,
+        .margin_kib = 256 * MIB,
+        .report = r,
+        .report_age_ns = 0,
+    };
+}
+
+static struct aero_demand once(const struct aero_demand_input *in)
+{
+    struct aero_demand_memory memory = { 0 };
+    struct aero_demand out;
+
+    aero_demand_estimate(in, &memory, &out);
+    return out;
+}
+
+static void used_and_margin(void)
+{
+    struct lxe_guest_report r = agent(980 * MIB, 580 * MIB);
+    struct aero_demand_input in = input(&r);
+    struct aero_demand d = once(&in);
+
+    CU_ASSERT_TRUE(d.known);
+    CU_ASSERT_EQUAL(d.used_kib, 400 * MIB);
+    CU_ASSERT_EQUAL(d.need_kib, 420 * MIB); /* and 20 of its kernel's */
+    CU_ASSERT_EQUAL(d.kib, 525 * MIB);
+    in.margin_kib = 10 * MIB;
+    CU_ASSERT_EQUAL(once(&in).kib, 430 * MIB);
+}
+
+static void full_guest_asks_for_more_than_it_has(void)
+{
+    struct lxe_guest_report r = agent(980 * MIB, 0);
+    struct aero_demand_input in = input(&r);
+
+    CU_ASSERT_EQUAL(once(&in).kib, 1250 * MIB);
+    in.static_max_kib = 1100 * MIB;
+    CU_ASSERT_EQUAL(once(&in).kib, 1100 * MIB);
+}
+
+static void pressure_doubles_the_margin(void)
+{
+    struct lxe_guest_report r = agent(1000 * MIB, 600 * MIB);
+    struct aero_demand_input in = input(&r);
+
+    CU_ASSERT_EQUAL(once(&in).kib, 500 * MIB);
+    r.psi_some_x100 = 800;
+    CU_ASSERT_EQUAL(once(&in).kib, 600 * MIB);
+}
+
+static void liars_are_bounded(void)
+{
+    struct lxe_guest_report r = agent(1900 * MIB, 0);
+    struct aero_demand_input in = input(&r);
+
+    /* Says that it uses more than Xen gave it: clipped. */
+    CU_ASSERT_EQUAL(once(&in).need_kib, 1000 * MIB);
+    /* More available than there is, more than it was built for: refused. */
+    r = agent(500 * MIB, 400 * MIB);
+    r.available_kib = 600 * MIB;
+    CU_ASSERT_FALSE(once(&in).known);
+    CU_ASSERT_EQUAL(once(&in).kib, 1000 * MIB);
+    r = agent(2001 * MIB, 1 * MIB);
+    CU_ASSERT_FALSE(once(&in).known);
+    r = agent(0, 0);
+    CU_ASSERT_FALSE(once(&in).known);
+}
+
+static void old_reports_are_not_trusted(void)
+{
+    struct lxe_guest_report r = agent(980 * MIB, 580 * MIB);
+    struct aero_demand_input in = input(&r);
+
+    in.report_age_ns = 60 * LXE_NS_PER_SEC;
+    CU_ASSERT_TRUE(once(&in).known);
+    in.report_age_ns++;
+    CU_ASSERT_FALSE(once(&in).known);
+    CU_ASSERT_EQUAL(once(&in).kib, in.held_kib);
+    r.source = LXE_REPORT_XENSERVER; /* writes every two minutes only */
+    CU_ASSERT_TRUE(once(&in).known);
+}
+
+static void silence_keeps_what_others_set(void)
+{
+    struct lxe_guest_report r = { .source = LXE_REPORT_NONE };
+    struct aero_demand_input in = input(&r);
+    struct aero_demand d;
+
+    in.held_kib = 500 * MIB;
+    in.resting_kib = 700 * MIB;
+    d = once(&in);
+    CU_ASSERT_FALSE(d.known);
+    CU_ASSERT_EQUAL(d.kib, 700 * MIB);
+    CU_ASSERT_EQUAL(d.need_kib, LXE_UNKNOWN);
+}
+
+static void qubes_says_used_only(void)
+{
+    struct lxe_guest_report r = {
+        .source = LXE_REPORT_QUBES,
+        .total_kib = LXE_UNKNOWN,
+        .available_kib = LXE_UNKNOWN,
+        .used_kib = 320 * MIB,
+        .psi_some_x100 = LXE_UNKNOWN,
+    };
+    struct aero_demand_input in = input(&r);
+
+    in.static_max_kib = 1280 * MIB; /* of which 1/64 is struct pages */
+    CU_ASSERT_EQUAL(once(&in).need_kib, 340 * MIB);
+    r.used_kib = LXE_UNKNOWN;
+    CU_ASSERT_FALSE(once(&in).known);
+}
+
+static void fast_up_slow_down(void)
+{
+    struct aero_demand_memory memory = { 0 };
+    struct lxe_guest_report r = agent(1000 * MIB, 900 * MIB);
+    struct aero_demand_input in = input(&r);
+    struct aero_demand low, high, after, late;
+
+    aero_demand_estimate(&in, &memory, &low);
+    r = agent(1000 * MIB, 200 * MIB);
+    in.now_ns += 2 * LXE_NS_PER_SEC;
+    aero_demand_estimate(&in, &memory, &high);
+    CU_ASSERT_EQUAL(high.kib, 1000 * MIB);
+    for (int i = 0; i < 30; i++) {
+        in.now_ns += 2 * LXE_NS_PER_SEC;
+        aero_demand_estimate(&in, &memory, &high);
+    }
+    r = agent(1000 * MIB, 900 * MIB);
+    in.now_ns += 2 * LXE_NS_PER_SEC;
+    aero_demand_estimate(&in, &memory, &after);
+    CU_ASSERT(after.kib > 700 * MIB);
+    CU_ASSERT(after.kib < high.kib);
+    for (int i = 0; i < 100; i++) {
+        in.now_ns += 2 * LXE_NS_PER_SEC;
+        aero_demand_estimate(&in, &memory, &late);
+    }
+    CU_ASSERT(late.kib < low.kib + 10 * MIB);
+    CU_ASSERT(late.kib >= low.kib);
+}
+
+static void never_beyond_bounds_for_any_report(void)
+{
+    uint64_t seed = unit_seed();
+
+    for (int i = 0; i < 20000; i++) {
+        struct lxe_guest_report r = {
+            .source = (enum lxe_report_source)unit_below(&seed, 4),
+            .total_kib = unit_random(&seed) >> unit_below(&seed, 64),
+            .available_kib = unit_random(&seed) >> unit_below(&seed, 64),
+            .used_kib = unit_random(&seed) >> unit_below(&seed, 64),
+            .psi_some_x100 = unit_below(&seed, 20000),
+        };
+        struct aero_demand_input in = input(&r);
+        struct aero_demand d = once(&in);
+
+        if (d.kib > in.static_max_kib ||
+            (d.known && d.need_kib > in.held_kib)) {
+            CU_FAIL("demand out of bounds");
+            return;
+        }
+    }
+    CU_PASS("all within bounds");
+}
+
+static const struct unit_test tests[] = {
+    { "used and margin", used_and_margin },
+    { "a full guest asks for more", full_guest_asks_for_more_than_it_has },
+    { "pressure doubles the margin", pressure_doubles_the_margin },
+    { "liars are bounded", liars_are_bounded },
+    { "old reports are not trusted", old_reports_are_not_trusted },
+    { "silence keeps what others set", silence_keeps_what_others_set },
+    { "Qubes says used only", qubes_says_used_only },
+    { "fast up, slow down", fast_up_slow_down },
+    { "any report stays in bounds", never_beyond_bounds_for_any_report },
+};
+
+int main(void)
+{
+    return unit_run("demand", tests, sizeof(tests) / sizeof(tests[0]));
+}

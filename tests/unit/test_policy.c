@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Water-filling, and the policy that is made of it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "policy.h"
+#include "unit.h"
+#include "water.h"
+
+#define MIB   1024ull
+#define COUNT 12
+#define PAGE  4ull
+
+static const struct aero_policy_host no_limits = {
+    .change_kib = 1ull << 40,
+};
+
+static struct aero_policy_guest guest(uint64_t min, uint64_t max,
+                                      uint64_t demand, uint64_t held)
+{
+    return (struct aero_policy_guest){
+        .movable = true, .min_kib = min * MIB, .max_kib = max * MIB,
+        .shares = 100, .demand_kib = demand * MIB, .demand_known = true,
+        .why = "by its report", .target_kib = held * MIB,
+        .held_kib = held * MIB,
+    };
+}
+
+static void water_levels(void)
+{
+    struct aero_vessel v[3] = { { 0, 100, 1, 0 }, { 10, 20, 1, 0 },
+                                { 0, 1000, 2, 0 } };
+
+    CU_ASSERT_EQUAL(aero_water_fill(v, 3, 5), 0); /* the bottoms are 10 */
+    CU_ASSERT(v[0].x == 0 && v[1].x == 10 && v[2].x == 0);
+    aero_water_fill(v, 3, 40); /* level 10: 10, 10, 20 */
+    CU_ASSERT(v[0].x == 10 && v[1].x == 10 && v[2].x == 20);
+    aero_water_fill(v, 3, 200); /* level 60: 60, 20, 120 */
+    CU_ASSERT(v[0].x == 60 && v[1].x == 20 && v[2].x == 120);
+    aero_water_fill(v, 3, 5000);
+    CU_ASSERT(v[0].x == 100 && v[1].x == 20 && v[2].x == 1000);
+    CU_ASSERT_EQUAL(aero_water_fill(v, 0, 10), 0);
+}
+
+static void idle_gives_to_busy(void)
+{
+    struct aero_policy_guest g[] = { guest(64, 512, 96, 256),
+                                     guest(64, 512, 96, 256),
+                                     guest(64, 512, 400, 256) };
+    struct aero_policy_target t[3];
+
+    CU_ASSERT_EQUAL(aero_policy_run(&no_limits, g, 3, t), 0);
+    CU_ASSERT(t[0].target_kib < 256 * MIB && t[1].target_kib < 256 * MIB);
+    CU_ASSERT(t[0].target_kib >= 96 * MIB);
+    CU_ASSERT(t[2].target_kib >= 400 * MIB);
+    CU_ASSERT_PTR_NOT_NULL(strstr(t[2].reason, "wants 400 MiB"));
+}
+
+static void shares_decide_in_shortage(void)
+{
+    struct aero_policy_guest g[] = { guest(64, 1024, 900, 500),
+                                     guest(64, 1024, 900, 400) };
+    struct aero_policy_target t[2];
+
+    g[1].shares = 200;
+    aero_policy_run(&no_limits, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 300 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 600 * MIB);
+    CU_ASSERT_PTR_NOT_NULL(strstr(t[0].reason, "host is short"));
+}
+
+static void steps_are_bounded(void)
+{
+    struct aero_policy_host host = { .free_kib = 2000 * MIB,
+                                     .change_kib = 64 * MIB,
+                                     .shrink_part = 8 };
+    struct aero_policy_guest g[] = { guest(64, 1000, 100, 800),
+                                     guest(64, 1000, 1000, 200),
+                                     guest(10, 1000, 20, 80) };
+    struct aero_policy_target t[3];
+
+    g[0].max_kib = 100 * MIB;
+    g[2].max_kib = 20 * MIB;
+    aero_policy_run(&host, g, 3, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 736 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 264 * MIB);
+    CU_ASSERT_EQUAL(t[2].target_kib, 64 * MIB); /* an eighth, or 16 MiB */
+    CU_ASSERT_PTR_NOT_NULL(strstr(t[0].reason, "on the way to 100 MiB"));
+}
+
+static void stuck_is_clipped(void)
+{
+    struct aero_policy_guest g[] = { guest(100, 2000, 200, 1000),
+                                     guest(100, 2000, 900, 500) };
+    struct aero_policy_target t[2];
+
+    g[0].target_kib = 700 * MIB;
+    g[0].stuck_shrink = true;
+    g[1].target_kib = 600 * MIB;
+    g[1].stuck_grow = true;
+    aero_policy_run(&no_limits, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 1000 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 500 * MIB);
+    CU_ASSERT_PTR_NOT_NULL(strstr(t[0].reason, "stuck"));
+}
+
+static void silent_guest_is_left(void)
+{
+    struct aero_policy_host host = no_limits;
+    struct aero_policy_guest g[] = { guest(100, 2000, 600, 600),
+                                     guest(100, 2000, 1900, 600) };
+    struct aero_policy_target t[2];
+
+    g[0].demand_known = false;
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 600 * MIB);
+    /* Where its minimum was written down, it gives in a shortage. */
+    g[0].min_is_set = true;
+    g[1].shares = 200;
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT(t[0].target_kib < 600 * MIB);
+    CU_ASSERT(t[0].target_kib >= 100 * MIB);
+    /* But it takes nothing, however much there is. */
+    host.free_kib = 9000 * MIB;
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 600 * MIB);
+}
+
+static void untouchable_is_counted(void)
+{
+    struct aero_policy_host host = no_limits;
+    struct aero_policy_guest g[] = { guest(100, 2000, 0, 500),
+                                     guest(100, 2000, 2000, 500) };
+    struct aero_policy_target t[2];
+
+    host.free_kib = 300 * MIB;
+    g[0].movable = false;
+    g[0].target_kib = 700 * MIB; /* will take 200 of the 300 when it goes on */
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 700 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 600 * MIB);
+}
+
+static void reservation_squeezes(void)
+{
+    struct aero_policy_host host = no_limits;
+    struct aero_policy_guest g[] = { guest(100, 2000, 300, 500),
+                                     guest(200, 2000, 300, 500) };
+    struct aero_policy_target t[2];
+
+    CU_ASSERT_EQUAL(aero_policy_obtainable_kib(&host, g, 2), 700 * MIB);
+    host.keep_free_kib = 600 * MIB;
+    CU_ASSERT_EQUAL(aero_policy_obtainable_kib(&host, g, 2), 100 * MIB);
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib + t[1].target_kib, 400 * MIB);
+    host.keep_free_kib = 900 * MIB; /* more than can be had */
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 100 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 200 * MIB);
+}
+
+/* Random guests; their minima fit into what there is. */
+static void make_guests(uint64_t *seed, struct aero_policy_guest *g,
+                        struct aero_policy_host *host)
+{
+    for (size_t i = 0; i < COUNT; i++) {
+        uint64_t min = unit_below(seed, 500), max;
+        uint64_t held = min + unit_below(seed, 1000);
+
+        max = held + unit_below(seed, 1000);
+        g[i] = guest(min, max, unit_below(seed, 2500), held);
+        g[i].shares = 1 + (unsigned)unit_below(seed, 1000);
+        g[i].movable = unit_below(seed, 10) != 0;
+        g[i].demand_known = unit_below(seed, 5) != 0;
+        g[i].min_is_set = true;
+        g[i].stuck_shrink = unit_below(seed, 12) == 0;
+        g[i].stuck_grow = !g[i].stuck_shrink && unit_below(seed, 12) == 0;
+    }
+    *host = (struct aero_policy_host){
+        .free_kib = unit_below(seed, 4000) * MIB,
+        .change_kib = 1ull << 40,
+    };
+    host->keep_free_kib = unit_below(seed, host->free_kib / MIB + 1) * MIB;
+}
+
+static uint64_t sum_targets(const struct aero_policy_guest *g,
+                            const struct aero_policy_target *t)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < COUNT; i++)
+        sum += g[i].movable ? t[i].target_kib : 0;
+    return sum;
+}
+
+static uint64_t sum_held(const struct aero_policy_guest *g)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < COUNT; i++)
+        sum += g[i].movable ? g[i].held_kib : 0;
+    return sum;
+}
+
+static bool in_bounds(const struct aero_policy_guest *g, uint64_t target)
+{
+    if (!g->movable)
+        return target == g->target_kib;
+    if (g->stuck_shrink && target < g->held_kib)
+        return false;
+    if (g->stuck_grow && target > g->held_kib)
+        return false;
+    return target >= g->min_kib && target <= g->max_kib;
+}
+
+static void sums_and_bounds(void)
+{
+    uint64_t seed = unit_seed();
+    struct aero_policy_guest g[COUNT];
+    struct aero_policy_target t[COUNT];
+    struct aero_policy_host host;
+
+    for (int run = 0; run < 3000; run++) {
+        bool good = true;
+
+        make_guests(&seed, g, &host);
+        aero_policy_run(&host, g, COUNT, t);
+        good = sum_targets(g, t) <=
+               sum_held(g) + host.free_kib - host.keep_free_kib;
+        for (size_t i = 0; i < COUNT; i++)
+            good = good && in_bounds(&g[i], t[i].target_kib);
+        if (!good) {
+            CU_FAIL("a sum or a bound is broken");
+            return;
+        }
+    }
+    CU_PASS("all sums and bounds hold");
+}
+
+static void order_does_not_matter(void)
+{
+    uint64_t seed = unit_seed();
+    struct aero_policy_guest g[COUNT], turned[COUNT];
+    struct aero_policy_target t[COUNT], u[COUNT];
+    struct aero_policy_host host;
+
+    for (int run = 0; run < 1000; run++) {
+        make_guests(&seed, g, &host);
+        host.change_kib = 50 * MIB;
+        host.dead_band_kib = 20 * MIB;
+        for (size_t i = 0; i < COUNT; i++)
+            turned[(i * 5 + 3) % COUNT] = g[i];
+        aero_policy_run(&host, g, COUNT, t);
+        aero_policy_run(&host, turned, COUNT, u);
+        for (size_t i = 0; i < COUNT; i++) {
+            if (t[i].target_kib == u[(i * 5 + 3) % COUNT].target_kib)
+                continue;
+            CU_FAIL("another order, another target");
+            return;
+        }
+    }
+    CU_PASS("any order gives the same");
+}
+
+static void more_is_never_less(void)
+{
+    uint64_t seed = unit_seed();
+    struct aero_policy_guest g[COUNT];
+    struct aero_policy_target before[COUNT], after[COUNT];
+    struct aero_policy_host host;
+
+    for (int run = 0; run < 3000; run++) {
+        size_t i = unit_below(&seed, COUNT);
+
+        make_guests(&seed, g, &host);
+        aero_policy_run(&host, g, COUNT, before);
+        if (run % 2)
+            g[i].shares += 1 + (unsigned)unit_below(&seed, 1000);
+        else
+            g[i].demand_kib += unit_below(&seed, 1000 * MIB);
+        aero_policy_run(&host, g, COUNT, after);
+        if (after[i].target_kib < before[i].target_kib) {
+            CU_FAIL("more shares or demand gave less memory");
+            return;
+        }
+    }
+    CU_PASS("more is never less");
+}
+
+/* One tick's end: every guest has come to its target. */
+static uint64_t follow(struct aero_policy_guest *g,
+                       const struct aero_policy_target *t,
+                       struct aero_policy_host *host)
+{
+    uint64_t changes = 0;
+
+    for (size_t i = 0; i < COUNT; i++) {
+        if (!g[i].movable)
+            continue;
+        changes += g[i].target_kib != t[i].target_kib;
+        host->free_kib += g[i].held_kib;
+        host->free_kib -= t[i].target_kib;
+        g[i].held_kib = g[i].target_kib = t[i].target_kib;
+    }
+    return changes;
+}
+
+static void constant_input_converges(void)
+{
+    uint64_t seed = unit_seed();
+    struct aero_policy_guest g[COUNT];
+    struct aero_policy_target t[COUNT];
+    struct aero_policy_host host;
+
+    for (int run = 0; run < 300; run++) {
+        uint64_t changes = 0;
+
+        make_guests(&seed, g, &host);
+        host.change_kib = 64 * MIB;
+        host.shrink_part = 8;
+        host.dead_band_kib = 4 * MIB;
+        for (int tick = 0; tick < 200; tick++) {
+            aero_policy_run(&host, g, COUNT, t);
+            if (sum_targets(g, t) > sum_held(g) + host.free_kib) {
+                CU_FAIL("more promised than there is");
+                return;
+            }
+            changes = follow(g, t, &host);
+        }
+        if (changes) {
+            CU_FAIL("still moving after 200 ticks");
+            return;
+        }
+    }
+    CU_PASS("all runs came to rest");
+}
+
+static const struct unit_test tests[] = {
+    { "water levels", water_levels },
+    { "idle gives to busy", idle_gives_to_busy },
+    { "shares decide in a shortage", shares_decide_in_shortage },
+    { "steps are bounded", steps_are_bounded },
+    { "a stuck guest is clipped", stuck_is_clipped },
+    { "a silent guest is left", silent_guest_is_left },
+    { "an untouchable guest is counted", untouchable_is_counted },
+    { "a reservation squeezes", reservation_squeezes },
+    { "sums and bounds", sums_and_bounds },
+    { "order does not matter", order_does_not_matter },
+    { "more is never less", more_is_never_less },
+    { "constant input converges", constant_input_converges },
+};
+
+int main(void)
+{
+    return unit_run("policy", tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Memory promised to clients. */
+#include <errno.h>
+
+#include "reservations.h"
+#include "unit.h"
+
+static struct aero_reservation *add(struct aero_reservations *all,
+                                    uint64_t owner, uint64_t kib,
+                                    uint64_t deadline_ns)
+{
+    struct aero_reservation r = { .owner = owner, .kib = kib,
+                                  .deadline_ns = deadline_ns };
+
+    return aero_reservations_add(all, &r, NULL);
+}
+
+static void waits_then_holds(void)
+{
+    struct aero_reservations all = { 0 };
+    uint64_t id = add(&all, 1, 1000, 50)->id;
+
+    CU_ASSERT_EQUAL(aero_reservations_waiting_kib(&all), 1000);
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 999));
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 1000)->id, id);
+    CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 1000);
+    CU_ASSERT_EQUAL(aero_reservations_waiting_kib(&all), 0);
+    CU_ASSERT_EQUAL(aero_reservations_release(&all, 2, id, NULL), -ENOENT);
+    CU_ASSERT_EQUAL(aero_reservations_release(&all, 1, id, NULL), 0);
+    CU_ASSERT_EQUAL(all.count, 0);
+}
+
+static void oldest_first(void)
+{
+    struct aero_reservations all = { 0 };
+    uint64_t old = add(&all, 1, 1000, 50)->id;
+
+    add(&all, 2, 10, 50);
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 500));
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 1005)->id, old);
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 5));
+    CU_ASSERT_PTR_NOT_NULL(aero_reservations_grant(&all, 10));
+}
+
+static void follows_a_domain(void)
+{
+    struct aero_reservations all = { 0 };
+    uint64_t id = add(&all, 1, 1000, 50)->id;
+
+    CU_ASSERT_EQUAL(aero_reservations_transfer(&all, 1, id, 7, NULL), -ENOENT);
+    aero_reservations_grant(&all, 1000);
+    CU_ASSERT_EQUAL(aero_reservations_transfer(&all, 1, id, 7, NULL), 0);
+    aero_reservations_follow(&all, 7, 300);
+    aero_reservations_follow(&all, 8, 900);
+    CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 700);
+    aero_reservations_follow(&all, 7, 1200);
+    CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 0);
+    aero_reservations_follow(&all, 7, 0);
+    CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 1000);
+}
+
+static void ends_with_its_owner_or_time(void)
+{
+    struct aero_reservations all = { 0 };
+    struct aero_reservation r;
+
+    add(&all, 1, 10, 50);
+    add(&all, 2, 20, 40);
+    add(&all, 1, 30, 60);
+    CU_ASSERT_FALSE(aero_reservations_expire(&all, 39, &r));
+    CU_ASSERT_TRUE(aero_reservations_expire(&all, 40, &r));
+    CU_ASSERT_EQUAL(r.owner, 2);
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 10)->kib, 10);
+    CU_ASSERT_TRUE(aero_reservations_expire(&all, 99, &r));
+    CU_ASSERT_FALSE(aero_reservations_expire(&all, 99, &r)); /* it is held */
+    CU_ASSERT_EQUAL(aero_reservations_drop_owner(&all, 1), 1);
+    CU_ASSERT_EQUAL(all.count, 0);
+}
+
+static void is_bounded(void)
+{
+    struct aero_reservations all = { 0 };
+    struct lxe_err err = { 0 };
+    struct aero_reservation r = { .owner = 1, .kib = 1 };
+
+    for (int i = 0; i < AERO_RESERVATIONS_MAX; i++)
+        CU_ASSERT_PTR_NOT_NULL(aero_reservations_add(&all, &r, &err));
+    CU_ASSERT_PTR_NULL(aero_reservations_add(&all, &r, &err));
+    CU_ASSERT_EQUAL(err.code, -EBUSY);
+}
+
+static const struct unit_test tests[] = {
+    { "waits, then holds", waits_then_holds },
+    { "oldest first", oldest_first },
+    { "follows a domain", follows_a_domain },
+    { "ends with its owner or its time", ends_with_its_owner_or_time },
+    { "is bounded", is_bounded },
+};
+
+int main(void)
+{
+    return unit_run("reservations", tests, sizeof(tests) / sizeof(tests[0]));
+}
