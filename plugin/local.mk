@@ -1,0 +1,31 @@
+
+# What people touch: the command line.
+bin_PROGRAMS += xl-aerostat
+xl_aerostat_CPPFLAGS = $(AM_CPPFLAGS)
+xl_aerostat_SOURCES = \
+	%D%/cli.c %D%/cli.h \
+	%D%/cli_main.c \
+	%D%/cli_mem.c %D%/cli_mem.h \
+	%D%/cli_migrate.c %D%/cli_migrate.h \
+	%D%/cli_table.c %D%/cli_table.h \
+	%D%/cli_text.c %D%/cli_text.h
+xl_aerostat_LDADD = $(BASE_LIBS)
+
+# The front: installed under libexec, for the administrator to put first in
+# PATH.
+pkglibexec_SCRIPTS = %D%/xl
+CLEANFILES += %D%/xl
+EXTRA_DIST += %D%/xl.in %D%/completion.bash
+%D%/xl: $(srcdir)/%D%/xl.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	sed -e 's|@bindir[@]|$(bindir)|g' $(srcdir)/%D%/xl.in >$@.tmp && \
+	chmod +x $@.tmp && mv $@.tmp $@
+
+# Read when a shell starts, not when a command is first completed: the stock
+# xl has its completion there, and this one goes before it.
+bashstartdir = $(sysconfdir)/bash_completion.d
+bashstart_DATA = %D%/completion/xl-aerostat
+CLEANFILES += %D%/completion/xl-aerostat
+%D%/completion/xl-aerostat: %D%/completion.bash
+	$(AM_V_GEN)$(MKDIR_P) %D%/completion && \
+	cp $(srcdir)/%D%/completion.bash $@

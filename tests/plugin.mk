@@ -1,1 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+
+# The command line: tables, and all that a shell can see.
+check_PROGRAMS += tests/test-cli-table tests/rpc-stub
+TESTS += tests/test-cli-table tests/cli.sh
+EXTRA_DIST += tests/cli.sh
+
+tests_test_cli_table_SOURCES = tests/unit/test_cli_table.c \
+	plugin/cli_table.c plugin/cli_text.c
+tests_test_cli_table_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_cli_table_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+
+tests_rpc_stub_SOURCES = tests/rpc_stub.c
+tests_rpc_stub_CPPFLAGS = $(AM_CPPFLAGS)

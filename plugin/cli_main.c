@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * xl-aerostat: the subcommands that Aerostat adds to xl. Finds the verb in
+ * the table below and runs it; the front (xl.in) hands the same verbs here.
+ */
+#include <config.h>
+
+#include <getopt.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli.h"
+#include "cli_mem.h"
+#include "cli_migrate.h"
+
+static const struct aero_verb verbs[] = {
+    { "mem-status", aero_cli_mem_status,
+      "Show what memory each guest has, should have, and why", "[--json]",
+      "  --json           print the daemon's answer as JSON\n" },
+    { "mem-policy", aero_cli_mem_policy,
+      "Show or change the memory policy of a guest",
+      "DOMAIN [--min SIZE] [--max SIZE] [--shares N] [--json]",
+      "  --min SIZE       never take it below this\n"
+      "  --max SIZE       never give it more than this\n"
+      "  --shares N       its weight where memory is short\n"
+      "  --json           print the daemon's answer as JSON\n"
+      "\nSIZE is 512M, 2G or 4096K; a bare number is MiB. Without options the\n"
+      "policy is shown. A change lasts until aerostatd ends.\n" },
+    { "migrate-live", aero_cli_migrate_live,
+      "Move a running guest to another host", "[OPTIONS] DOMAIN HOST",
+      "The options are those of aerostat-migrate(8):\n"
+      "  -s, --transport CMD  how to reach HOST (ssh); '' makes HOST the\n"
+      "                       whole command\n"
+      "  --max-rate RATE      at most this (500Mbit, 60MB)\n"
+      "  --max-downtime DUR   suspend for at most this (300ms)\n"
+      "  --timeout DUR        end pre-copy after this\n"
+      "  --json               progress as JSON lines\n" },
+    { "migrate-status", aero_cli_migrate_status,
+      "Show the migrations that run now", "[--json]",
+      "  --json           print the daemon's answer as JSON\n" },
+};
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+/* As `xl help` lists its own, so that the front can append it. */
+static void list_verbs(FILE *out)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        fprintf(out, " %-19s %s\n", verbs[i].name, verbs[i].help);
+}
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "Usage: " AERO_CLI_NAME " [--socket PATH] VERB [ARGUMENTS]\n"
+                 "\nVerbs:\n\n");
+    list_verbs(out);
+    fprintf(out, " %-19s %s\n", "help [VERB]", "Show this, or a verb's usage");
+    fprintf(out, "\nOptions:\n\n"
+                 "  --socket PATH    ask the aerostatd that listens there\n"
+                 "  -v               say more (of migrate-live)\n"
+                 "  --list-verbs     list the verbs alone\n"
+                 "  -h, --help       show this\n"
+                 "  --version        show the version\n"
+                 "\nxl's own -f, -t and -T are taken and change nothing; -N "
+                 "(dry run) is refused.\n");
+}
+
+static const struct aero_verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (!strcmp(verbs[i].name, name))
+            return &verbs[i];
+    return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+    aero_cli_fail("there is no verb '%s'; there are:", name);
+    list_verbs(stderr);
+    fprintf(stderr, " %-19s %s\n", "help [VERB]",
+            "Show all this, or a verb's usage");
+    return AERO_EXIT_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+    const struct aero_verb *verb;
+
+    if (argc > 2)
+        return aero_cli_usage(NULL, "help takes one verb");
+    if (argc < 2) {
+        print_help(stdout);
+        return aero_cli_finish();
+    }
+    verb = find_verb(argv[1]);
+    if (!verb)
+        return unknown_verb(argv[1]);
+    printf("Usage: " AERO_CLI_NAME " %s %s\n\n%s.\n\n%s", verb->name,
+           verb->usage, verb->help, verb->options);
+    printf("\nMore is in xl-%s(1).\n", verb->name);
+    return aero_cli_finish();
+}
+
+static bool asks_help(int argc, char **argv)
+{
+    return argc == 2 &&
+           (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+}
+
+static int run(const struct aero_cli *cli, int argc, char **argv)
+{
+    const struct aero_verb *verb;
+    _cleanup_free_ char *name = NULL;
+    char *help_args[] = { argv[0], argv[0] };
+
+    if (!strcmp(argv[0], "help"))
+        return help(argc, argv);
+    verb = find_verb(argv[0]);
+    if (!verb)
+        return unknown_verb(argv[0]);
+    if (asks_help(argc, argv))
+        return help(2, help_args);
+    if (asprintf(&name, AERO_CLI_NAME " %s", verb->name) < 0) {
+        name = NULL;
+        return aero_cli_fail("out of memory");
+    }
+    argv[0] = name; /* getopt's messages begin with it */
+    return verb->run(cli, argc, argv);
+}
+
+enum { OPT_SOCKET = 256, OPT_VERSION, OPT_LIST };
+
+static int dry_run(void)
+{
+    return aero_cli_usage(NULL, "-N (dry run) is not known to Aerostat's "
+                                "verbs; nothing was done");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "socket", required_argument, NULL, OPT_SOCKET },
+        { "version", no_argument, NULL, OPT_VERSION },
+        { "list-verbs", no_argument, NULL, OPT_LIST },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    struct aero_cli cli = { 0 };
+    int opt;
+
+    setlocale(LC_CTYPE, "");
+    while ((opt = getopt_long(argc, argv, "+hvfNtT", options, NULL)) != -1) {
+        switch (opt) {
+        case OPT_SOCKET:
+            cli.socket = optarg;
+            break;
+        case OPT_VERSION:
+            puts(AERO_CLI_NAME " " PACKAGE_VERSION);
+            return aero_cli_finish();
+        case OPT_LIST:
+            list_verbs(stdout);
+            return aero_cli_finish();
+        case 'h':
+            print_help(stdout);
+            return aero_cli_finish();
+        case 'v':
+            cli.verbose++;
+            break;
+        case 'N':
+            return dry_run();
+        case 'f': /* xl's: force, carriage returns and time stamps */
+        case 't':
+        case 'T':
+            break;
+        default:
+            return AERO_EXIT_USAGE;
+        }
+    }
+    if (optind == argc) {
+        print_help(stderr);
+        return AERO_EXIT_USAGE;
+    }
+    return run(&cli, argc - optind, argv + optind);
+}

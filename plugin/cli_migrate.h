@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The verbs about migrations: migrate-live and migrate-status. */
+#ifndef AERO_CLI_MIGRATE_H
+#define AERO_CLI_MIGRATE_H
+
+#include "cli.h"
+
+/*
+ * Becomes aerostat-migrate with the same arguments. As struct aero_verb's
+ * run; returns only where that failed.
+ */
+int aero_cli_migrate_live(const struct aero_cli *cli, int argc, char **argv);
+
+/* Shows the migrations that run now. As struct aero_verb's run. */
+int aero_cli_migrate_status(const struct aero_cli *cli, int argc, char **argv);
+
+#endif

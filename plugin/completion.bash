@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# Bash completion for xl-aerostat, and for Aerostat's verbs under xl: where
+# the verb is none of ours, the stock completion of xl does its work.
+#
+# Words are compared one by one and never go through compgen -W, which would
+# expand what a domain's name holds.
+
+_aerostat_offer() { # words to offer, where they begin with $cur
+    local word
+    for word; do
+        [[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+    done
+}
+
+_aerostat_domains() {
+    local name
+    while read -r name _; do
+        [[ $name =~ ^[A-Za-z0-9_][A-Za-z0-9_.+-]*$ ]] &&
+            _aerostat_offer "$name"
+    done < <({ xl-aerostat mem-status 2>/dev/null || xl list 2>/dev/null; } |
+        sed -e 1d -e '/^$/,$d')
+}
+
+_aerostat_verbs() {
+    local verb
+    while read -r verb _; do
+        _aerostat_offer "$verb"
+    done < <(xl-aerostat --list-verbs 2>/dev/null)
+}
+
+_aerostat_migrate_options='-s --transport --max-rate --min-rate --rate-policy
+    --max-downtime --max-rounds --timeout --no-skip --no-page-cache --margin
+    --report --json --receiver --verify -q --quiet -v --verbose'
+
+_aerostat_hosts() {
+    local host
+    while read -r host _; do
+        [[ $host =~ ^[A-Za-z0-9][A-Za-z0-9.:-]*$ ]] && _aerostat_offer "$host"
+    done < <({ getent hosts | tr -s ' \t' ' ' | cut -d' ' -f2-
+        cut -d' ' -f1 ~/.ssh/known_hosts 2>/dev/null; } | tr ' ,' '\n')
+}
+
+# Whether an option takes a value in the next word.
+_aerostat_takes_value() {
+    case $1 in
+        -s|--transport|--max-rate|--min-rate|--rate-policy|--max-downtime|\
+            --max-rounds|--timeout|--margin|--report|--receiver|--min|--max|\
+            --shares|--socket) return 0 ;;
+    esac
+    return 1
+}
+
+# The words of a verb; $1 is where the verb stands in COMP_WORDS.
+_aerostat_verb() {
+    local verb=${COMP_WORDS[$1]} prev=${COMP_WORDS[COMP_CWORD - 1]} i given=0
+    case $prev in
+        --rate-policy) _aerostat_offer clark fixed; return ;;
+        --receiver) _aerostat_offer auto aerostat xl; return ;;
+        --report) compopt -o default; return ;;
+    esac
+    _aerostat_takes_value "$prev" && return
+    for ((i = $1 + 1; i < COMP_CWORD; i++)); do
+        [[ ${COMP_WORDS[i]} == -* ]] && continue
+        _aerostat_takes_value "${COMP_WORDS[i - 1]}" || ((given++))
+    done
+    case $verb:$cur in
+        mem-status:*|migrate-status:*) _aerostat_offer --json ;;
+        mem-policy:-*) _aerostat_offer --min --max --shares --json ;;
+        migrate-live:-*)
+            # shellcheck disable=SC2086
+            _aerostat_offer $_aerostat_migrate_options ;;
+        mem-policy:*) ((given)) || _aerostat_domains ;;
+        migrate-live:*)
+            ((given == 0)) && _aerostat_domains
+            ((given == 1)) && _aerostat_hosts ;;
+        help:*) ((given)) || _aerostat_verbs ;;
+    esac
+}
+
+# Sets $verb to where the verb stands, COMP_CWORD if it is being typed.
+_aerostat_find_verb() {
+    for ((verb = 1; verb < COMP_CWORD; verb++)); do
+        if [[ ${COMP_WORDS[verb]} == --socket ]]; then
+            ((verb++))
+        elif [[ ${COMP_WORDS[verb]} != -* ]]; then
+            break
+        fi
+    done
+}
+
+_xl_aerostat() {
+    local cur=${COMP_WORDS[COMP_CWORD]} verb
+    COMPREPLY=()
+    _aerostat_find_verb
+    if ((verb < COMP_CWORD)); then
+        _aerostat_verb "$verb"
+    elif [[ $cur == -* ]]; then
+        _aerostat_offer --socket --help --version --list-verbs -v
+    elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == --socket ]]; then
+        compopt -o default
+    else
+        _aerostat_verbs
+        _aerostat_offer help
+    fi
+}
+
+# The stock completion is a file that bash-completion finds by xl's name.
+_aerostat_stock_xl() {
+    local dir
+    if ! declare -F _xl >/dev/null; then
+        for dir in "${AEROSTAT_COMPLETIONS:-/usr/share/bash-completion/completions}" \
+            /etc/bash_completion.d; do
+            # shellcheck disable=SC1091
+            [[ -r $dir/xl ]] && . "$dir/xl" && break
+        done
+        complete -F _xl_front -o default xl
+    fi
+    declare -F _xl >/dev/null && _xl "$@"
+}
+
+_xl_front() {
+    local cur=${COMP_WORDS[COMP_CWORD]} verb
+    COMPREPLY=()
+    _aerostat_find_verb
+    case ${COMP_WORDS[verb]} in
+        mem-status|mem-policy|migrate-live|migrate-status)
+            if ((verb < COMP_CWORD)); then
+                _aerostat_verb "$verb"
+                return
+            fi ;;
+    esac
+    _aerostat_stock_xl "$@"
+    if ((verb == COMP_CWORD)); then
+        _aerostat_offer_missing_verbs
+    fi
+}
+
+# Our verbs, unless the stock completion had them from the front's help.
+_aerostat_offer_missing_verbs() {
+    local had all word
+    all=("${COMPREPLY[@]% }") # the stock one adds spaces itself
+    had=" ${all[*]} "
+    COMPREPLY=()
+    _aerostat_verbs
+    for word in "${COMPREPLY[@]}"; do
+        [[ $had == *" $word "* ]] || all+=("$word")
+    done
+    COMPREPLY=("${all[@]}")
+}
+
+complete -F _xl_aerostat xl-aerostat
+complete -F _xl_front -o default xl

@@ -1,0 +1,478 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The command line as a shell sees it: xl-aerostat against a fake daemon
+# (rpc_stub.c), the front against a fake xl, and the completion.
+set -u
+
+src=${top_srcdir:-.}
+build=$(cd "${top_builddir:-.}" && pwd)
+cli=$build/xl-aerostat
+dir=$(mktemp -d) || exit 1
+stub_pid=
+passed=0
+failed=0
+LC_ALL=C.UTF-8
+export LC_ALL
+unset AEROSTAT_SOCKET AEROSTAT_XL AEROSTAT_LIBEXECDIR
+
+end_stub() {
+    [ -z "$stub_pid" ] && return
+    kill "$stub_pid" 2>/dev/null
+    wait "$stub_pid" 2>/dev/null
+    stub_pid=
+}
+trap 'end_stub; rm -rf "$dir"' EXIT
+trap 'exit 130' INT TERM
+
+# ok NAME COMMAND...: passes where the command does.
+ok() {
+    name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "ok - $name"
+    else
+        failed=$((failed + 1))
+        echo "NOT OK - $name"
+        echo "# status $status"
+        sed 's/^/# out: /' "$dir/out"
+        sed 's/^/# err: /' "$dir/err"
+    fi
+}
+
+# run COMMAND...: leaves status, $dir/out and $dir/err.
+run() {
+    "$@" >"$dir/out" 2>"$dir/err" </dev/null
+    status=$?
+}
+
+# Is the exit status $1, and does stderr hold $2?
+says() {
+    [ "$status" -eq "$1" ] && grep -qF -e "$2" "$dir/err"
+}
+
+# Is the exit status 0, stderr empty, and stdout what stdin says?
+prints() {
+    cat >"$dir/want"
+    [ "$status" -eq 0 ] && ! [ -s "$dir/err" ] &&
+        diff "$dir/want" "$dir/out"
+}
+
+# Is there no control character but the newline, neither an ASCII nor a C1 one
+# (U+0080 to U+009F)?
+is_clean() {
+    [ "$(LC_ALL=C tr -d '\n -~\200-\377' <"$dir/$1" | wc -c)" -eq 0 ] &&
+        ! LC_ALL=C grep -q "$(printf '\302[\200-\237]')" "$dir/$1"
+}
+
+# serve DIRECTIVE...: a daemon that answers so; requests go to $dir/asked.
+serve() {
+    end_stub
+    rm -f "$dir/sock"
+    printf '%s\n' "$@" >"$dir/script"
+    "$build/tests/rpc-stub" "$dir/sock" "$dir/script" >"$dir/asked" &
+    stub_pid=$!
+    tries=0
+    until grep -q ready "$dir/asked"; do
+        tries=$((tries + 1))
+        [ $tries -gt 100 ] && { echo "rpc-stub did not start"; exit 1; }
+        sleep 0.1
+    done
+}
+
+answer() {
+    serve "send {\"jsonrpc\":\"2.0\",\"id\":@ID@,\"result\":$1}"
+}
+
+ask() {
+    run "$cli" --socket "$dir/sock" "$@"
+}
+
+# ---- what needs no daemon
+
+run "$cli"
+ok 'no verb is a usage error' says 2 'Usage: xl-aerostat'
+run "$cli" help
+ok 'help lists the verbs' grep -q '^ mem-policy  *Show' "$dir/out"
+run "$cli" help migrate-live
+ok 'help VERB shows its options' grep -q -e '--max-rate RATE' "$dir/out"
+run "$cli" mem-policy --help
+ok 'VERB --help does too' grep -q -e '--shares N' "$dir/out"
+run "$cli" help nonsense
+ok 'help of an unknown verb' says 2 "no verb 'nonsense'"
+run "$cli" --version
+ok 'version' grep -qx 'xl-aerostat [0-9.]*' "$dir/out"
+run "$cli" mem-stats
+ok 'an unknown verb is named' says 2 "no verb 'mem-stats'"
+ok 'and the others are told' says 2 ' mem-status  '
+run "$cli" "$(printf 'a\033[2Jb')"
+ok 'an unknown verb is escaped' says 2 'a\x1b[2Jb'
+run "$cli" mem-status --nope
+ok 'an unknown option' says 2 "xl-aerostat mem-status: unrecognized option"
+run "$cli" mem-status extra
+ok 'a stray argument' says 2 "'extra'"
+run "$cli" mem-policy
+ok 'mem-policy without a domain' says 2 'give one domain'
+run "$cli" mem-policy a b
+ok 'mem-policy with two' says 2 'give one domain'
+run "$cli" mem-policy a --min 4Q
+ok 'a bad size' says 2 "'4Q' is not a size"
+run "$cli" mem-policy a --shares -1
+ok 'bad shares' says 2 '--shares: '
+run "$cli" mem-policy a --min 2G --max 1G
+ok 'min above max' says 2 '--min is above --max'
+run "$cli" -N mem-status
+ok 'a dry run is refused' says 2 'dry run'
+run "$cli" --socket "$dir/nobody" mem-status
+ok 'no daemon' says 1 'no aerostatd listens on'
+AEROSTAT_SOCKET=$dir/nobody2 run "$cli" migrate-status
+ok 'the socket of the environment' says 1 nobody2
+
+# ---- answers
+
+status_json='{"host":{"total_kib":8388608,"free_kib":831488,
+"claimed_kib":0,"reserve_kib":204800,"reserved_kib":65536},
+"warnings":["xl'\''s autoballoon is on"],"domains":[
+{"domid":1,"name":"web","uuid":"u","type":"pvh","state":"active",
+"current_kib":524288,"target_kib":532480,"static_max_kib":2097152,
+"min_kib":262144,"max_kib":2097152,"shares":1000,"demand_kib":500000,
+"used_kib":410000,"available_kib":100000,"source":"agent",
+"reason":"demand is below its share","age_ms":500},
+{"domid":12,"name":"datenbänke","state":"stuck","current_kib":12582912,
+"target_kib":12582912,"min_kib":96,"max_kib":16777216,"shares":50,
+"demand_kib":null,"used_kib":null,"reason":"does not follow"}]}'
+answer "$(printf %s "$status_json" | tr -d '\n')"
+ask mem-status
+ok 'mem-status' prints <<'TABLE'
+DOMAIN      ID  STATE   CURRENT  TARGET   MIN     MAX  SHARES  USED  DEMAND  REASON
+web          1  active     512M    520M  256M   2048M    1000  400M    488M  demand is below its share
+datenbänke  12  stuck    12288M  12288M   96K  16384M      50     -       -  does not follow
+
+Host: 8192 MiB in all, 812 MiB free, 0 KiB claimed by domains being built, 200 MiB kept in reserve, 64 MiB reserved for clients
+Warning: xl's autoballoon is on
+TABLE
+ok 'asks mem.status' grep -q '"method":"mem.status"' "$dir/asked"
+ask mem-status --json
+ok 'mem-status --json' grep -q '"name": "datenbänke"' "$dir/out"
+ok 'and nothing else' [ "$(head -c 1 "$dir/out")" = '{' ]
+LC_ALL=C ask mem-status
+ok 'without UTF-8 bytes are escaped' grep -q '^datenb.xc3.xa4nke ' "$dir/out"
+
+answer '{"domains":[{"name":"\u001b]0;x\u0007\u009b2J\u202ey","domid":-1,"state":7,"current_kib":1.5,"target_kib":"8","min_kib":{},"shares":1e40,"reason":"a\nb"},3,null,[]],"host":[],"warnings":["w\u001b[0m",5]}'
+ask mem-status
+ok 'wrong types read as unknown' prints <<'TABLE'
+DOMAIN                         ID  STATE  CURRENT  TARGET  MIN  MAX  SHARES  USED  DEMAND  REASON
+\x1b]0;x\x07\u{9b}2J\u{202e}y   -  -            -       -    -    -       -     -       -  a\x0ab
+-                               -  -            -       -    -    -       -     -       -  -
+-                               -  -            -       -    -    -       -     -       -  -
+-                               -  -            -       -    -    -       -     -       -  -
+
+Host: - in all, - free, - claimed by domains being built, - kept in reserve, - reserved for clients
+Warning: w\x1b[0m
+TABLE
+ok 'nothing of it reaches the terminal' is_clean out
+ask mem-status --json
+ok 'nor through --json' is_clean out
+ok 'which keeps them' grep -q '\\u009b2J' "$dir/out"
+
+answer '{"domains":7}'
+ask mem-status
+ok 'no list of domains' says 1 'no list of domains'
+answer '[1]'
+ask mem-status
+ok 'a result that is no object' says 1 'is an array, not an object'
+serve 'send not json'
+ask mem-status
+ok 'not JSON' says 1 'not JSON'
+serve 'send {"jsonrpc":"2.0","id":999,"result":{}}'
+ask mem-status
+ok "another request's answer" says 1 'not a JSON-RPC response'
+serve 'send {"jsonrpc":"2.0","id":@ID@,"error":{"code":-32002,"message":"no\u001b[31mroot"}}'
+ask mem-policy web --shares 5
+ok "the daemon's error, escaped" says 1 'no\x1b[31mroot'
+serve 'part {"jsonrpc":"2.0","id":@ID@,"resu'
+ask mem-status
+ok 'a truncated answer' says 1 'went away'
+serve 'close'
+ask mem-status
+ok 'no answer' says 1 'went away'
+serve 'long 3000000'
+ask mem-status
+ok 'an endless answer' says 1 'too long'
+
+answer '{"domid":3,"name":"web","min_kib":262144,"max_kib":1049600,"shares":200}'
+ask mem-policy web
+ok 'mem-policy shows' prints <<'TEXT'
+web (domain 3): min 256M, max 1025M, shares 200
+TEXT
+ok 'and asks for no change' grep -q '"params":{"domain":"web"}' "$dir/asked"
+ask mem-policy web --min 256M --max=1025M --shares 200
+ok 'mem-policy changes' [ "$status" -eq 0 ]
+ok 'says that it lasts as the daemon does' \
+    grep -q 'lasts until aerostatd ends' "$dir/out"
+ok 'and what to write down' \
+    grep -qxF '  "name=web,min=256M,max=1025M,shares=200",' "$dir/out"
+ok 'it asks in KiB' grep -q \
+    '"domain":"web","min_kib":262144,"max_kib":1049600,"shares":200}' \
+    "$dir/asked"
+answer '{"domid":3,"name":"a\",x=\u001b","shares":1}'
+ask mem-policy 3 --shares 1
+ok 'a name that the file cannot hold' grep -q 'cannot stand in' "$dir/out"
+ok 'is escaped' is_clean out
+answer '{}'
+ask mem-policy 3
+ok 'an empty policy' prints <<'TEXT'
+- (domain -): min -, max -, shares -
+TEXT
+
+answer '{"migrations":[]}'
+ask migrate-status
+ok 'no migration' prints <<'TEXT'
+no migration is running
+TEXT
+answer '{"migrations":[{"domid":4,"name":"db","to":"host-b","stage":"pre-copy","round":3,"sent_kib":204800,"remaining_kib":20480,"rate_bps":10485760,"predicted_downtime_ms":240,"started_s_ago":19.6},{"name":"x","rate_bps":-1,"stage":[]}]}'
+ask migrate-status
+ok 'migrate-status' prints <<'TABLE'
+DOMAIN  ID  STAGE     ROUND  SENT  LEFT       RATE  ROUND ENDS IN  DOWNTIME  RUNS FOR  TO
+db       4  pre-copy      3  200M   20M  10.5 MB/s            2 s    240 ms      20 s  host-b
+x        -  -             -     -     -          -              -         -         -  -
+TABLE
+answer '{"migrations":{}}'
+ask migrate-status
+ok 'no list of migrations' says 1 'no list of migrations'
+if [ -w /dev/full ]; then
+    answer '{"migrations":[]}'
+    "$cli" --socket "$dir/sock" migrate-status >/dev/full 2>"$dir/err"
+    status=$?
+    ok 'a full disk is told' says 1 'standard output'
+fi
+end_stub
+
+# ---- the front
+
+# A fake xl that shows its arguments, one a line in brackets, and does what
+# FAKE says.
+mkdir "$dir/bin" "$dir/front" "$dir/libexec" "$dir/a b"
+cat >"$dir/bin/xl" <<'FAKE'
+#!/bin/sh
+for a do printf '[%s]\n' "$a"; done
+case ${FAKE:-} in
+    cat) cat ;;
+    term) kill -TERM $$ ;;
+    [0-9]*) exit "$FAKE" ;;
+esac
+FAKE
+sed 's/\[%s\]/<%s>/' "$dir/bin/xl" >"$dir/libexec/aerostat-migrate"
+chmod +x "$dir/bin/xl" "$dir/libexec/aerostat-migrate"
+cp "$dir/bin/xl" "$dir/a b/xl"
+cp "$build/plugin/xl" "$dir/front/xl"
+AEROSTAT_CLI=$cli
+AEROSTAT_LIBEXECDIR=$dir/libexec
+path=$PATH
+PATH=$dir/front:$dir/bin:$path
+export PATH AEROSTAT_CLI AEROSTAT_LIBEXECDIR
+
+run xl list -l 'a b' '' "$(printf 'x\ny')" '*' "\$HOME" '-v'
+ok 'arguments arrive unchanged' prints <<'ARGS'
+[list]
+[-l]
+[a b]
+[]
+[x
+y]
+[*]
+[$HOME]
+[-v]
+ARGS
+run xl -vf -N create 'dom mem-status'
+ok "xl's global options arrive too" prints <<'ARGS'
+[-vf]
+[-N]
+[create]
+[dom mem-status]
+ARGS
+run xl
+ok 'no argument at all' prints </dev/null
+run xl '' mem-status
+ok 'an empty verb is xl'\''s' prints <<'ARGS'
+[]
+[mem-status]
+ARGS
+run xl --long mem-status
+ok 'an option that xl does not have is xl'\''s to refuse' prints <<'ARGS'
+[--long]
+[mem-status]
+ARGS
+run xl vcpu-list mem-status
+ok 'our verb as an argument of theirs' prints <<'ARGS'
+[vcpu-list]
+[mem-status]
+ARGS
+FAKE=37 run xl list
+ok 'the exit status' [ "$status" -eq 37 ]
+FAKE=term run xl list
+ok 'death by a signal' [ "$status" -eq 143 ]
+printf 'a\nb' | FAKE='cat' xl restore >"$dir/out"
+ok 'standard input' [ "$(cat "$dir/out")" = "$(printf '[restore]\na\nb')" ]
+
+# SIGTERM reaches the real xl and not a shell in front of it.
+cat >"$dir/bin/xl" <<'FAKE'
+#!/bin/sh
+trap 'echo caught; exit 5' TERM
+echo $$
+while :; do sleep 0.1; done
+FAKE
+xl list >"$dir/out" 2>"$dir/err" &
+front_pid=$!
+tries=0
+until grep -q . "$dir/out" || [ $tries -gt 100 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+ok 'the front becomes xl' [ "$(cat "$dir/out")" = $front_pid ]
+kill $front_pid
+wait $front_pid
+status=$?
+ok 'which gets the signals' [ "$status" -eq 5 ]
+cp "$dir/a b/xl" "$dir/bin/xl"
+
+AEROSTAT_XL="$dir/a b/xl" PATH=$dir/front:$path run xl info
+ok 'the real xl by AEROSTAT_XL' prints <<'ARGS'
+[info]
+ARGS
+PATH="$dir/front:$dir/a b:$path" run xl info
+ok 'by a PATH with a space' prints <<'ARGS'
+[info]
+ARGS
+ln -s "$dir/front/xl" "$dir/libexec/xl"
+PATH=$dir/front:$dir/libexec:$dir/bin:$path run xl info
+ok 'not a link to the front' prints <<'ARGS'
+[info]
+ARGS
+rm "$dir/libexec/xl"
+cp "$dir/front/xl" "$dir/libexec/xl"
+PATH=$dir/front:$dir/libexec:$dir/bin:$path run xl info
+ok 'nor a second front' prints <<'ARGS'
+[info]
+ARGS
+AEROSTAT_XL=$dir/libexec/xl run xl info
+ok 'no xl at all' says 127 'AEROSTAT_XL'
+
+run xl mem-status
+ok 'our verb goes to xl-aerostat' says 1 'aerostatd'
+run xl -N mem-policy a --shares 7
+ok 'with its global options' says 2 'dry run'
+run xl migrate-live -s 'a b' --max-rate '' dom host
+ok 'migrate-live becomes aerostat-migrate' prints <<'ARGS'
+<-s>
+<a b>
+<--max-rate>
+<>
+<dom>
+<host>
+ARGS
+FAKE=3 run xl -v migrate-live a b
+ok 'with its exit status' [ "$status" -eq 3 ]
+ok 'and -v' grep -qx '<-v>' "$dir/out"
+FAKE=term run xl migrate-live a b
+ok 'and its death' [ "$status" -eq 143 ]
+AEROSTAT_LIBEXECDIR=$dir/none run "$cli" migrate-live a b
+ok 'no aerostat-migrate' says 1 'none/aerostat-migrate: No such file'
+
+run xl help
+ok 'help is the stock one' [ "$(head -n 1 "$dir/out")" = '[help]' ]
+ok 'and ours' grep -q '^ migrate-live  *Move' "$dir/out"
+FAKE=4 run xl help
+ok 'unless that failed' [ "$status" -eq 4 ]
+run xl help create
+ok 'help of their verb' prints <<'ARGS'
+[help]
+[create]
+ARGS
+run xl help mem-policy
+ok 'help of ours' grep -q 'Usage: xl-aerostat mem-policy' "$dir/out"
+
+# The verbs stand in the front as well: it must know the table's, all of them.
+"$cli" --list-verbs | awk '{ print $1 }' >"$dir/verbs"
+run cat "$dir/verbs"
+ok 'there are verbs' [ -s "$dir/verbs" ]
+while read -r verb; do
+    run xl "$verb" --help
+    ok "the front knows $verb" grep -q "Usage: xl-aerostat $verb" "$dir/out"
+    run grep -qw -e "$verb" "$src/plugin/completion.bash"
+    ok "the completion knows $verb" [ "$status" -eq 0 ]
+done <"$dir/verbs"
+
+# ---- the completion
+
+# complete WORD...: what the last word may become, one a line.
+complete_words() {
+    bash --norc -c '
+        . "$1"
+        shift
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        case $1 in
+            xl) _xl_front ;;
+            *) _xl_aerostat ;;
+        esac 2>/dev/null
+        printf "%s\n" "${COMPREPLY[@]}"' \
+        bash "$src/plugin/completion.bash" "$@" >"$dir/out" 2>"$dir/err"
+    status=$?
+}
+if command -v bash >/dev/null; then
+    AEROSTAT_COMPLETIONS=$dir/none
+    export AEROSTAT_COMPLETIONS
+    ln -sf "$cli" "$dir/bin/xl-aerostat"
+    complete_words xl-aerostat mem-
+    ok 'completes verbs' prints <<'WORDS'
+mem-status
+mem-policy
+WORDS
+    complete_words xl -v migrate-s
+    ok 'under xl too' prints <<'WORDS'
+migrate-status
+WORDS
+    complete_words xl migrate-live --max-
+    ok 'completes options' prints <<'WORDS'
+--max-rate
+--max-downtime
+--max-rounds
+WORDS
+    complete_words xl-aerostat migrate-live --rate-policy ''
+    ok 'completes values' prints <<'WORDS'
+clark
+fixed
+WORDS
+    # shellcheck disable=SC2016 # the name is not to be expanded, ever
+    serve 'send {"jsonrpc":"2.0","id":@ID@,"result":{"domains":[{"name":"web"},{"name":"$(touch '"$dir"'/owned)"},{"name":"w;x"},{"name":"wiki"}]}}'
+    AEROSTAT_SOCKET=$dir/sock
+    export AEROSTAT_SOCKET
+    complete_words xl mem-policy w
+    ok 'completes names' prints <<'WORDS'
+web
+wiki
+WORDS
+    complete_words xl migrate-live --max-rate 5MB ''
+    ok 'behind options and their values' prints <<'WORDS'
+web
+wiki
+WORDS
+    ok 'and runs no name' [ ! -e "$dir/owned" ]
+    unset AEROSTAT_SOCKET
+    end_stub
+    printf '_xl() { COMPREPLY=("list " "mem-max "); }\n' >"$dir/bin/xl.comp"
+    mkdir "$dir/comp"
+    mv "$dir/bin/xl.comp" "$dir/comp/xl"
+    AEROSTAT_COMPLETIONS=$dir/comp complete_words xl m
+    ok 'adds to the stock completion' prints <<'WORDS'
+list
+mem-max
+mem-status
+mem-policy
+migrate-live
+migrate-status
+WORDS
+fi
+
+echo "cli: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
