@@ -29,3 +29,33 @@ CLEANFILES += %D%/completion/xl-aerostat
 %D%/completion/xl-aerostat: %D%/completion.bash
 	$(AM_V_GEN)$(MKDIR_P) %D%/completion && \
 	cp $(srcdir)/%D%/completion.bash $@
+
+# The guest's agent. Static, so that it runs in any guest; sanitizers cannot.
+sbin_PROGRAMS += aerostat-agent
+aerostat_agent_CPPFLAGS = $(AM_CPPFLAGS) $(XS_CFLAGS)
+aerostat_agent_SOURCES = \
+	%D%/agent_main.c \
+	%D%/agent_stats.c %D%/agent_stats.h \
+	%D%/agent_xenstore.c %D%/agent_xenstore.h \
+	libxl-ext/guest_keys.c
+aerostat_agent_LDADD = liblxe_base.a $(XS_LIBS) -lxentoolcore
+aerostat_agent_LDFLAGS = $(AM_LDFLAGS)
+if !SANITIZERS
+aerostat_agent_LDFLAGS += -static
+endif
+
+agentinitddir = $(sysconfdir)/init.d
+agentinitd_SCRIPTS = %D%/aerostat-agent
+agentunitdir = $(systemdsystemunitdir)
+agentunit_DATA = %D%/aerostat-agent.service
+CLEANFILES += %D%/aerostat-agent %D%/aerostat-agent.service
+EXTRA_DIST += %D%/aerostat-agent.initd.in %D%/aerostat-agent.service.in
+%D%/aerostat-agent: $(srcdir)/%D%/aerostat-agent.initd.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	sed -e 's|@sbindir[@]|$(sbindir)|g' \
+		$(srcdir)/%D%/aerostat-agent.initd.in >$@.tmp && \
+	chmod +x $@.tmp && mv $@.tmp $@
+%D%/aerostat-agent.service: $(srcdir)/%D%/aerostat-agent.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	sed -e 's|@sbindir[@]|$(sbindir)|g' \
+		$(srcdir)/%D%/aerostat-agent.service.in >$@.tmp && mv $@.tmp $@

@@ -12,3 +12,11 @@ tests_test_cli_table_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 
 tests_rpc_stub_SOURCES = tests/rpc_stub.c
 tests_rpc_stub_CPPFLAGS = $(AM_CPPFLAGS)
+
+# The agent's reading of the kernel's files.
+check_PROGRAMS += tests/test-agent-stats
+TESTS += tests/test-agent-stats
+tests_test_agent_stats_SOURCES = tests/unit/test_agent_stats.c \
+	plugin/agent_stats.c
+tests_test_agent_stats_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_agent_stats_LDADD = liblxe.a $(UNIT_LIBS)

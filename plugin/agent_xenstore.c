@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The agent's end of its keys. Paths are relative: xenstored knows who asks. */
+#include "agent_xenstore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xenstore.h>
+
+#include "guest_keys.h"
+
+struct aero_agent_xs {
+    struct xs_handle *store;
+};
+
+int aero_agent_xs_open(struct aero_agent_xs **out, struct lxe_err *err)
+{
+    struct aero_agent_xs *xs = calloc(1, sizeof(*xs));
+
+    if (!xs)
+        return lxe_fail(err, -ENOMEM, "no memory");
+    xs->store = xs_open(0);
+    if (!xs->store) {
+        int code = -errno;
+
+        free(xs);
+        return lxe_fail(err, code, "cannot open xenstore: %s; is this a Xen "
+                        "guest, and /dev/xen/xenbus there?", strerror(-code));
+    }
+    *out = xs;
+    return 0;
+}
+
+void aero_agent_xs_close(struct aero_agent_xs *xs)
+{
+    if (!xs)
+        return;
+    xs_close(xs->store);
+    free(xs);
+}
+
+int aero_agent_xs_write(struct aero_agent_xs *xs, const char *key,
+                        const char *text, struct lxe_err *err)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "data/aerostat/%s", key);
+    if (!xs_write(xs->store, XBT_NULL, path, text, (unsigned)strlen(text)))
+        return lxe_fail(err, -errno, "cannot write %s: %s", path,
+                        strerror(errno));
+    return 0;
+}
+
+int aero_agent_xs_request(struct aero_agent_xs *xs, uint64_t *id,
+                          struct lxe_err *err)
+{
+    static const char path[] = "data/aerostat/request";
+    unsigned len;
+    char *text = xs_read(xs->store, XBT_NULL, path, &len);
+    int found;
+
+    if (!text && errno == ENOENT)
+        return 0; /* nobody has prepared this host's keys (yet) */
+    if (!text)
+        return lxe_fail(err, -errno, "cannot read %s: %s", path,
+                        strerror(errno));
+    found = !lxe_keys_parse_request(text, len, id);
+    free(text);
+    return found;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The agent's end of the keys in docs/xenstore.md, through /dev/xen/xenbus.
+ *
+ * No watch: libxenstore's static library is built without threads, and then
+ * its watch descriptor never becomes readable of itself. The agent wakes once
+ * an interval anyway and reads the one key that it would have watched; that
+ * also needs no care over a suspend or a migration.
+ */
+#ifndef AERO_AGENT_XENSTORE_H
+#define AERO_AGENT_XENSTORE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct aero_agent_xs;
+
+/* Connects to xenstore. -ENOENT where this is no Xen guest. */
+int aero_agent_xs_open(struct aero_agent_xs **out, struct lxe_err *err);
+void aero_agent_xs_close(struct aero_agent_xs *xs);
+
+/*
+ * Writes one of the agent's keys ("report", "done", "agent").
+ * Returns 0, or a negative errno: -ENOENT, -EACCES, -ENOSPC (a quota) pass,
+ * so try again later; after another one the connection is best opened anew.
+ */
+int aero_agent_xs_write(struct aero_agent_xs *xs, const char *key,
+                        const char *text, struct lxe_err *err);
+
+/*
+ * Reads what dom0 asks for. Returns 1 with the ID of a request to drop the
+ * page cache, 0 where there is none, or a negative errno as above.
+ */
+int aero_agent_xs_request(struct aero_agent_xs *xs, uint64_t *id,
+                          struct lxe_err *err);
+
+#endif
