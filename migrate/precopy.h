@@ -25,9 +25,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MIG_PAGE_WIRE_BYTES   (4096u + 8u) /* a page and its PAGE_DATA entry */
-#define MIG_PRECOPY_UNKNOWN   UINT64_MAX   /* for pages and for durations */
-#define MIG_PRECOPY_REASON    192
+#define MIG_PAGE_WIRE_BYTES (4096u + 8u) /* a page and its PAGE_DATA entry */
+#define MIG_PRECOPY_UNKNOWN UINT64_MAX   /* for pages and for durations */
+#define MIG_PRECOPY_REASON  192
 
 enum mig_precopy_verdict {
     MIG_PRECOPY_CONTINUE,
@@ -48,14 +48,14 @@ struct mig_precopy_limits {
 
 struct mig_precopy_in {
     enum mig_precopy_point point;
-    uint32_t round;         /* of this round, from 0; libxc's iteration is one
-                               more at ROUND_SENT */
-    bool count_follows;     /* ROUND_SENT will bring a count of dirty pages */
-    bool abort;             /* the operator or a failure asks for the end */
-    uint64_t dirty_pages;   /* to be sent in this round, or dirty by now;
-                               MIG_PRECOPY_UNKNOWN */
+    uint32_t round;           /* of this round, from 0; libxc's iteration is one
+                                 more at ROUND_SENT */
+    bool count_follows;       /* ROUND_SENT will bring a count of dirty pages */
+    bool abort;               /* the operator or a failure asks for the end */
+    uint64_t dirty_pages;     /* to be sent in this round, or dirty by now;
+                                 MIG_PRECOPY_UNKNOWN */
     double dirty_pages_per_s; /* how fast the guest dirties; < 0: unknown */
-    double live_bps;        /* bytes/s at which this round is sent live */
+    double live_bps;          /* bytes/s at which this round is sent live */
     double final_bps;       /* bytes/s expected in the final pass; 0: unknown */
     uint64_t fixed_cost_ns; /* from suspend request to suspended */
     uint64_t elapsed_ns;    /* since pre-copy began */

@@ -14,10 +14,10 @@
 __extension__ typedef unsigned __int128 mig_nano_bytes;
 
 struct mig_bucket {
-    uint64_t rate_bps;     /* bytes/s; 0: unlimited */
-    uint64_t burst_bytes;  /* what it can hold */
-    mig_nano_bytes level;  /* what it holds */
-    uint64_t last_ns;      /* when that was so */
+    uint64_t rate_bps;    /* bytes/s; 0: unlimited */
+    uint64_t burst_bytes; /* what it can hold */
+    mig_nano_bytes level; /* what it holds */
+    uint64_t last_ns;     /* when that was so */
 };
 
 /*
@@ -88,7 +88,6 @@ struct mig_rate_limits {
  */
 uint64_t mig_rate_next_bps(const struct mig_rate_limits *limits,
                            enum mig_rate_policy policy,
-                           enum mig_rate_phase phase,
-                           double dirty_bytes_per_s);
+                           enum mig_rate_phase phase, double dirty_bytes_per_s);
 
 #endif

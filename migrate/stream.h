@@ -22,17 +22,17 @@
 
 #include "base/err.h"
 
-#define MIG_IMAGE_HEADER_BYTES  24u
-#define MIG_DOMAIN_HEADER_BYTES 16u
-#define MIG_RECORD_HEADER_BYTES 8u
+#define MIG_IMAGE_HEADER_BYTES     24u
+#define MIG_DOMAIN_HEADER_BYTES    16u
+#define MIG_RECORD_HEADER_BYTES    8u
 #define MIG_PAGE_DATA_HEADER_BYTES 8u /* count and a reserved word */
 
 /* libxc writes at most so many pages in one record (MAX_BATCH_SIZE). */
 #define MIG_BATCH_PAGES 1024u
 
 /* The largest PAGE_DATA record, its header included. */
-#define MIG_PAGE_DATA_BYTES_MAX                                               \
-    (MIG_RECORD_HEADER_BYTES + MIG_PAGE_DATA_HEADER_BYTES +                   \
+#define MIG_PAGE_DATA_BYTES_MAX                                                \
+    (MIG_RECORD_HEADER_BYTES + MIG_PAGE_DATA_HEADER_BYTES +                    \
      MIG_BATCH_PAGES * (8u + 4096u))
 
 /*
@@ -71,7 +71,7 @@ enum mig_guest_type {
 };
 
 /* An entry of PAGE_DATA: bits 63-60 the type, 59-52 zero, 51-0 the pfn. */
-#define MIG_PFN_MASK UINT64_C(0x000fffffffffffff)
+#define MIG_PFN_MASK       UINT64_C(0x000fffffffffffff)
 #define MIG_PFN_TYPE_SHIFT 60
 
 enum mig_page_type {
@@ -95,24 +95,24 @@ enum mig_item_kind {
 
 struct mig_stream_item {
     enum mig_item_kind kind;
-    uint32_t type;        /* of a record: enum mig_record_type */
-    uint8_t *data;        /* the item as it stands in the stream */
-    size_t length;        /* bytes, header and padding included */
-    uint64_t offset;      /* bytes of the stream before it */
+    uint32_t type;   /* of a record: enum mig_record_type */
+    uint8_t *data;   /* the item as it stands in the stream */
+    size_t length;   /* bytes, header and padding included */
+    uint64_t offset; /* bytes of the stream before it */
 };
 
 /* To be read by others: version, guest_type. The rest is stream.c's. */
 struct mig_stream {
-    uint32_t version;               /* 2 or 3; 0 before the image header */
+    uint32_t version; /* 2 or 3; 0 before the image header */
     enum mig_guest_type guest_type;
-    uint8_t *buf;                   /* the item being read */
-    size_t size;                    /* bytes that buf can hold */
-    size_t have;                    /* bytes of the item read so far */
-    size_t need;                    /* bytes of it known to be needed */
-    uint64_t offset;                /* bytes of the stream before the item */
+    uint8_t *buf;    /* the item being read */
+    size_t size;     /* bytes that buf can hold */
+    size_t have;     /* bytes of the item read so far */
+    size_t need;     /* bytes of it known to be needed */
+    uint64_t offset; /* bytes of the stream before the item */
     int state;
-    bool ready;                     /* the item is whole */
-    bool static_end;                /* STATIC_DATA_END was seen or inferred */
+    bool ready;      /* the item is whole */
+    bool static_end; /* STATIC_DATA_END was seen or inferred */
 };
 
 /*

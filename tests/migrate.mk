@@ -5,3 +5,26 @@ TESTS += tests/test-save-ipc
 tests_test_save_ipc_SOURCES = tests/unit/test_save_ipc.c
 tests_test_save_ipc_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_save_ipc_LDADD = $(LXE_LIBS) $(UNIT_LIBS)
+
+# The pure modules. The migration streams they are shown are synthetic.
+check_LIBRARIES += libsynth.a
+libsynth_a_CPPFLAGS = $(UNIT_CPPFLAGS)
+libsynth_a_SOURCES = tests/unit/synth_stream.c tests/unit/synth_stream.h
+SYNTH_LIBS = libsynth.a libmig.a liblxe_base.a $(UNIT_LIBS) -lm
+
+check_PROGRAMS += tests/test-stream tests/test-stream-edit tests/test-rate \
+	tests/test-precopy
+TESTS += tests/test-stream tests/test-stream-edit tests/test-rate \
+	tests/test-precopy
+tests_test_stream_SOURCES = tests/unit/test_stream.c
+tests_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_stream_LDADD = $(SYNTH_LIBS)
+tests_test_stream_edit_SOURCES = tests/unit/test_stream_edit.c
+tests_test_stream_edit_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_stream_edit_LDADD = $(SYNTH_LIBS)
+tests_test_rate_SOURCES = tests/unit/test_rate.c
+tests_test_rate_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_rate_LDADD = $(SYNTH_LIBS)
+tests_test_precopy_SOURCES = tests/unit/test_precopy.c
+tests_test_precopy_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_precopy_LDADD = $(SYNTH_LIBS)

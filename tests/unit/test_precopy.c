@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "precopy.h"
+#include "unit.h"
+
+#define WIRE_BPS (4104.0 * 10000) /* 10000 pages a second */
+#define MS       LXE_NS_PER_MS
+
+static const struct mig_precopy_limits limits = {
+    .max_downtime_ns = 300 * MS,
+    .timeout_ns = 60 * LXE_NS_PER_SEC,
+    .max_rounds = 30,
+};
+
+/* At 10000 pages/s and 50 ms fixed, 2500 pages make 300 ms. */
+static struct mig_precopy_in asked(enum mig_precopy_point point, uint64_t pages)
+{
+    return (struct mig_precopy_in){
+        .point = point,
+        .round = 3,
+        .dirty_pages = pages,
+        .dirty_pages_per_s = 1000,
+        .live_bps = WIRE_BPS,
+        .final_bps = WIRE_BPS,
+        .fixed_cost_ns = 50 * MS,
+        .elapsed_ns = LXE_NS_PER_SEC,
+    };
+}
+
+static enum mig_precopy_verdict decide(const struct mig_precopy_in *in,
+                                       struct mig_precopy_out *out)
+{
+    memset(out, 0x7f, sizeof(*out));
+    mig_precopy_decide(&limits, in, out);
+    CU_ASSERT_PTR_NOT_NULL(memchr(out->reason, 0, sizeof(out->reason)));
+    return out->verdict;
+}
+
+static void test_downtime(void)
+{
+    CU_ASSERT_EQUAL(mig_precopy_downtime_ns(5, 0, 0), 5);
+    CU_ASSERT_EQUAL(mig_precopy_downtime_ns(7 * MS, 1000, WIRE_BPS), 107 * MS);
+    CU_ASSERT_EQUAL(mig_precopy_downtime_ns(0, 1, 0), MIG_PRECOPY_UNKNOWN);
+    CU_ASSERT_EQUAL(mig_precopy_downtime_ns(0, 1, -1), MIG_PRECOPY_UNKNOWN);
+    CU_ASSERT_EQUAL(mig_precopy_downtime_ns(0, 1, NAN), MIG_PRECOPY_UNKNOWN);
+    CU_ASSERT_EQUAL(mig_precopy_downtime_ns(0, MIG_PRECOPY_UNKNOWN, 1e9),
+                    MIG_PRECOPY_UNKNOWN);
+    CU_ASSERT_EQUAL(mig_precopy_downtime_ns(0, UINT64_MAX - 1, 1),
+                    MIG_PRECOPY_UNKNOWN);
+    CU_ASSERT_EQUAL(mig_precopy_downtime_ns(9, 1000, INFINITY), 9);
+}
+
+static void test_round_sent(void)
+{
+    struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 2500);
+    struct mig_precopy_out out;
+
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    CU_ASSERT_EQUAL(out.downtime_ns, 300 * MS);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "2500 pages left"));
+    in.dirty_pages = 2501;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "exceeds 300.0 ms"));
+    in.dirty_pages = MIG_PRECOPY_UNKNOWN;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+    CU_ASSERT_EQUAL(out.downtime_ns, MIG_PRECOPY_UNKNOWN);
+    in.dirty_pages = 10;
+    in.final_bps = 0;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+}
+
+static void test_count_known(void)
+{
+    struct mig_precopy_in in = asked(MIG_PRECOPY_COUNT_KNOWN, 2000);
+    struct mig_precopy_out out;
+
+    /* 2000 pages take 200 ms, in which 200 are dirtied: both fit. */
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    CU_ASSERT_EQUAL(out.downtime_ns, 250 * MS);
+    /* With a count to come there is no need to guess. */
+    in.count_follows = true;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "decides"));
+    in.count_follows = false;
+    /* As fast as the wire at a tenth of its rate live: 20000 follow. */
+    in.live_bps = WIRE_BPS / 10;
+    in.dirty_pages_per_s = 10000;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+    CU_ASSERT_EQUAL(out.downtime_ns, 2050 * MS);
+    in.dirty_pages_per_s = -1;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+    /* Nothing to send, so nothing is dirtied while it is sent. */
+    in.dirty_pages = 0;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    CU_ASSERT_EQUAL(out.downtime_ns, 50 * MS);
+}
+
+static void test_round_limit(void)
+{
+    struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 12500);
+    struct mig_precopy_out out;
+
+    in.round = 28;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+    in.round = 29; /* thirty rounds were sent */
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "round limit"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "by 1000.0 ms"));
+    in.dirty_pages = MIG_PRECOPY_UNKNOWN;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "cannot be predicted"));
+    /* Before the thirtieth: it is sent live, and then it is over. */
+    in.point = MIG_PRECOPY_COUNT_KNOWN;
+    in.dirty_pages = 12500;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    in.count_follows = true;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+    in.round = 30;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+}
+
+static void test_time_limit_and_abort(void)
+{
+    struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 12500);
+    struct mig_precopy_out out;
+
+    in.elapsed_ns = limits.timeout_ns - 1;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+    in.elapsed_ns = limits.timeout_ns;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "time limit"));
+    in.abort = true;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_ABORT);
+    in.dirty_pages = 0;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_ABORT);
+}
+
+static void test_no_limits(void)
+{
+    const struct mig_precopy_limits none = {.max_downtime_ns = UINT64_MAX};
+    struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 12500);
+    struct mig_precopy_out out;
+
+    in.round = UINT32_MAX;
+    in.elapsed_ns = UINT64_MAX;
+    in.dirty_pages = MIG_PRECOPY_UNKNOWN;
+    mig_precopy_decide(&none, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+    in.dirty_pages = 12500;
+    mig_precopy_decide(&none, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_STOP);
+}
+
+/* Fewer pages or a faster wire never turn STOP into CONTINUE. */
+static void test_monotonic(void)
+{
+    uint64_t random = unit_seed();
+
+    for (int i = 0; i < 20000; i++) {
+        struct mig_precopy_in in =
+            asked(unit_below(&random, 2), unit_below(&random, 6000));
+        struct mig_precopy_out a, b;
+
+        in.dirty_pages_per_s = (double)unit_below(&random, 20000);
+        in.fixed_cost_ns = unit_below(&random, 400 * MS);
+        decide(&in, &a);
+        in.dirty_pages -= in.dirty_pages > 0;
+        in.final_bps *= 1.01;
+        decide(&in, &b);
+        CU_ASSERT_FATAL(b.downtime_ns <= a.downtime_ns);
+        if (a.verdict == MIG_PRECOPY_STOP)
+            CU_ASSERT_EQUAL_FATAL(b.verdict, MIG_PRECOPY_STOP);
+        if (in.fixed_cost_ns > limits.max_downtime_ns)
+            CU_ASSERT_EQUAL_FATAL(b.verdict, MIG_PRECOPY_CONTINUE);
+    }
+}
+
+/*
+ * A guest that writes one set of pages at random, and rounds as libxc runs
+ * them: it ends, within the downtime if its writes let it.
+ */
+static void converge(double dirty_pps, uint64_t set, bool fits)
+{
+    uint64_t dirty = 262144;
+    struct mig_precopy_out out = {0};
+
+    for (uint32_t round = 0; out.verdict == MIG_PRECOPY_CONTINUE; round++) {
+        struct mig_precopy_in in = asked(MIG_PRECOPY_COUNT_KNOWN, dirty);
+        double seconds = (double)dirty / 10000;
+
+        CU_ASSERT_FATAL(round < 30);
+        in.round = round;
+        in.count_follows = true;
+        CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+        dirty = (uint64_t)((double)set *
+                           (1 - exp(-dirty_pps * seconds / (double)set)));
+        in.point = MIG_PRECOPY_ROUND_SENT;
+        in.dirty_pages = dirty;
+        decide(&in, &out);
+    }
+    CU_ASSERT_EQUAL(out.downtime_ns <= limits.max_downtime_ns, fits);
+    CU_ASSERT_EQUAL(strstr(out.reason, "round limit") == NULL, fits);
+}
+
+static void test_guests(void)
+{
+    converge(0, 1000, true);
+    converge(5000, 100000, true);
+    converge(100000, 2000, true);  /* a hot set that fits the downtime */
+    converge(100000, 9000, false); /* one that does not */
+    converge(20000, 200000, false);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        {"predicted downtime", test_downtime},
+        {"after a round", test_round_sent},
+        {"before a round", test_count_known},
+        {"round limit", test_round_limit},
+        {"time limit and abort", test_time_limit_and_abort},
+        {"without limits", test_no_limits},
+        {"fewer pages never go on longer", test_monotonic},
+        {"guests", test_guests},
+    };
+
+    return unit_run("precopy", tests, sizeof(tests) / sizeof(tests[0]));
+}
