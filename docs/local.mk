@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+dist_man_MANS += \
+	%D%/man/aerostat-migrate.8 \
+	%D%/man/aerostat-receive.8 \
+	%D%/man/aerostat-save-helper.8 \
+	%D%/man/xl-aerostat.1 \
+	%D%/man/xl-mem-policy.1 \
+	%D%/man/xl-mem-status.1 \
+	%D%/man/xl-migrate-live.1 \
+	%D%/man/xl-migrate-status.1
