@@ -60,21 +60,32 @@ int aero_cli_migrate_live(const struct aero_cli *cli, int argc, char **argv)
 static const struct aero_column columns[] = {
     { "DOMAIN", AERO_LEFT },    { "ID", AERO_RIGHT },
     { "STAGE", AERO_LEFT },     { "ROUND", AERO_RIGHT },
-    { "SENT", AERO_RIGHT },     { "LEFT", AERO_RIGHT },
-    { "RATE", AERO_RIGHT },     { "ROUND ENDS IN", AERO_RIGHT },
+    { "LEFT", AERO_RIGHT },     { "RATE", AERO_RIGHT },
+    { "DIRTIED", AERO_RIGHT },  { "ROUND ENDS IN", AERO_RIGHT },
     { "DOWNTIME", AERO_RIGHT }, { "RUNS FOR", AERO_RIGHT },
     { "TO", AERO_LEFT },
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
-static const char *rate(const struct lxe_json *m, char buf[LXE_UNIT_TEXT])
+#define RATE_MAX 1e15 /* bytes/s: nothing sends that fast */
+
+/* Reads a member in units of so many bytes a second. */
+static bool get_rate(const struct lxe_json *m, const char *key,
+                     double unit_bytes, double *bps)
+{
+    if (lxe_json_double(lxe_json_get(m, key), bps))
+        return false;
+    *bps *= unit_bytes;
+    return *bps >= 0 && *bps < RATE_MAX;
+}
+
+static const char *rate(const struct lxe_json *m, const char *key,
+                        double unit_bytes, char buf[LXE_UNIT_TEXT])
 {
     double bps;
 
-    if (lxe_json_double(lxe_json_get(m, "rate_bps"), &bps) ||
-        !(bps >= 0 && bps < 1e15))
-        return NULL;
-    return lxe_format_bps(buf, bps);
+    return get_rate(m, key, unit_bytes, &bps) ? lxe_format_bps(buf, bps)
+                                              : NULL;
 }
 
 /* @scale  seconds in the member's unit */
@@ -88,14 +99,32 @@ static const char *duration(const struct lxe_json *m, const char *key,
     return aero_text_duration(buf, value * scale);
 }
 
-/* What is left of the round, at the rate seen lately. */
+static bool get_left_kib(const struct lxe_json *m, uint64_t *kib)
+{
+    uint64_t pages;
+
+    if (lxe_json_u64(lxe_json_get(m, "remaining_pages"), &pages) ||
+        pages > UINT64_MAX / LXE_KIB_PER_PAGE)
+        return false;
+    *kib = pages * LXE_KIB_PER_PAGE;
+    return true;
+}
+
+static const char *left(const struct lxe_json *m, char *buf)
+{
+    uint64_t kib;
+
+    return get_left_kib(m, &kib) ? aero_text_size(buf, kib) : NULL;
+}
+
+/* The estimate: what is left of the round, at the rate seen lately. */
 static const char *time_left(const struct lxe_json *m, char *buf)
 {
     uint64_t kib;
     double bps;
 
-    if (lxe_json_u64(lxe_json_get(m, "remaining_kib"), &kib) ||
-        lxe_json_double(lxe_json_get(m, "rate_bps"), &bps) || !(bps >= 1))
+    if (!get_left_kib(m, &kib) || !get_rate(m, "rate_bps", 1, &bps) ||
+        bps < 1)
         return NULL;
     return aero_text_duration(buf, (double)kib * 1024 / bps);
 }
@@ -108,9 +137,9 @@ static void add_migration(struct aero_table *table, const struct lxe_json *m)
         aero_cli_number(m, "domid", num[0]),
         lxe_json_str(lxe_json_get(m, "stage")),
         aero_cli_number(m, "round", num[1]),
-        aero_cli_size(m, "sent_kib", num[2]),
-        aero_cli_size(m, "remaining_kib", num[3]),
-        rate(m, num[4]),
+        left(m, num[2]),
+        rate(m, "rate_bps", 1, num[3]),
+        rate(m, "dirty_pages_per_s", LXE_PAGE_SIZE, num[4]),
         time_left(m, num[5]),
         duration(m, "predicted_downtime_ms", 1e-3, num[6]),
         duration(m, "started_s_ago", 1, num[7]),

@@ -69,6 +69,7 @@ is_clean() {
 serve() {
     end_stub
     rm -f "$dir/sock"
+    : >"$dir/asked" # the last one's "ready" is not this one's
     printf '%s\n' "$@" >"$dir/script"
     "$build/tests/rpc-stub" "$dir/sock" "$dir/script" >"$dir/asked" &
     stub_pid=$!
@@ -230,12 +231,12 @@ ask migrate-status
 ok 'no migration' prints <<'TEXT'
 no migration is running
 TEXT
-answer '{"migrations":[{"domid":4,"name":"db","to":"host-b","stage":"pre-copy","round":3,"sent_kib":204800,"remaining_kib":20480,"rate_bps":10485760,"predicted_downtime_ms":240,"started_s_ago":19.6},{"name":"x","rate_bps":-1,"stage":[]}]}'
+answer '{"migrations":[{"domid":4,"name":"db","to":"host-b","stage":"pre-copy","round":3,"remaining_pages":5120,"rate_bps":10485760,"dirty_pages_per_s":250.5,"predicted_downtime_ms":240,"started_s_ago":19.6},{"name":"x","rate_bps":-1,"remaining_pages":18446744073709551615,"predicted_downtime_ms":1e300,"stage":[]}]}'
 ask migrate-status
 ok 'migrate-status' prints <<'TABLE'
-DOMAIN  ID  STAGE     ROUND  SENT  LEFT       RATE  ROUND ENDS IN  DOWNTIME  RUNS FOR  TO
-db       4  pre-copy      3  200M   20M  10.5 MB/s            2 s    240 ms      20 s  host-b
-x        -  -             -     -     -          -              -         -         -  -
+DOMAIN  ID  STAGE     ROUND  LEFT       RATE   DIRTIED  ROUND ENDS IN  DOWNTIME  RUNS FOR  TO
+db       4  pre-copy      3   20M  10.5 MB/s  1.0 MB/s            2 s    240 ms      20 s  host-b
+x        -  -             -     -          -         -              -         -         -  -
 TABLE
 answer '{"migrations":{}}'
 ask migrate-status
@@ -401,7 +402,17 @@ while read -r verb; do
     ok "the front knows $verb" grep -q "Usage: xl-aerostat $verb" "$dir/out"
     run grep -qw -e "$verb" "$src/plugin/completion.bash"
     ok "the completion knows $verb" [ "$status" -eq 0 ]
+    run cat "$src/docs/man/xl-$verb.1"
+    ok "$verb has a page" [ "$status" -eq 0 ]
 done <"$dir/verbs"
+if command -v mandoc >/dev/null; then
+    run mandoc -Tlint -W warning "$src"/docs/man/*.[158]
+    ok 'the pages are well formed' [ "$status" -eq 0 ]
+fi
+for page in "$src"/docs/man/*.[158]; do
+    run grep -F "${page##*/}" "$src/docs/local.mk"
+    ok "${page##*/} is installed" [ "$status" -eq 0 ]
+done
 
 # ---- the completion
 
@@ -438,6 +449,13 @@ WORDS
 --max-downtime
 --max-rounds
 WORDS
+    complete_words xl migrate-live --
+    while read -r option; do
+        run grep -qF -e " \\-${option#--}" "$src/docs/man/aerostat-migrate.8"
+        ok "$option is documented" [ "$status" -eq 0 ]
+    done <<OPTIONS
+$(cat "$dir/out")
+OPTIONS
     complete_words xl-aerostat migrate-live --rate-policy ''
     ok 'completes values' prints <<'WORDS'
 clark
