@@ -248,6 +248,8 @@ static int serve(uint16_t port)
     if (bind(listener, (struct sockaddr *)&a, sizeof(a)) ||
         listen(listener, 64))
         err(1, "port %u", port);
+    if (daemon(1, 1)) /* whoever started it can go on: it answers now */
+        err(1, "daemon");
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_IGN);
     for (;;) {

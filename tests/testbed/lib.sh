@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# The testbed: real Xen hosts under QEMU's software emulation. Source this
+# file, then tb_begin; README.md lists the functions. Needs bash, root, and
+# Debian 12.
+
+tb_say() { echo "testbed: $*" >&2; }
+
+tb_die() {
+    tb_say "$*"
+    exit 1
+}
+
+# shellcheck source=tests/testbed/image.sh
+. "$(dirname "${BASH_SOURCE[0]}")/image.sh"
+# shellcheck source=tests/testbed/host.sh
+. "$(dirname "${BASH_SOURCE[0]}")/host.sh"
+# shellcheck source=tests/testbed/guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
+
+tb_pids=() # by host
+tb_port=() # of a host's command server
+tb_dir=    # this run's folder
+tb_images= # the images it boots
+
+# Packages, images and this run's folder; hosts are stopped and the folder
+# removed when the script ends (TB_KEEP=1 leaves it).
+tb_begin() { # DESTDIR
+    tb_install_packages
+    tb_image
+    tb_dir=$(mktemp -d "${TMPDIR:-/tmp}/aerostat-testbed.XXXXXX")
+    trap tb_end EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    tb_overlay "$1"
+}
+
+tb_end() {
+    tb_stop
+    if [ -n "${TB_KEEP:-}" ]; then
+        tb_say "logs are in $tb_dir"
+    else
+        rm -rf "$tb_dir"
+    fi
+}
