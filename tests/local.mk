@@ -13,3 +13,4 @@ AM_TESTS_ENVIRONMENT = top_srcdir='$(top_srcdir)'; export top_srcdir; \
 include tests/libxl-ext.mk
 include tests/migrate.mk
 include tests/plugin.mk
+include tests/fuzz.mk
