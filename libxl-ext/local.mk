@@ -21,5 +21,25 @@ liblxe_a_SOURCES = \
 	%D%/host.c %D%/host.h \
 	%D%/save_engine.c %D%/save_engine.h \
 	%D%/save_ipc.c %D%/save_ipc.h \
+	%D%/host_sim.c %D%/host_sim.h \
+	%D%/sim_guest.c %D%/sim_guest.h \
+	%D%/sim_host.h \
+	%D%/sim_log.c \
+	%D%/sim_pages.c %D%/sim_pages.h \
+	%D%/sim_random.h \
+	%D%/sim_save.c \
+	%D%/sim_scenario.c %D%/sim_scenario.h \
+	%D%/sim_world.c %D%/sim_world.h \
 	%D%/xen_compat.h
 LXE_LIBS = liblxe.a $(BASE_LIBS) $(XEN_LIBS)
+
+EXTRA_DIST += docs/scenarios.md \
+	docs/scenarios/comings-and-goings.json \
+	docs/scenarios/migration.json \
+	docs/scenarios/squeezed-a.json \
+	docs/scenarios/squeezed-b.json \
+	docs/scenarios/squeezed-c.json \
+	docs/scenarios/squeezed-d.json \
+	docs/scenarios/squeezed-e.json \
+	docs/scenarios/three-guests.json \
+	docs/scenarios/zoo.json

@@ -23,3 +23,39 @@ tests_fuzz_guest_keys_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
 tests_fuzz_guest_keys_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_guest_keys_LDADD = liblxe.a
 endif
+
+SIM_TESTS = tests/test-sim-guest tests/test-sim-host \
+	tests/test-sim-property tests/test-sim-scenario
+check_PROGRAMS += $(SIM_TESTS)
+TESTS += $(SIM_TESTS)
+SIM_LIBS = liblxe.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_sim_guest_SOURCES = tests/unit/test_sim_guest.c \
+	tests/unit/sim_fixture.h
+tests_test_sim_guest_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_sim_guest_LDADD = $(SIM_LIBS)
+tests_test_sim_host_SOURCES = tests/unit/test_sim_host.c \
+	tests/unit/sim_fixture.h
+tests_test_sim_host_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_sim_host_LDADD = $(SIM_LIBS)
+tests_test_sim_property_SOURCES = tests/unit/test_sim_property.c \
+	tests/unit/sim_fixture.h
+tests_test_sim_property_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_sim_property_LDADD = $(SIM_LIBS)
+tests_test_sim_scenario_SOURCES = tests/unit/test_sim_scenario.c \
+	tests/unit/sim_fixture.h
+tests_test_sim_scenario_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_sim_scenario_LDADD = $(SIM_LIBS)
+
+if FUZZ
+# The parser and the host are compiled in, so that the fuzzer sees them.
+noinst_PROGRAMS += tests/fuzz-scenario
+tests_fuzz_scenario_SOURCES = tests/fuzz/fuzz_scenario.c \
+	libxl-ext/host_sim.c libxl-ext/sim_guest.c libxl-ext/sim_log.c \
+	libxl-ext/sim_pages.c libxl-ext/sim_save.c libxl-ext/sim_scenario.c \
+	libxl-ext/sim_world.c libxl-ext/host.c libxl-ext/base/json.c
+tests_fuzz_scenario_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
+tests_fuzz_scenario_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer,address,undefined
+tests_fuzz_scenario_LDFLAGS = $(AM_LDFLAGS) \
+	-fsanitize=fuzzer,address,undefined
+tests_fuzz_scenario_LDADD = $(BASE_LIBS)
+endif
