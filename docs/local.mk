@@ -8,3 +8,4 @@ dist_man_MANS += \
 	%D%/man/xl-mem-status.1 \
 	%D%/man/xl-migrate-live.1 \
 	%D%/man/xl-migrate-status.1
+EXTRA_DIST += %D%/architecture.svg
