@@ -129,13 +129,23 @@ static const char *time_left(const struct lxe_json *m, char *buf)
     return aero_text_duration(buf, (double)kib * 1024 / bps);
 }
 
+/* Once its aerostat-migrate is gone, the daemon undoes what it did. */
+static const char *stage(const struct lxe_json *m)
+{
+    bool lost;
+
+    if (!lxe_json_bool(lxe_json_get(m, "lost"), &lost) && lost)
+        return "died, being undone";
+    return lxe_json_str(lxe_json_get(m, "stage"));
+}
+
 static void add_migration(struct aero_table *table, const struct lxe_json *m)
 {
     char num[8][AERO_SIZE_TEXT];
     const char *cells[COLUMNS] = {
         lxe_json_str(lxe_json_get(m, "name")),
         aero_cli_number(m, "domid", num[0]),
-        lxe_json_str(lxe_json_get(m, "stage")),
+        stage(m),
         aero_cli_number(m, "round", num[1]),
         left(m, num[2]),
         rate(m, "rate_bps", 1, num[3]),

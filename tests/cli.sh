@@ -238,6 +238,9 @@ DOMAIN  ID  STAGE     ROUND  LEFT       RATE   DIRTIED  ROUND ENDS IN  DOWNTIME 
 db       4  pre-copy      3   20M  10.5 MB/s  1.0 MB/s            2 s    240 ms      20 s  host-b
 x        -  -             -     -          -         -              -         -         -  -
 TABLE
+answer '{"migrations":[{"name":"y","lost":true,"stage":"pre-copy"}]}'
+ask migrate-status
+ok 'a migration whose program died' grep -q 'died, being undone' "$dir/out"
 answer '{"migrations":{}}'
 ask migrate-status
 ok 'no list of migrations' says 1 'no list of migrations'
