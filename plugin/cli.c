@@ -18,6 +18,9 @@
 
 /* What failed may quote a hostile name, so it is escaped as a whole. */
 static void say(const char *fmt, va_list args)
+    __attribute__((format(printf, 1, 0)));
+
+static void say(const char *fmt, va_list args)
 {
     _cleanup_free_ char *raw = NULL;
     _cleanup_free_ char *text = NULL;
