@@ -35,7 +35,7 @@
 struct aero_demand_input {
     uint64_t now_ns;
     uint64_t held_kib;
-    uint64_t static_max_kib; /* LXE_UNKNOWN where it is not told */
+    uint64_t static_max_kib; /* its highest target, or LXE_UNKNOWN */
     uint64_t resting_kib;    /* its target as others last set it */
     uint64_t margin_kib;     /* cap of the margin */
     const struct lxe_guest_report *report;

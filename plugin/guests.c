@@ -183,6 +183,17 @@ static uint64_t default_min(const struct aero_config *c, uint64_t static_max)
     return quarter > DEFAULT_MIN_KIB ? quarter : DEFAULT_MIN_KIB;
 }
 
+uint64_t aero_guest_top_kib(const struct aero_guest *guest)
+{
+    const struct lxe_domain *d = &guest->dom;
+
+    if (d->static_max_kib == LXE_UNKNOWN)
+        return LXE_UNKNOWN;
+    return d->static_max_kib > d->videoram_kib
+               ? d->static_max_kib - d->videoram_kib
+               : 0;
+}
+
 void aero_guest_apply_policy(struct aero_guest *guest,
                              const struct aero_config *config)
 {
@@ -191,10 +202,9 @@ void aero_guest_apply_policy(struct aero_guest *guest,
     const struct aero_domain_policy *file =
         aero_config_policy(config, guest->dom.name);
     const struct lxe_domain *d = &guest->dom;
-    uint64_t top = d->static_max_kib != LXE_UNKNOWN ? d->static_max_kib
-                                                    : d->current_kib;
-    uint64_t set;
+    uint64_t top = aero_guest_top_kib(guest), set;
 
+    top = top != LXE_UNKNOWN ? top : guest->held_kib;
     file = file ? file : &none;
     set = first_known(guest->asked.min_kib, file->min_kib, d->dynamic_min_kib);
     guest->min_is_set = set != LXE_UNKNOWN;

@@ -73,6 +73,12 @@ struct aero_guest *aero_guests_find_text(const struct aero_guests *guests,
 void aero_guest_apply_policy(struct aero_guest *guest,
                              const struct aero_config *config);
 
+/*
+ * The highest target that it can be given: static_max less video memory.
+ * LXE_UNKNOWN until the toolstack has written static_max.
+ */
+uint64_t aero_guest_top_kib(const struct aero_guest *guest);
+
 /* The age of its report; LXE_UNKNOWN where it never reported. */
 uint64_t aero_guest_report_age_ns(const struct aero_guest *guest,
                                   uint64_t now_ns);

@@ -234,7 +234,7 @@ static void explain(const struct plan *p, const struct slot *s, char *out)
     char a[LXE_UNIT_TEXT], b[LXE_UNIT_TEXT];
     uint64_t want_kib = s->want * LXE_KIB_PER_PAGE;
 
-    lxe_format_kib(a, s->demand * LXE_KIB_PER_PAGE);
+    lxe_format_kib(a, g->demand_kib);
     lxe_format_kib(b, want_kib);
     if (g->stuck_shrink && s->want == s->lo)
         say(out, "stuck: does not shrink below what it has");
@@ -249,7 +249,7 @@ static void explain(const struct plan *p, const struct slot *s, char *out)
             g->shares, s->want == s->lo ? " (minimum)" : "");
     else if (s->want == s->demand)
         say(out, "wants %s, %s%s", a, g->why,
-            s->want == s->lo ? " (minimum)" : "");
+            s->want == s->lo ? "; has its minimum" : "");
     else
         say(out, "wants %s, %s; up to %s from the surplus%s", a, g->why, b,
             s->want == s->hi ? " (maximum)" : "");

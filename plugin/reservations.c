@@ -93,6 +93,15 @@ void aero_reservations_follow(struct aero_reservations *all, uint32_t domid,
             all->items[i].taken_kib = current_kib;
 }
 
+bool aero_reservations_following(const struct aero_reservations *all,
+                                 uint32_t domid)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->items[i].domid == domid)
+            return true;
+    return false;
+}
+
 static uint64_t sum_kib(const struct aero_reservations *all, bool held)
 {
     uint64_t sum = 0;

@@ -68,6 +68,10 @@ int aero_reservations_transfer(struct aero_reservations *all, uint64_t owner,
 void aero_reservations_follow(struct aero_reservations *all, uint32_t domid,
                               uint64_t current_kib);
 
+/* Whether a reservation follows this domain. */
+bool aero_reservations_following(const struct aero_reservations *all,
+                                 uint32_t domid);
+
 /* KiB that must be kept free for those held, or for those that wait. */
 uint64_t aero_reservations_held_kib(const struct aero_reservations *all);
 uint64_t aero_reservations_waiting_kib(const struct aero_reservations *all);

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "balancer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/units.h"
+
+void aero_balancer_init(struct aero_balancer *b, struct lxe_host *host,
+                        const struct aero_config *config)
+{
+    memset(b, 0, sizeof(*b));
+    b->host = host;
+    b->config = config;
+}
+
+void aero_balancer_clear(struct aero_balancer *b)
+{
+    aero_guests_clear(&b->guests);
+    aero_migrations_clear(&b->migrations);
+}
+
+/* Keeps the first trouble of a tick, and logs what is new. */
+static void trouble(struct aero_balancer *b, char *now, const char *text)
+{
+    if (now[0])
+        return;
+    snprintf(now, AERO_WARNING_TEXT, "%s", text);
+    if (strcmp(now, b->trouble))
+        lxe_warn("%s; will try again", now);
+}
+
+static int look(struct aero_balancer *b, uint64_t now_ns, struct lxe_err *err)
+{
+    struct lxe_domain_list list = { 0 };
+    int rc = b->host->ops->list_domains(b->host, &list, err);
+
+    if (rc)
+        return lxe_err_prefix(err, "cannot list the domains");
+    rc = aero_guests_update(&b->guests, &list, now_ns);
+    lxe_domain_list_free(&list);
+    if (rc)
+        return lxe_fail(err, rc, "out of memory");
+    rc = b->host->ops->memory(b->host, &b->memory, err);
+    return rc ? lxe_err_prefix(err, "cannot tell how much memory is free") : 0;
+}
+
+static void prepare_agents(struct aero_balancer *b, char *now)
+{
+    for (size_t i = 0; i < b->guests.count && b->config->agent; i++) {
+        struct aero_guest *g = &b->guests.items[i];
+        struct lxe_err err = { 0 };
+        int rc;
+
+        if (g->prepared || !g->dom.domid || g->dom.building || g->dom.dying)
+            continue;
+        rc = b->host->ops->prepare_agent(b->host, g->dom.domid, &err);
+        g->prepared = rc == 0;
+        if (rc && rc != -ESRCH)
+            trouble(b, now, err.text);
+    }
+}
+
+static void judge(struct aero_balancer *b, struct aero_guest *g,
+                  uint64_t now_ns)
+{
+    struct aero_demand_input demand = {
+        .now_ns = now_ns,
+        .held_kib = g->held_kib,
+        .static_max_kib = aero_guest_top_kib(g),
+        .resting_kib = g->resting_kib != LXE_UNKNOWN ? g->resting_kib
+                                                     : g->held_kib,
+        .margin_kib = b->config->margin_kib,
+        .report = &g->dom.report,
+        .report_age_ns = aero_guest_report_age_ns(g, now_ns),
+    };
+    struct aero_state_input state = {
+        .now_ns = now_ns,
+        .seen_ns = g->seen_ns,
+        .first_report_ns = g->first_report_ns,
+        .dom = &g->dom,
+        .held_kib = g->held_kib,
+        .announced = aero_migrations_find(&b->migrations, g->dom.domid),
+    };
+    enum aero_guest_state was = g->condition.state;
+
+    aero_guest_apply_policy(g, b->config);
+    aero_demand_estimate(&demand, &g->demand_memory, &g->demand);
+    aero_guest_judge(&state, &g->state_memory, &g->condition);
+    if (g->condition.state != was)
+        lxe_info("domain %" PRIu32 " (%s): %s", g->dom.domid, g->dom.name,
+                 aero_guest_state_name(g->condition.state));
+}
+
+/* A target that nobody wrote yet promises nothing. */
+static uint64_t standing_kib(const struct aero_guest *g)
+{
+    return g->dom.target_kib != LXE_UNKNOWN ? g->dom.target_kib : g->held_kib;
+}
+
+/*
+ * The target as a promise of memory. dom0 is not made to follow its own; for
+ * a domain that takes what was reserved for it, the reservation stands.
+ */
+static uint64_t promised_kib(const struct aero_balancer *b,
+                             const struct aero_guest *g)
+{
+    if (g->condition.state == AERO_GUEST_HOST ||
+        aero_reservations_following(&b->reservations, g->dom.domid))
+        return g->held_kib;
+    return standing_kib(g);
+}
+
+static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
+{
+    struct aero_policy_guest *in = calloc(b->guests.count + 1, sizeof(*in));
+
+    for (size_t i = 0; in && i < b->guests.count; i++) {
+        const struct aero_guest *g = &b->guests.items[i];
+
+        in[i] = (struct aero_policy_guest){
+            .movable = aero_guest_movable(g->condition.state) &&
+                       !aero_reservations_following(&b->reservations,
+                                                    g->dom.domid),
+            .min_kib = g->min_kib,
+            .max_kib = g->max_kib,
+            .min_is_set = g->min_is_set,
+            .shares = g->shares,
+            .demand_kib = g->demand.kib,
+            .demand_known = g->demand.known,
+            .why = g->demand.why,
+            .target_kib = promised_kib(b, g),
+            .held_kib = g->held_kib,
+            .stuck_shrink = g->condition.stuck_shrink,
+            .stuck_grow = g->condition.stuck_grow,
+        };
+    }
+    return in;
+}
+
+static struct aero_policy_host policy_host(const struct aero_balancer *b)
+{
+    uint64_t waiting = aero_reservations_waiting_kib(&b->reservations);
+
+    return (struct aero_policy_host){
+        .free_kib = b->memory.free_kib,
+        .keep_free_kib = b->config->host_reserve_kib + waiting +
+                         aero_reservations_held_kib(&b->reservations),
+        .change_kib = b->config->change_per_tick_kib,
+        .dead_band_kib = AERO_DEAD_BAND_KIB,
+        /* Somebody waits for memory: gently would be too late. */
+        .shrink_part = waiting ? 0 : AERO_SHRINK_PART,
+    };
+}
+
+static void set_target(struct aero_balancer *b, struct aero_guest *g,
+                       uint64_t kib, const char *reason, char *now)
+{
+    struct lxe_err err = { 0 };
+    char from[LXE_UNIT_TEXT], to[LXE_UNIT_TEXT], text[AERO_WARNING_TEXT];
+    int rc = b->host->ops->set_target(b->host, g->dom.domid, kib, &err);
+
+    if (rc == -ESRCH)
+        return; /* it went: normal */
+    if (rc) {
+        snprintf(text, sizeof(text), "domain %" PRIu32 " (%.40s): %.180s",
+                 g->dom.domid, g->dom.name, err.text);
+        trouble(b, now, text);
+        return;
+    }
+    lxe_info("domain %" PRIu32 " (%s): target %s -> %s: %s", g->dom.domid,
+             g->dom.name, lxe_format_kib(from, standing_kib(g)),
+             lxe_format_kib(to, kib), reason);
+    g->set_kib = kib;
+    g->dom.target_kib = kib;
+}
+
+/* Changes the target by a page, towards what the guest holds. */
+static void wake(struct aero_balancer *b, struct aero_guest *g, char *now)
+{
+    uint64_t target = standing_kib(g);
+
+    if (target > g->held_kib)
+        target -= LXE_KIB_PER_PAGE;
+    else
+        target += LXE_KIB_PER_PAGE;
+    set_target(b, g, target, "its balloon driver does not move: woken", now);
+}
+
+static struct aero_apply_guest *apply_input(
+    const struct aero_policy_guest *in, const struct aero_policy_target *out,
+    size_t count)
+{
+    struct aero_apply_guest *guests = calloc(count + 1, sizeof(*guests));
+
+    for (size_t i = 0; guests && i < count; i++)
+        guests[i] = (struct aero_apply_guest){
+            .movable = in[i].movable,
+            .held_kib = in[i].held_kib,
+            .target_kib = in[i].target_kib,
+            .want_kib = out[i].target_kib,
+        };
+    return guests;
+}
+
+/* What is free and promised to nobody. */
+static uint64_t unpromised_kib(const struct aero_balancer *b)
+{
+    uint64_t promised = b->config->host_reserve_kib +
+                        aero_reservations_held_kib(&b->reservations);
+
+    for (size_t i = 0; i < b->guests.count; i++) {
+        const struct aero_guest *g = &b->guests.items[i];
+        uint64_t stands = promised_kib(b, g);
+
+        if (stands > g->held_kib)
+            promised += stands - g->held_kib;
+    }
+    return b->memory.free_kib > promised ? b->memory.free_kib - promised : 0;
+}
+
+static void set_targets(struct aero_balancer *b,
+                        const struct aero_policy_guest *in,
+                        const struct aero_policy_target *out,
+                        const struct aero_policy_host *host, char *now)
+{
+    _cleanup_free_ struct aero_apply_guest *guests =
+        apply_input(in, out, b->guests.count);
+    _cleanup_free_ struct aero_apply_step *steps =
+        calloc(b->guests.count + 1, sizeof(*steps));
+    size_t n;
+
+    if (!guests || !steps) {
+        trouble(b, now, "out of memory");
+        return;
+    }
+    n = aero_apply_plan(guests, b->guests.count, host->free_kib,
+                        host->keep_free_kib, steps);
+    for (size_t i = 0; i < n; i++) {
+        struct aero_guest *g = &b->guests.items[steps[i].index];
+
+        set_target(b, g, steps[i].target_kib, out[steps[i].index].reason, now);
+        g->condition.wake = false; /* the driver has a new value */
+    }
+    for (size_t i = 0; i < b->guests.count; i++)
+        if (b->guests.items[i].condition.wake)
+            wake(b, &b->guests.items[i], now);
+}
+
+static void note_reasons(struct aero_balancer *b,
+                         const struct aero_policy_target *out)
+{
+    for (size_t i = 0; i < b->guests.count; i++) {
+        struct aero_guest *g = &b->guests.items[i];
+
+        if (aero_guest_movable(g->condition.state))
+            memcpy(g->reason, out[i].reason, sizeof(g->reason));
+        else
+            snprintf(g->reason, sizeof(g->reason), "%s: not touched",
+                     aero_guest_state_name(g->condition.state));
+    }
+}
+
+static int balance(struct aero_balancer *b, char *now)
+{
+    struct aero_policy_host host = policy_host(b);
+    _cleanup_free_ struct aero_policy_guest *in = policy_input(b);
+    _cleanup_free_ struct aero_policy_target *out =
+        calloc(b->guests.count + 1, sizeof(*out));
+
+    if (!in || !out ||
+        aero_policy_run(&host, in, b->guests.count, out)) {
+        trouble(b, now, "out of memory");
+        return -ENOMEM;
+    }
+    note_reasons(b, out);
+    set_targets(b, in, out, &host, now);
+    return 0;
+}
+
+static void follow_transfers(struct aero_balancer *b)
+{
+    for (size_t i = 0; i < b->reservations.count; i++) {
+        uint32_t domid = b->reservations.items[i].domid;
+        const struct aero_guest *g = aero_guests_find(&b->guests, domid);
+
+        if (domid != AERO_NO_DOMID)
+            aero_reservations_follow(&b->reservations, domid,
+                                     g ? g->dom.current_kib : 0);
+    }
+}
+
+static void settle_reservations(struct aero_balancer *b, uint64_t now_ns)
+{
+    const struct aero_reservation *granted;
+    struct aero_reservation late;
+
+    while ((granted = aero_reservations_grant(&b->reservations,
+                                              unpromised_kib(b)))) {
+        lxe_info("reservation %" PRIu64 ": %" PRIu64 " KiB held for %s",
+                 granted->id, granted->kib, granted->label);
+        if (b->reserved)
+            b->reserved(granted, b->reserved_data);
+    }
+    while (aero_reservations_expire(&b->reservations, now_ns, &late)) {
+        lxe_info("reservation %" PRIu64 ": %" PRIu64 " KiB did not come free"
+                 " in time", late.id, late.kib);
+        if (b->reserved)
+            b->reserved(&late, b->reserved_data);
+    }
+}
+
+int aero_balancer_tick(struct aero_balancer *b)
+{
+    uint64_t now_ns = b->host->ops->now_ns(b->host);
+    char now[AERO_WARNING_TEXT] = "";
+    struct lxe_err err = { 0 };
+    int rc;
+
+    aero_migrations_undo(&b->migrations, b->host);
+    rc = look(b, now_ns, &err);
+    if (rc) {
+        trouble(b, now, err.text);
+    } else {
+        prepare_agents(b, now);
+        for (size_t i = 0; i < b->guests.count; i++)
+            judge(b, &b->guests.items[i], now_ns);
+        follow_transfers(b);
+        rc = balance(b, now);
+        settle_reservations(b, now_ns);
+    }
+    memcpy(b->trouble, now, sizeof(now));
+    b->ticks += rc == 0;
+    return rc;
+}
+
+int aero_balancer_reserve(struct aero_balancer *b,
+                          const struct aero_reservation *wanted,
+                          struct lxe_err *err)
+{
+    _cleanup_free_ struct aero_policy_guest *in = NULL;
+    struct aero_policy_host host;
+    uint64_t most;
+    char text[2][LXE_UNIT_TEXT];
+    int rc;
+
+    if (!b->ticks)
+        return lxe_fail(err, -EAGAIN, "the host was not looked at yet;"
+                                      " try again");
+    rc = b->host->ops->memory(b->host, &b->memory, err);
+    if (rc)
+        return rc;
+    in = policy_input(b);
+    if (!in)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    host = policy_host(b);
+    most = aero_policy_obtainable_kib(&host, in, b->guests.count);
+    if (wanted->kib > most)
+        return lxe_fail(err, -ENOSPC, "%s cannot be had: at most %s could be"
+                        " freed with all guests at their minima",
+                        lxe_format_kib(text[0], wanted->kib),
+                        lxe_format_kib(text[1], most));
+    if (!aero_reservations_add(&b->reservations, wanted, err))
+        return -EBUSY;
+    return 0;
+}
+
+void aero_balancer_stop(struct aero_balancer *b)
+{
+    uint64_t now_ns = b->host->ops->now_ns(b->host);
+    struct lxe_err err = { 0 };
+    char now[AERO_WARNING_TEXT] = "";
+
+    b->reservations.count = 0;
+    if (look(b, now_ns, &err)) {
+        lxe_warn("%s; targets stay as they are", err.text);
+        return;
+    }
+    for (size_t i = 0; i < b->guests.count; i++) {
+        struct aero_guest *g = &b->guests.items[i];
+        uint64_t target = standing_kib(g), safe = g->held_kib;
+
+        if (safe > aero_guest_top_kib(g))
+            safe = aero_guest_top_kib(g);
+        if (!aero_guest_movable(g->condition.state) ||
+            target + aero_guest_tolerance_kib(target) >= safe)
+            continue;
+        set_target(b, g, safe, "the daemon ends: no shrink is left half done",
+                   now);
+    }
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One tick: guests -> demand -> state -> policy -> apply. Each step takes the
+ * last one's result as a value. Holds what the control socket shows.
+ */
+#ifndef AERO_BALANCER_H
+#define AERO_BALANCER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon_config.h"
+#include "guests.h"
+#include "host.h"
+#include "migrations.h"
+#include "policy.h"
+#include "reservations.h"
+
+#define AERO_DEAD_BAND_KIB (4u << 10)
+#define AERO_SHRINK_PART   8u
+#define AERO_WARNING_TEXT  256
+
+/* Tells a client that its reservation is held (r->held), or timed out. */
+typedef void aero_reserved_fn(const struct aero_reservation *r, void *data);
+
+struct aero_balancer {
+    struct lxe_host *host;            /* the caller's */
+    const struct aero_config *config; /* the caller's */
+    struct aero_guests guests;
+    struct aero_reservations reservations;
+    struct aero_migrations migrations;
+    struct lxe_host_memory memory;
+    uint64_t ticks;                   /* in which all could be seen */
+    char trouble[AERO_WARNING_TEXT];  /* what went wrong in the last tick */
+    char autoballoon[AERO_WARNING_TEXT];
+    aero_reserved_fn *reserved;
+    void *reserved_data;
+};
+
+/* Zeroes it and keeps the pointers. */
+void aero_balancer_init(struct aero_balancer *b, struct lxe_host *host,
+                        const struct aero_config *config);
+
+/* Frees what it owns. */
+void aero_balancer_clear(struct aero_balancer *b);
+
+/*
+ * Does one tick. What fails is logged, shown as a warning, and tried again at
+ * the next one. Returns 0 or the first negative errno.
+ */
+int aero_balancer_tick(struct aero_balancer *b);
+
+/*
+ * Asks for memory; `reserved` answers, in a later tick.
+ * Returns 0; -ENOSPC where it can never be had now, with how much could;
+ * -EBUSY; -EAGAIN before the first tick; the host's errors.
+ */
+int aero_balancer_reserve(struct aero_balancer *b,
+                          const struct aero_reservation *wanted,
+                          struct lxe_err *err);
+
+/*
+ * Leaves all guests at targets that are safe without a daemon: a guest that
+ * has not followed a shrink is asked for no more than it has given. Drops all
+ * reservations.
+ */
+void aero_balancer_stop(struct aero_balancer *b);
+
+#endif

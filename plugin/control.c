@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <config.h>
+
+#include "control.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define READ_BYTES (16u << 10)
+
+struct client {
+    uv_pipe_t pipe; /* first: libuv hands it back */
+    struct aero_control *control;
+    struct client *next;
+    struct aero_peer peer;
+    bool closing;
+    bool tell; /* the handlers, once it is closed */
+    uint64_t second_ns; /* when the present second of its rate began */
+    unsigned requests;  /* in it */
+    size_t len;
+    char buffer[AERO_CONTROL_LINE + READ_BYTES];
+};
+
+struct aero_control {
+    uv_pipe_t pipe;
+    struct aero_control_handlers handlers;
+    struct client *clients;
+    unsigned count;
+    bool closed; /* its own pipe is; it is freed with the last client */
+    uint64_t last_client;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+struct out_line {
+    uv_write_t req;
+    char text[];
+};
+
+static void free_unused(struct aero_control *control)
+{
+    if (control->closed && !control->clients)
+        free(control);
+}
+
+static void on_server_closed(uv_handle_t *handle)
+{
+    struct aero_control *control = handle->data;
+
+    control->closed = true;
+    free_unused(control);
+}
+
+static void on_client_closed(uv_handle_t *handle)
+{
+    struct client *c = handle->data, **p = &c->control->clients;
+
+    while (*p != c)
+        p = &(*p)->next;
+    *p = c->next;
+    c->control->count--;
+    if (c->tell)
+        c->control->handlers.gone(c->peer.client, c->control->handlers.data);
+    free_unused(c->control);
+    free(c);
+}
+
+/* The handlers hear of it from the loop, not in the middle of a call. */
+static void cut_off(struct client *c, bool tell)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    c->tell = tell;
+    uv_close((uv_handle_t *)&c->pipe, on_client_closed);
+}
+
+static bool too_fast(struct client *c)
+{
+    uint64_t now = lxe_now_ns();
+
+    if (now - c->second_ns >= LXE_NS_PER_SEC) {
+        c->second_ns = now;
+        c->requests = 0;
+    }
+    return c->requests++ >= AERO_CONTROL_RATE;
+}
+
+/* Hands over whole lines; keeps the rest at the front of the buffer. */
+static void take_lines(struct client *c)
+{
+    struct aero_control *control = c->control;
+    char *line = c->buffer, *end = c->buffer + c->len, *newline;
+
+    while (!c->closing &&
+           (newline = memchr(line, '\n', (size_t)(end - line)))) {
+        size_t len = (size_t)(newline - line);
+
+        if (len > AERO_CONTROL_LINE)
+            break;
+        *newline = '\0';
+        control->handlers.line(&c->peer, line, len, too_fast(c),
+                               control->handlers.data);
+        line = newline + 1;
+    }
+    c->len = (size_t)(end - line);
+    memmove(c->buffer, line, c->len);
+    if (!c->closing && c->len > AERO_CONTROL_LINE) {
+        lxe_warn("control: a request of process %d is longer than %u bytes",
+                 (int)c->peer.pid, AERO_CONTROL_LINE);
+        cut_off(c, true);
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct client *c = handle->data;
+
+    (void)suggested;
+    *buf = uv_buf_init(c->buffer + c->len,
+                       (unsigned)(sizeof(c->buffer) - c->len));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct client *c = stream->data;
+
+    (void)buf;
+    if (n < 0) {
+        cut_off(c, true);
+        return;
+    }
+    c->len += (size_t)n;
+    take_lines(c);
+}
+
+static int peer_of(struct client *c)
+{
+    struct ucred cred;
+    socklen_t len = sizeof(cred);
+    uv_os_fd_t fd;
+
+    if (uv_fileno((uv_handle_t *)&c->pipe, &fd) ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+        return -EIO;
+    c->peer = (struct aero_peer){ ++c->control->last_client, cred.uid,
+                                  cred.pid };
+    return 0;
+}
+
+static void on_connection(uv_stream_t *server, int status)
+{
+    struct aero_control *control = server->data;
+    struct client *c = status < 0 ? NULL : calloc(1, sizeof(*c));
+
+    if (!c) {
+        lxe_warn("control: cannot take a connection");
+        return;
+    }
+    uv_pipe_init(server->loop, &c->pipe, 0);
+    c->pipe.data = c;
+    c->control = control;
+    c->next = control->clients;
+    control->clients = c;
+    control->count++;
+    if (uv_accept(server, (uv_stream_t *)&c->pipe) || peer_of(c) ||
+        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read)) {
+        cut_off(c, false);
+    } else if (control->count > AERO_CONTROL_CLIENTS) {
+        lxe_warn("control: process %d is one client too many (%u)",
+                 (int)c->peer.pid, AERO_CONTROL_CLIENTS);
+        cut_off(c, false);
+    }
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+    (void)status; /* a broken connection also ends the reading */
+    free(req->data);
+}
+
+void aero_control_send(struct aero_control *control, uint64_t client,
+                       const char *text, size_t len)
+{
+    struct client *c = control->clients;
+    struct out_line *out;
+    uv_buf_t buf;
+
+    while (c && (c->peer.client != client || c->closing))
+        c = c->next;
+    if (!c)
+        return;
+    out = malloc(sizeof(*out) + len + 1);
+    if (!out) {
+        lxe_warn("control: out of memory; an answer is lost");
+        return;
+    }
+    memcpy(out->text, text, len);
+    out->text[len] = '\n';
+    out->req.data = out;
+    buf = uv_buf_init(out->text, (unsigned)len + 1);
+    if (uv_write(&out->req, (uv_stream_t *)&c->pipe, &buf, 1, on_written))
+        free(out);
+    if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) >
+        AERO_CONTROL_UNREAD) {
+        lxe_warn("control: process %d does not read its answers",
+                 (int)c->peer.pid);
+        cut_off(c, true);
+    }
+}
+
+static int set_owner(const char *path, const char *group, struct lxe_err *err)
+{
+    struct group *g;
+
+    if (chmod(path, 0660))
+        return lxe_fail(err, -errno, "cannot set the mode of %s: %m", path);
+    if (!*group)
+        return 0;
+    errno = 0;
+    g = getgrnam(group);
+    if (!g)
+        return lxe_fail(err, -EINVAL, "socket_group: there is no group '%s'",
+                        group);
+    if (chown(path, (uid_t)-1, g->gr_gid))
+        return lxe_fail(err, -errno, "cannot give %s to group %s: %m", path,
+                        group);
+    return 0;
+}
+
+/* Removes what a dead daemon left; nothing else than a socket. */
+static int clear_path(const char *path, struct lxe_err *err)
+{
+    struct stat st;
+
+    if (lstat(path, &st))
+        return errno == ENOENT ? 0 : lxe_fail(err, -errno, "%s: %m", path);
+    if (!S_ISSOCK(st.st_mode))
+        return lxe_fail(err, -EEXIST, "%s is there and is no socket;"
+                        " remove it, or use --socket", path);
+    if (unlink(path))
+        return lxe_fail(err, -errno, "cannot remove %s: %m", path);
+    return 0;
+}
+
+static int listen_on(struct aero_control *control, const char *group,
+                     struct lxe_err *err)
+{
+    mode_t old = umask(0177);
+    int rc = uv_pipe_bind(&control->pipe, control->path);
+
+    umask(old);
+    if (rc)
+        return lxe_fail(err, rc, "cannot listen on %s: %s", control->path,
+                        uv_strerror(rc));
+    rc = set_owner(control->path, group, err);
+    if (rc)
+        return rc;
+    rc = uv_listen((uv_stream_t *)&control->pipe, 16, on_connection);
+    return rc ? lxe_fail(err, rc, "cannot listen on %s: %s", control->path,
+                         uv_strerror(rc))
+              : 0;
+}
+
+int aero_control_open(uv_loop_t *loop, const char *path, const char *group,
+                      const struct aero_control_handlers *handlers,
+                      struct aero_control **out, struct lxe_err *err)
+{
+    struct aero_control *control;
+    int rc;
+
+    *out = NULL;
+    if (strlen(path) >= sizeof(control->path))
+        return lxe_fail(err, -ENAMETOOLONG, "socket path is too long: %s",
+                        path);
+    rc = clear_path(path, err);
+    if (rc)
+        return rc;
+    control = calloc(1, sizeof(*control));
+    if (!control)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    strcpy(control->path, path);
+    control->handlers = *handlers;
+    uv_pipe_init(loop, &control->pipe, 0);
+    control->pipe.data = control;
+    rc = listen_on(control, group, err);
+    if (rc) {
+        aero_control_close(control);
+        return rc;
+    }
+    *out = control;
+    return 0;
+}
+
+void aero_control_close(struct aero_control *control)
+{
+    for (struct client *c = control->clients; c; c = c->next) {
+        cut_off(c, false);
+        c->tell = false;
+    }
+    /* Removes the socket, too. */
+    uv_close((uv_handle_t *)&control->pipe, on_server_closed);
+}

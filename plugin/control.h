@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The control socket: clients, lines and limits. What the lines mean is
+ * control_methods.c's.
+ *
+ * A client is cut off when its line is longer than a request may be, or when
+ * it does not read what it asked for; and is told so when it asks too fast.
+ */
+#ifndef AERO_CONTROL_H
+#define AERO_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "base/err.h"
+
+#define AERO_CONTROL_LINE     (64u << 10) /* bytes of a request */
+#define AERO_CONTROL_CLIENTS  32u
+#define AERO_CONTROL_RATE     50u         /* requests a second, each client */
+#define AERO_CONTROL_UNREAD   (2u << 20)  /* bytes that a client may leave */
+
+struct aero_control;
+
+/* Who asks, by SO_PEERCRED. */
+struct aero_peer {
+    uint64_t client; /* never used twice */
+    uid_t uid;
+    pid_t pid;
+};
+
+struct aero_control_handlers {
+    /* A whole line without its newline; too_fast: only say so. */
+    void (*line)(const struct aero_peer *peer, const char *text, size_t len,
+                 bool too_fast, void *data);
+    /* The client is gone; what it held is to be freed. */
+    void (*gone)(uint64_t client, void *data);
+    void *data;
+};
+
+/*
+ * Listens on a unix socket with mode 0660, owned by root and the group (root
+ * only where it is empty). A socket that a dead daemon left is replaced: the
+ * caller holds the pid lock.
+ * Returns 0 or a negative errno.
+ */
+int aero_control_open(uv_loop_t *loop, const char *path, const char *group,
+                      const struct aero_control_handlers *handlers,
+                      struct aero_control **out, struct lxe_err *err);
+
+/*
+ * Stops listening, removes the socket and cuts all clients off, without
+ * calling `gone`. It is freed by the loop, which must run until all is closed.
+ */
+void aero_control_close(struct aero_control *control);
+
+/*
+ * Sends a line (a newline is added); nothing where the client has gone. A
+ * client that leaves too much unread is cut off, later.
+ */
+void aero_control_send(struct aero_control *control, uint64_t client,
+                       const char *text, size_t len);
+
+#endif

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* aerostatd: options and wiring; what it decides is decided elsewhere. */
+#include <config.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uv.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "balancer.h"
+#include "base/log.h"
+#include "control.h"
+#include "control_methods.h"
+#include "daemon_config.h"
+#include "pid_lock.h"
+#include "xl_conf.h"
+
+#define PROGRAM         "aerostatd"
+#define TICK_APART_MS   250 /* events make ticks come no closer than this */
+#define EXIT_USAGE      2
+
+struct options {
+    const char *config;
+    const char *host;
+    const char *socket;
+    const char *pid_file;
+    xentoollog_level level;
+    bool config_given;
+    bool check;
+};
+
+struct daemon {
+    struct options opt;
+    struct aero_config config;
+    struct lxe_host *host;
+    struct aero_balancer balancer;
+    struct aero_methods methods;
+    struct aero_control *control;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    uv_poll_t poll;
+    uv_signal_t sigterm, sigint;
+    uint64_t last_tick_ms;
+    bool ready;
+};
+
+static void notify(const char *state)
+{
+#ifdef HAVE_SYSTEMD
+    sd_notify(0, state);
+#else
+    (void)state;
+#endif
+}
+
+/* ---- the loop ---- */
+
+static void on_timer(uv_timer_t *timer);
+
+/* A tick soon, however many ask for it. */
+static void kick(void *data)
+{
+    struct daemon *d = data;
+    uint64_t next = d->last_tick_ms + TICK_APART_MS, now = uv_now(&d->loop);
+
+    uv_timer_start(&d->timer, on_timer, next > now ? next - now : 0, 0);
+}
+
+static void on_event(const struct lxe_event *event, void *data)
+{
+    (void)event; /* every tick looks at everything */
+    kick(data);
+}
+
+static void dispatch(struct daemon *d)
+{
+    struct lxe_err err = { 0 };
+
+    if (d->host->ops->dispatch(d->host, on_event, d, &err) >= 0)
+        return;
+    lxe_error("%s; going on without events, every %d ms", err.text,
+              (int)d->config.interval_ms);
+    uv_poll_stop(&d->poll);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)events;
+    if (status < 0) {
+        lxe_error("watching xenstore: %s; going on without events",
+                  uv_strerror(status));
+        uv_poll_stop(poll);
+        return;
+    }
+    dispatch(poll->data);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+
+    if (d->host->ops->event_fd(d->host) < 0)
+        dispatch(d);
+    d->last_tick_ms = uv_now(&d->loop);
+    uv_timer_start(&d->timer, on_timer, d->config.interval_ms, 0);
+    aero_balancer_tick(&d->balancer);
+    notify(d->ready ? "WATCHDOG=1" : "READY=1\nSTATUS=balancing");
+    d->ready = true;
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct daemon *d = handle->data;
+
+    lxe_info("ending: %s", strsignal(number));
+    uv_stop(&d->loop);
+}
+
+static void on_line(const struct aero_peer *peer, const char *text, size_t len,
+                    bool too_fast, void *data)
+{
+    struct daemon *d = data;
+
+    aero_methods_line(&d->methods, peer, text, len, too_fast);
+}
+
+static void on_gone(uint64_t client, void *data)
+{
+    struct daemon *d = data;
+
+    aero_methods_gone(&d->methods, client);
+}
+
+static void send_line(uint64_t client, const char *text, size_t len,
+                      void *data)
+{
+    struct daemon *d = data;
+
+    aero_control_send(d->control, client, text, len);
+}
+
+/* ---- starting and ending ---- */
+
+static int watch_host(struct daemon *d, struct lxe_err *err)
+{
+    int fd, rc = d->host->ops->watch(d->host, err);
+
+    if (rc)
+        return rc;
+    fd = d->host->ops->event_fd(d->host);
+    if (fd < 0)
+        return 0;
+    rc = uv_poll_init(&d->loop, &d->poll, fd);
+    if (!rc)
+        rc = uv_poll_start(&d->poll, UV_READABLE, on_poll);
+    d->poll.data = d;
+    return rc ? lxe_fail(err, rc, "cannot wait for events: %s",
+                         uv_strerror(rc))
+              : 0;
+}
+
+static int start_loop(struct daemon *d, struct lxe_err *err)
+{
+    struct aero_control_handlers handlers = { on_line, on_gone, d };
+
+    uv_timer_init(&d->loop, &d->timer);
+    uv_signal_init(&d->loop, &d->sigterm);
+    uv_signal_init(&d->loop, &d->sigint);
+    d->timer.data = d->sigterm.data = d->sigint.data = d;
+    uv_timer_start(&d->timer, on_timer, 0, 0);
+    uv_signal_start(&d->sigterm, on_signal, SIGTERM);
+    uv_signal_start(&d->sigint, on_signal, SIGINT);
+    if (watch_host(d, err))
+        return err->code;
+    return aero_control_open(&d->loop, d->opt.socket, d->config.socket_group,
+                             &handlers, &d->control, err);
+}
+
+static void close_handle(uv_handle_t *handle, void *data)
+{
+    (void)data;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void end_loop(struct daemon *d)
+{
+    if (d->control)
+        aero_control_close(d->control);
+    uv_walk(&d->loop, close_handle, NULL);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&d->loop);
+}
+
+static void check_autoballoon(struct daemon *d)
+{
+    struct lxe_err err = { 0 };
+    char *why = d->balancer.autoballoon;
+    bool xen = !strcmp(d->host->ops->name, "xen");
+
+    if (!xen)
+        return; /* xl has no hand in a simulated host */
+    if (lxe_xl_autoballoon(AEROSTAT_SYSCONFDIR "/xen/xl.conf", xen, why,
+                           sizeof(d->balancer.autoballoon), &err))
+        lxe_warn("cannot tell whether xl's autoballoon is on: %s", err.text);
+    else if (*why)
+        lxe_warn("%s", why);
+}
+
+static void wire(struct daemon *d)
+{
+    aero_balancer_init(&d->balancer, d->host, &d->config);
+    d->methods = (struct aero_methods){
+        .balancer = &d->balancer,
+        .start_ns = d->host->ops->now_ns(d->host),
+        .send = send_line,
+        .kick = kick,
+        .data = d,
+    };
+    d->balancer.reserved = aero_methods_reserved;
+    d->balancer.reserved_data = &d->methods;
+}
+
+/* Runs until a signal. Returns 0 or a negative errno. */
+static int run(struct daemon *d, struct lxe_err *err)
+{
+    int rc = lxe_host_open(d->opt.host, &d->host, err);
+
+    if (rc)
+        return rc;
+    wire(d);
+    check_autoballoon(d);
+    uv_loop_init(&d->loop);
+    rc = start_loop(d, err);
+    if (!rc) {
+        lxe_info("%s balances host %s", PACKAGE_VERSION, d->host->ops->name);
+        uv_run(&d->loop, UV_RUN_DEFAULT);
+        notify("STOPPING=1");
+        aero_balancer_stop(&d->balancer);
+    }
+    end_loop(d);
+    aero_balancer_clear(&d->balancer);
+    d->host->ops->close(d->host);
+    return rc;
+}
+
+/* ---- options ---- */
+
+static void usage(FILE *to)
+{
+    fputs("usage: " PROGRAM " [options]\n"
+          "  --config FILE    settings (" AERO_CONFIG_PATH ")\n"
+          "  --host HOST      xen, or sim:FILE for a simulated one\n"
+          "  --socket PATH    control socket (" AEROSTAT_RUNDIR
+          "/aerostatd.sock)\n"
+          "  --pid-file PATH  lock (" AEROSTAT_RUNDIR "/aerostatd.pid)\n"
+          "  --check-config   show the settings in effect, and end\n"
+          "  --foreground     as always: it never goes to the background\n"
+          "  -v, -q           say more, say less\n"
+          "  --help, --version\n",
+          to);
+}
+
+/* Returns -1 to go on, or an exit status. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+    static const struct option options[] = {
+        { "config", required_argument, NULL, 'c' },
+        { "host", required_argument, NULL, 'H' },
+        { "socket", required_argument, NULL, 's' },
+        { "pid-file", required_argument, NULL, 'p' },
+        { "check-config", no_argument, NULL, 'C' },
+        { "foreground", no_argument, NULL, 'f' },
+        { "verbose", no_argument, NULL, 'v' },
+        { "quiet", no_argument, NULL, 'q' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "fvq", options, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            o->config = optarg;
+            o->config_given = true;
+            break;
+        case 'H':
+            o->host = optarg;
+            break;
+        case 's':
+            o->socket = optarg;
+            break;
+        case 'p':
+            o->pid_file = optarg;
+            break;
+        case 'C':
+            o->check = true;
+            break;
+        case 'f':
+            break;
+        case 'v':
+            o->level = XTL_DEBUG;
+            break;
+        case 'q':
+            o->level = XTL_WARN;
+            break;
+        case 'h':
+            usage(stdout);
+            return EXIT_SUCCESS;
+        case 'V':
+            puts(PROGRAM " " PACKAGE_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            usage(stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind == argc)
+        return -1;
+    fprintf(stderr, PROGRAM ": takes no '%s'\n", argv[optind]);
+    return EXIT_USAGE;
+}
+
+static int load_config(struct daemon *d, struct lxe_err *err)
+{
+    int rc = aero_config_read(d->opt.config, &d->config, err);
+
+    if (rc != -ENOENT || d->opt.config_given)
+        return rc;
+    lxe_info("no %s: the defaults hold", d->opt.config);
+    aero_config_defaults(&d->config);
+    return 0;
+}
+
+static int lock_and_run(struct daemon *d, struct lxe_err *err)
+{
+    int lock, rc;
+
+    if (mkdir(AEROSTAT_RUNDIR, 0755) && errno != EEXIST && errno != EACCES &&
+        errno != EPERM && errno != EROFS && errno != ENOENT)
+        return lxe_fail(err, -errno, "cannot make " AEROSTAT_RUNDIR ": %m");
+    lock = aero_pid_lock(d->opt.pid_file, err);
+    if (lock < 0)
+        return lock;
+    rc = run(d, err);
+    aero_pid_unlock(lock);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static struct daemon d = {
+        .opt = {
+            .config = AERO_CONFIG_PATH,
+            .host = "xen",
+            .socket = AEROSTAT_RUNDIR "/aerostatd.sock",
+            .pid_file = AEROSTAT_RUNDIR "/aerostatd.pid",
+            .level = XTL_INFO,
+        },
+    };
+    struct lxe_err err = { 0 };
+    int rc = parse_options(argc, argv, &d.opt);
+
+    if (rc >= 0)
+        return rc;
+    /* The journal knows the time. */
+    if (lxe_log_open(PROGRAM, d.opt.level, !getenv("JOURNAL_STREAM")))
+        return EXIT_FAILURE;
+    signal(SIGPIPE, SIG_IGN);
+    rc = load_config(&d, &err);
+    if (!rc && d.opt.check)
+        aero_config_print(&d.config, stdout);
+    else if (!rc)
+        rc = lock_and_run(&d, &err);
+    if (rc)
+        lxe_error("%s", err.text);
+    aero_config_clear(&d.config);
+    lxe_log_close();
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}
