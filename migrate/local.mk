@@ -2,18 +2,34 @@
 noinst_LIBRARIES += libmig.a
 
 libmig_a_SOURCES = \
+	%D%/daemon_link.c %D%/daemon_link.h \
+	%D%/hello.c %D%/hello.h \
 	%D%/hot_pages.c %D%/hot_pages.h \
 	%D%/limits.c %D%/limits.h \
+	%D%/page_cache.c %D%/page_cache.h \
 	%D%/precopy.c %D%/precopy.h \
+	%D%/progress.c %D%/progress.h \
 	%D%/pump.c %D%/pump.h \
 	%D%/rate.c %D%/rate.h \
+	%D%/receive.c %D%/receive.h \
+	%D%/report.c %D%/report.h \
 	%D%/rounds.c %D%/rounds.h \
+	%D%/save_run.c %D%/save_run.h \
+	%D%/session.c %D%/session.h \
 	%D%/status.c %D%/status.h \
 	%D%/stream.c %D%/stream.h \
-	%D%/stream_edit.c %D%/stream_edit.h
+	%D%/stream_edit.c %D%/stream_edit.h \
+	%D%/transport.c %D%/transport.h
 MIG_LIBS = libmig.a $(LXE_LIBS)
 
-pkglibexec_PROGRAMS += aerostat-save-helper
+pkglibexec_PROGRAMS += aerostat-save-helper aerostat-migrate
+sbin_PROGRAMS += aerostat-receive
 aerostat_save_helper_SOURCES = %D%/helper_main.c
 aerostat_save_helper_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS)
 aerostat_save_helper_LDADD = $(MIG_LIBS)
+
+aerostat_migrate_SOURCES = %D%/migrate_main.c
+aerostat_migrate_LDADD = $(MIG_LIBS)
+
+aerostat_receive_SOURCES = %D%/receive_main.c
+aerostat_receive_LDADD = $(MIG_LIBS)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "xl_domain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "xen_compat.h"
+
+struct lxe_xl {
+    libxl_ctx *ctx;
+};
+
+int lxe_xl_open(struct lxe_xl **out, struct lxe_err *err)
+{
+    /* We have children of our own (the transport); libxl reaps only its. */
+    static const libxl_childproc_hooks hooks = {
+        .chldowner = libxl_sigchld_owner_libxl_always_selective_reap,
+    };
+    struct lxe_xl *xl = calloc(1, sizeof(*xl));
+
+    *out = NULL;
+    if (!xl)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    if (libxl_ctx_alloc(&xl->ctx, LIBXL_VERSION, 0, lxe_logger())) {
+        free(xl);
+        return lxe_fail(err, -EIO, "cannot open libxl; is this dom0,"
+                                   " and is xenstored running?");
+    }
+    libxl_childproc_setmode(xl->ctx, &hooks, NULL);
+    *out = xl;
+    return 0;
+}
+
+void lxe_xl_close(struct lxe_xl *xl)
+{
+    if (!xl)
+        return;
+    libxl_ctx_free(xl->ctx);
+    free(xl);
+}
+
+/* In the configuration the target includes video memory: libxl takes it off
+ * again when it writes xenstore. */
+static void set_target(libxl_domain_build_info *b, uint64_t target_kib)
+{
+    if (b->video_memkb != LIBXL_MEMKB_DEFAULT)
+        target_kib += b->video_memkb;
+    b->target_memkb = target_kib;
+}
+
+int lxe_xl_config(struct lxe_xl *xl, uint32_t domid, uint64_t target_kib,
+                  char **json, uint64_t *need_kib, struct lxe_err *err)
+{
+    libxl_domain_config config, scratch;
+    int rc;
+
+    *json = NULL;
+    libxl_domain_config_init(&config);
+    libxl_domain_config_init(&scratch);
+    rc = libxl_retrieve_domain_configuration(xl->ctx, domid, &config, NULL);
+    if (!rc) {
+        set_target(&config.b_info, target_kib);
+        config.c_info.domid = 0; /* the target chooses its own */
+        *json = libxl_domain_config_to_json(xl->ctx, &config);
+    }
+    if (rc || !*json) {
+        rc = lxe_fail(err, -EIO, "libxl cannot tell the configuration of"
+                                 " domain %u", domid);
+        goto out;
+    }
+    /* Works on a copy: it fills in defaults, which must not be sent. */
+    libxl_domain_config_copy(xl->ctx, &scratch, &config);
+    if (libxl_domain_need_memory(xl->ctx, &scratch, domid, need_kib))
+        rc = lxe_fail(err, -EIO, "libxl cannot tell what memory domain %u"
+                                 " needs", domid);
+out:
+    if (rc) {
+        free(*json);
+        *json = NULL;
+    }
+    libxl_domain_config_dispose(&scratch);
+    libxl_domain_config_dispose(&config);
+    return rc;
+}
+
+int lxe_xl_rename(struct lxe_xl *xl, uint32_t domid, const char *from,
+                  const char *to, struct lxe_err *err)
+{
+    if (libxl_domain_rename(xl->ctx, domid, from, to))
+        return lxe_fail(err, -EIO, "libxl cannot rename domain %s to %s",
+                        from, to);
+    return 0;
+}
+
+int lxe_xl_destroy(struct lxe_xl *xl, uint32_t domid, struct lxe_err *err)
+{
+    if (libxl_domain_destroy(xl->ctx, domid, NULL))
+        return lxe_fail(err, -EIO, "libxl cannot destroy domain %u; try"
+                                   " 'xl destroy %u'", domid, domid);
+    return 0;
+}

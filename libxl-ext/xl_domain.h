@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a migration asks of libxl about its domain, beyond what host.h has:
+ * its configuration, its name, its end. Real Xen only.
+ */
+#ifndef LXE_XL_DOMAIN_H
+#define LXE_XL_DOMAIN_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct lxe_xl;
+
+/* Opens libxl, which logs through lxe_logger(). Returns 0 or -EIO. */
+int lxe_xl_open(struct lxe_xl **out, struct lxe_err *err);
+void lxe_xl_close(struct lxe_xl *xl);
+
+/*
+ * The domain's configuration as it would have to be created elsewhere.
+ * @target_kib   memory that it is to come to there, as in xenstore
+ * @json         gets the text, which the caller frees
+ * @need_kib     gets what a host must have free for it, overhead included
+ * Returns 0 or -EIO.
+ */
+int lxe_xl_config(struct lxe_xl *xl, uint32_t domid, uint64_t target_kib,
+                  char **json, uint64_t *need_kib, struct lxe_err *err);
+
+/* Renames it; @from must be its name. Returns 0 or -EIO. */
+int lxe_xl_rename(struct lxe_xl *xl, uint32_t domid, const char *from,
+                  const char *to, struct lxe_err *err);
+
+/* Destroys it at once. Returns 0 or -EIO. */
+int lxe_xl_destroy(struct lxe_xl *xl, uint32_t domid, struct lxe_err *err);
+
+#endif

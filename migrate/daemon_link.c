@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon_link.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/rpc_client.h"
+
+#define CALL_MS   5000  /* the daemon answers at once but for reservations */
+#define MARGIN_MS 2000
+
+int mig_daemon_open(struct mig_daemon_link *link, uint32_t domid,
+                    struct lxe_err *err)
+{
+    struct lxe_err why = { 0 };
+    int rc;
+
+    *link = (struct mig_daemon_link){ .domid = domid };
+    rc = lxe_rpc_open(NULL, &link->rpc, &why);
+    if (rc == -ENOENT || rc == -ECONNREFUSED) {
+        lxe_debug("%s", why.text);
+        return 0;
+    }
+    return rc ? lxe_fail(err, rc, "%s", why.text) : 0;
+}
+
+void mig_daemon_close(struct mig_daemon_link *link)
+{
+    lxe_rpc_close(link->rpc);
+    link->rpc = NULL;
+}
+
+/* Takes over params, which it ends and frees. @result NULL: not wanted. */
+static int call(struct mig_daemon_link *link, const char *method,
+                struct lxe_jw *params, uint64_t timeout_ms,
+                struct lxe_json **result, struct lxe_err *err)
+{
+    struct lxe_json *answer = NULL;
+    int rc;
+
+    if (!params)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    lxe_jw_end_object(params);
+    rc = lxe_rpc_call(link->rpc, method, params, timeout_ms, &answer, err);
+    lxe_jw_free(params);
+    if (result)
+        *result = answer;
+    else
+        lxe_json_free(answer);
+    return rc;
+}
+
+static struct lxe_jw *domain_params(const struct mig_daemon_link *link)
+{
+    struct lxe_jw *w = lxe_jw_new(false);
+
+    if (w) {
+        lxe_jw_object(w);
+        lxe_jw_u64(w, "domid", link->domid);
+    }
+    return w;
+}
+
+static int announce(struct mig_daemon_link *link, uint64_t *floor_kib,
+                    struct lxe_err *err)
+{
+    struct lxe_json *answer = NULL;
+    struct lxe_jw *w = domain_params(link);
+    int rc;
+
+    if (w) {
+        lxe_jw_str(w, "to", link->to);
+        lxe_jw_u64(w, "original_target_kib", link->original_target_kib);
+    }
+    rc = call(link, "migration.begin", w, CALL_MS, &answer, err);
+    if (rc)
+        return lxe_err_prefix(err, "aerostatd");
+    lxe_json_u64(lxe_json_get(lxe_json_get(answer, "result"), "min_kib"),
+                 floor_kib);
+    lxe_json_free(answer);
+    link->announced = true;
+    return 0;
+}
+
+int mig_daemon_begin(struct mig_daemon_link *link, const char *to,
+                     uint64_t original_target_kib, uint64_t *floor_kib,
+                     struct lxe_err *err)
+{
+    *floor_kib = 0;
+    if (!link->rpc)
+        return 0;
+    snprintf(link->to, sizeof(link->to), "%s", to);
+    link->original_target_kib = original_target_kib;
+    return announce(link, floor_kib, err);
+}
+
+/* The daemon may have been restarted: its successor must know of us too. */
+static void reconnect(struct mig_daemon_link *link)
+{
+    struct lxe_err err = { 0 };
+    uint64_t floor_kib;
+
+    if (link->rpc || !link->announced)
+        return;
+    if (!lxe_rpc_open(NULL, &link->rpc, &err) &&
+        announce(link, &floor_kib, &err))
+        mig_daemon_close(link);
+}
+
+static void tell(struct mig_daemon_link *link, const char *method,
+                 struct lxe_jw *w)
+{
+    struct lxe_err err = { 0 };
+    int rc = call(link, method, w, CALL_MS, NULL, &err);
+
+    if (!rc)
+        return;
+    lxe_warn("aerostatd: %s", err.text);
+    if (rc != -EREMOTEIO)
+        mig_daemon_close(link);
+}
+
+void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
+                       const struct mig_status *progress)
+{
+    struct lxe_jw *w;
+
+    reconnect(link);
+    if (!link->rpc)
+        return;
+    w = domain_params(link);
+    if (w) {
+        lxe_jw_str(w, "stage", stage);
+        if (progress) {
+            lxe_jw_u64(w, "round", progress->round.index);
+            lxe_jw_u64(w, "remaining_pages", progress->remaining_pages);
+            lxe_jw_double(w, "rate_bps", progress->rate_bps);
+            lxe_jw_double(w, "dirty_pages_per_s", progress->round.dirty_pps);
+            lxe_jw_double(w, "predicted_downtime_ms",
+                          (double)progress->round.predicted_downtime_ns / 1e6);
+        }
+    }
+    tell(link, "migration.update", w);
+}
+
+int mig_daemon_commit(struct mig_daemon_link *link, struct lxe_err *err)
+{
+    int rc;
+
+    if (!link->rpc)
+        return 0;
+    rc = call(link, "migration.commit", domain_params(link), CALL_MS, NULL,
+              err);
+    return rc ? lxe_err_prefix(err, "aerostatd") : 0;
+}
+
+void mig_daemon_end(struct mig_daemon_link *link, enum mig_outcome outcome)
+{
+    struct lxe_jw *w;
+
+    if (!link->rpc)
+        return;
+    w = domain_params(link);
+    if (w)
+        lxe_jw_str(w, "outcome", mig_outcome_name(outcome));
+    tell(link, "migration.end", w);
+}
+
+int mig_daemon_reserve(struct mig_daemon_link *link, uint64_t kib,
+                       const char *domain, uint64_t timeout_ms,
+                       uint64_t *reservation_id, struct lxe_err *err)
+{
+    struct lxe_json *answer = NULL;
+    struct lxe_jw *w = lxe_jw_new(false);
+    int rc;
+
+    if (w) {
+        lxe_jw_object(w);
+        lxe_jw_u64(w, "kib", kib);
+        lxe_jw_str(w, "domain", domain);
+        lxe_jw_u64(w, "timeout_ms", timeout_ms);
+    }
+    rc = call(link, "mem.reserve", w, timeout_ms + MARGIN_MS, &answer, err);
+    if (rc)
+        return rc;
+    rc = lxe_json_u64(lxe_json_get(lxe_json_get(answer, "result"), "id"),
+                      reservation_id);
+    lxe_json_free(answer);
+    return rc ? lxe_fail(err, -EPROTO, "aerostatd gave a reservation without"
+                                       " its number") : 0;
+}
+
+void mig_daemon_transfer(struct mig_daemon_link *link,
+                         uint64_t reservation_id, uint32_t domid)
+{
+    struct lxe_jw *w;
+
+    if (!link->rpc)
+        return;
+    w = lxe_jw_new(false);
+    if (w) {
+        lxe_jw_object(w);
+        lxe_jw_u64(w, "id", reservation_id);
+        lxe_jw_u64(w, "domid", domid);
+    }
+    tell(link, "mem.transfer", w);
+}

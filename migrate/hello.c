@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "hello.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+
+#define NEED_MAX_KIB (UINT64_C(1) << 40) /* a pebibyte: no host has more */
+
+static int finish(struct lxe_jw *w, char buf[MIG_HELLO_MAX_LINE])
+{
+    const char *text;
+    size_t len;
+    int rc = -ENOMEM;
+
+    lxe_jw_end_object(w);
+    text = lxe_jw_text(w, &len);
+    if (text && len + 2 <= MIG_HELLO_MAX_LINE) {
+        snprintf(buf, MIG_HELLO_MAX_LINE, "%s\n", text);
+        rc = 0;
+    }
+    lxe_jw_free(w);
+    return rc;
+}
+
+int mig_hello_write(const struct mig_hello *hello,
+                    char buf[MIG_HELLO_MAX_LINE])
+{
+    struct lxe_jw *w = lxe_jw_new(false);
+
+    if (!w)
+        return -ENOMEM;
+    lxe_jw_object(w);
+    lxe_jw_str(w, "name", hello->name);
+    lxe_jw_str(w, "uuid", hello->uuid);
+    lxe_jw_u64(w, "need_kib", hello->need_kib);
+    return finish(w, buf);
+}
+
+int mig_hello_write_answer(const struct mig_hello_answer *answer,
+                           char buf[MIG_HELLO_MAX_LINE])
+{
+    struct lxe_jw *w = lxe_jw_new(false);
+
+    if (!w)
+        return -ENOMEM;
+    lxe_jw_object(w);
+    lxe_jw_bool(w, "ok", !*answer->refusal);
+    if (*answer->refusal)
+        lxe_jw_str(w, "error", answer->refusal);
+    else
+        lxe_jw_u64(w, "reserved_kib", answer->reserved_kib);
+    return finish(w, buf);
+}
+
+static int copy_text(char *out, size_t size, const struct lxe_json *node)
+{
+    const char *text = lxe_json_str(node);
+
+    if (!text || !*text || strlen(text) >= size)
+        return -EPROTO;
+    snprintf(out, size, "%s", text);
+    return 0;
+}
+
+int mig_hello_parse(const char *line, struct mig_hello *out,
+                    struct lxe_err *err)
+{
+    struct lxe_json *root;
+    int rc = lxe_json_parse(line, strlen(line), &root, err);
+
+    if (rc)
+        return lxe_fail(err, -EPROTO, "the source's hello is not JSON");
+    if (copy_text(out->name, sizeof(out->name), lxe_json_get(root, "name")))
+        rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'name'");
+    else if (copy_text(out->uuid, sizeof(out->uuid),
+                       lxe_json_get(root, "uuid")))
+        rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'uuid'");
+    else if (lxe_json_u64(lxe_json_get(root, "need_kib"), &out->need_kib) ||
+             out->need_kib > NEED_MAX_KIB)
+        rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'need_kib'");
+    lxe_json_free(root);
+    return rc;
+}
+
+int mig_hello_parse_answer(const char *line, struct mig_hello_answer *out,
+                           struct lxe_err *err)
+{
+    struct lxe_json *root;
+    const char *why;
+    bool ok;
+    int rc = lxe_json_parse(line, strlen(line), &root, err);
+
+    if (rc)
+        return lxe_fail(err, -EPROTO, "the target's answer is not JSON");
+    *out = (struct mig_hello_answer){ 0 };
+    why = lxe_json_str(lxe_json_get(root, "error"));
+    if (lxe_json_bool(lxe_json_get(root, "ok"), &ok))
+        rc = lxe_fail(err, -EPROTO, "the target's answer: bad 'ok'");
+    else if (!ok)
+        snprintf(out->refusal, sizeof(out->refusal), "%.400s",
+                 why && *why ? why : "it did not say why");
+    else if (lxe_json_u64(lxe_json_get(root, "reserved_kib"),
+                          &out->reserved_kib))
+        rc = lxe_fail(err, -EPROTO, "the target's answer: bad 'reserved_kib'");
+    lxe_json_free(root);
+    return rc;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* aerostat-migrate: moves one guest to another host. Options and wiring. */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "progress.h"
+#include "report.h"
+#include "session.h"
+
+#define PROGRAM "aerostat-migrate"
+
+enum exit_status {
+    EXIT_MOVED = 0,
+    EXIT_AT_SOURCE = 1,
+    EXIT_USAGE = 2,
+    EXIT_UNKNOWN_STATE = 3,
+    EXIT_SIGNAL_BASE = 128,
+};
+
+struct options {
+    struct mig_session_config session;
+    const char *report_path; /* NULL: the default place */
+    bool json, quiet;
+    xentoollog_level level;
+};
+
+static void usage(FILE *f)
+{
+    fputs("Usage: " PROGRAM " [OPTIONS] DOMAIN HOST\n"
+          "Moves a running guest to another host.\n\n"
+          "  -s, --transport CMD    reach HOST with CMD instead of ssh; ''"
+          " takes HOST\n"
+          "                         itself as the whole command\n"
+          "      --receiver WHICH   auto, aerostat or xl (default auto)\n"
+          "      --max-rate RATE    send at most so much, as 500Mbit or 60MB\n"
+          "      --min-rate RATE    begin with so much (default 100Mbit)\n"
+          "      --rate-policy P    clark (adapts) or fixed; default clark\n"
+          "      --max-downtime D   stop when the rest fits (default 300ms)\n"
+          "      --max-rounds N     stop after N rounds (default 30)\n"
+          "      --timeout D        stop pre-copy after so long\n"
+          "      --no-skip          send pages even if they are dirty again\n"
+          "      --no-page-cache    do not free the guest's page cache first\n"
+          "      --margin SIZE      leave the guest so much beyond what it"
+          " uses\n"
+          "                         (default 32M)\n"
+          "      --report FILE      where the JSON report goes; '-' is"
+          " stdout\n"
+          "      --json             progress as JSON lines on stdout\n"
+          "      --verify           send all again while suspended, and"
+          " compare\n"
+          "  -q, --quiet            no progress\n"
+          "  -v, --verbose          say more; twice: libxl's debugging\n"
+          "  -h, --help, -V, --version\n\n"
+          "Exit status: 0 moved; 1 failed, the guest runs here; 2 usage;\n"
+          "3 look at both hosts; 128 + signal: cancelled, the guest runs"
+          " here.\n", f);
+}
+
+enum { OPT_FIRST = 256, OPT_LIMIT = OPT_FIRST, OPT_RECEIVER, OPT_NO_SKIP,
+       OPT_NO_PAGE_CACHE, OPT_MARGIN, OPT_REPORT, OPT_JSON, OPT_VERIFY };
+
+static const struct option long_options[] = {
+    { "transport", required_argument, NULL, 's' },
+    { "receiver", required_argument, NULL, OPT_RECEIVER },
+    { "max-rate", required_argument, NULL, OPT_LIMIT },
+    { "min-rate", required_argument, NULL, OPT_LIMIT },
+    { "rate-policy", required_argument, NULL, OPT_LIMIT },
+    { "max-downtime", required_argument, NULL, OPT_LIMIT },
+    { "max-rounds", required_argument, NULL, OPT_LIMIT },
+    { "timeout", required_argument, NULL, OPT_LIMIT },
+    { "no-skip", no_argument, NULL, OPT_NO_SKIP },
+    { "no-page-cache", no_argument, NULL, OPT_NO_PAGE_CACHE },
+    { "margin", required_argument, NULL, OPT_MARGIN },
+    { "report", required_argument, NULL, OPT_REPORT },
+    { "json", no_argument, NULL, OPT_JSON },
+    { "verify", no_argument, NULL, OPT_VERIFY },
+    { "quiet", no_argument, NULL, 'q' },
+    { "verbose", no_argument, NULL, 'v' },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { NULL, 0, NULL, 0 },
+};
+
+static int parse_receiver(const char *text, enum mig_receiver *out,
+                          struct lxe_err *err)
+{
+    static const char *const names[] = {
+        [MIG_RECEIVER_AUTO] = "auto",
+        [MIG_RECEIVER_AEROSTAT] = "aerostat",
+        [MIG_RECEIVER_XL] = "xl",
+    };
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strcmp(text, names[i])) {
+            *out = (enum mig_receiver)i;
+            return 0;
+        }
+    return lxe_fail(err, -EINVAL,
+                    "receiver: '%.40s' is none of auto, aerostat, xl", text);
+}
+
+static int parse_margin(const char *text, uint64_t *out_kib,
+                        struct lxe_err *err)
+{
+    int rc = lxe_parse_size_kib(text, out_kib, err);
+
+    if (rc)
+        lxe_err_prefix(err, "margin");
+    return rc;
+}
+
+/* Returns 0, 1 where the program is to end well, or a negative errno. */
+static int take_option(struct options *o, int opt, int index,
+                       struct lxe_err *err)
+{
+    switch (opt) {
+    case 's':
+        o->session.how = optarg;
+        return 0;
+    case OPT_LIMIT:
+        return mig_limits_set(&o->session.limits, long_options[index].name,
+                              optarg, err);
+    case OPT_RECEIVER:
+        return parse_receiver(optarg, &o->session.receiver, err);
+    case OPT_NO_SKIP:
+        o->session.limits.skip = false;
+        return 0;
+    case OPT_NO_PAGE_CACHE:
+        o->session.page_cache = false;
+        return 0;
+    case OPT_MARGIN:
+        return parse_margin(optarg, &o->session.margin_kib, err);
+    case OPT_REPORT:
+        o->report_path = optarg;
+        return 0;
+    case OPT_JSON:
+        o->json = true;
+        return 0;
+    case OPT_VERIFY:
+        o->session.verify = true;
+        return 0;
+    case 'q':
+        o->quiet = true;
+        return 0;
+    case 'v':
+        o->level = o->level == XTL_NOTICE ? XTL_DETAIL : XTL_DEBUG;
+        return 0;
+    case 'h':
+        usage(stdout);
+        return 1;
+    case 'V':
+        puts(PROGRAM " " PACKAGE_VERSION);
+        return 1;
+    default:
+        return lxe_fail(err, -EINVAL, "see " PROGRAM " --help");
+    }
+}
+
+static int parse_options(int argc, char **argv, struct options *o,
+                         struct lxe_err *err)
+{
+    int opt, index = 0, rc = 0;
+
+    while (!rc && (opt = getopt_long(argc, argv, "s:qvhV", long_options,
+                                     &index)) != -1)
+        rc = take_option(o, opt, index, err);
+    if (rc)
+        return rc;
+    if (argc - optind != 2)
+        return lxe_fail(err, -EINVAL, "want a DOMAIN and a HOST;"
+                        " see " PROGRAM " --help");
+    o->session.domain = argv[optind];
+    o->session.to = argv[optind + 1];
+    return mig_limits_check(&o->session.limits, err);
+}
+
+/* Signals come through a descriptor, so that every wait can end by them. */
+static void block_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static enum mig_progress_style progress_style(const struct options *o)
+{
+    if (o->json)
+        return MIG_PROGRESS_JSON;
+    if (o->quiet)
+        return MIG_PROGRESS_NONE;
+    return isatty(STDERR_FILENO) ? MIG_PROGRESS_LINE : MIG_PROGRESS_LINES;
+}
+
+static void default_report_path(const struct mig_report *report, char *out,
+                                size_t size)
+{
+    char stamp[32], name[64];
+    struct tm tm;
+    time_t at = (time_t)report->wall_start_s;
+
+    gmtime_r(&at, &tm);
+    strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+    snprintf(name, sizeof(name), "%.60s",
+             *report->domain ? report->domain : "unknown");
+    for (char *p = name; *p; p++)
+        if (*p == '/' || (unsigned char)*p <= ' ')
+            *p = '_';
+    snprintf(out, size, AEROSTAT_LOGDIR "/migrations/%s-%s.json", name,
+             stamp);
+}
+
+static void write_report(const struct options *o,
+                         const struct mig_report *report)
+{
+    char path[512];
+    struct lxe_err err = { 0 };
+
+    default_report_path(report, path, sizeof(path));
+    if (mig_report_write(report, o->report_path ? o->report_path : path,
+                         &err))
+        lxe_error("report: %s", err.text);
+}
+
+static int exit_status(enum mig_outcome outcome, int signal)
+{
+    switch (outcome) {
+    case MIG_MOVED:
+        return EXIT_MOVED;
+    case MIG_UNKNOWN:
+        return EXIT_UNKNOWN_STATE;
+    case MIG_CANCELLED:
+        return signal ? EXIT_SIGNAL_BASE + signal : EXIT_AT_SOURCE;
+    case MIG_FAILED:
+        break;
+    }
+    return EXIT_AT_SOURCE;
+}
+
+static void say_outcome(const struct options *o,
+                        const struct mig_report *report,
+                        const struct lxe_err *err)
+{
+    switch (report->outcome) {
+    case MIG_MOVED:
+        if (!o->quiet && !o->json)
+            mig_progress_summary(report);
+        break;
+    case MIG_UNKNOWN:
+        lxe_error("%s\nThe target was told to start the guest, and did not"
+                  " say whether it did. Look at BOTH hosts with 'xl list':\n"
+                  " - it runs there: destroy '%s--migratedaway' here\n"
+                  " - it does not: 'xl rename' it back here, 'xl unpause'"
+                  " it\nNever let both run.", err->text, report->domain);
+        break;
+    case MIG_CANCELLED:
+    case MIG_FAILED:
+        lxe_error("%s", err->text);
+        if (*report->domain)
+            lxe_error("%s runs on this host, as before", report->domain);
+        break;
+    }
+}
+
+static int migrate(struct options *o)
+{
+    struct mig_progress progress = { .style = progress_style(o) };
+    struct mig_report report = { 0 };
+    struct lxe_err err = { 0 };
+    int signal;
+
+    o->session.progress = mig_progress_show;
+    o->session.data = &progress;
+    mig_session_run(&o->session, &report, &signal, &err);
+    mig_progress_end(&progress);
+    write_report(o, &report);
+    say_outcome(o, &report, &err);
+    mig_report_free(&report);
+    return exit_status(report.outcome, signal);
+}
+
+int main(int argc, char **argv)
+{
+    const char *helper = getenv("LIBXL_SAVE_HELPER");
+    struct options o = {
+        .session = {
+            .how = "ssh",
+            .page_cache = true,
+            .margin_kib = 32 * 1024,
+            .helper_path = helper ? helper
+                                  : AEROSTAT_LIBEXECDIR
+                                    "/aerostat-save-helper",
+        },
+        .level = XTL_NOTICE,
+    };
+    struct lxe_err err = { 0 };
+    int rc, status;
+
+    mig_limits_default(&o.session.limits);
+    rc = parse_options(argc, argv, &o, &err);
+    if (rc > 0)
+        return EXIT_MOVED;
+    if (rc < 0) {
+        fprintf(stderr, PROGRAM ": %s\n", err.text);
+        return EXIT_USAGE;
+    }
+    block_signals();
+    if (lxe_log_open(PROGRAM, o.level, false))
+        return EXIT_AT_SOURCE;
+    status = migrate(&o);
+    lxe_log_close();
+    return status;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "page_cache.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define POLL_NS       (200 * LXE_NS_PER_MS)
+#define DROP_WAIT_NS  (15 * LXE_NS_PER_SEC)
+#define STALL_NS      (3 * LXE_NS_PER_SEC) /* the balloon came to its end */
+#define SHRINK_NS     (60 * LXE_NS_PER_SEC)
+#define STEP_KIB      2048                 /* the balloon driver's */
+#define DEFAULT_FLOOR (64 * 1024)
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/*
+ * What can be taken off: available memory but for the margin. A guest that
+ * reports nothing is asked for half of what it has: its own driver gives no
+ * more than it has available, and where it stops, we stop.
+ */
+static uint64_t spare_kib(const struct lxe_domain *dom, uint64_t margin_kib)
+{
+    uint64_t available = dom->report.available_kib;
+
+    if (dom->report.source == LXE_REPORT_NONE || available == LXE_UNKNOWN)
+        return dom->current_kib / 2;
+    return available > margin_kib ? available - margin_kib : 0;
+}
+
+uint64_t mig_page_cache_target_kib(const struct lxe_domain *dom,
+                                   uint64_t margin_kib, uint64_t floor_kib)
+{
+    uint64_t floor = max_u64(floor_kib ? floor_kib : DEFAULT_FLOOR,
+                             dom->current_kib / 4);
+    uint64_t base = min_u64(dom->current_kib, dom->target_kib);
+    uint64_t spare = spare_kib(dom, margin_kib), target;
+
+    if (base <= floor)
+        return dom->target_kib;
+    target = max_u64(base - min_u64(spare, base), floor);
+    target -= target % STEP_KIB;
+    return target + STEP_KIB >= base ? dom->target_kib : target;
+}
+
+static bool is_cancelled(const struct mig_page_cache_plan *plan)
+{
+    return plan->cancelled && plan->cancelled(plan->data);
+}
+
+/*
+ * Asks the agent, and waits for a report that it made after the drop.
+ * Without an agent, or with one that does not answer, nothing is dropped.
+ */
+static int drop(struct lxe_host *host, uint32_t domid,
+                const struct mig_page_cache_plan *plan,
+                struct mig_page_cache_result *result, struct lxe_err *err)
+{
+    uint64_t end_ns = lxe_now_ns() + DROP_WAIT_NS, seq = 0;
+    struct lxe_domain dom;
+    struct lxe_err no_agent = { 0 };
+    int rc = host->ops->drop_page_cache(host, domid, &no_agent);
+
+    if (rc) {
+        lxe_debug("page cache: %s", no_agent.text);
+        return 0;
+    }
+    while (lxe_now_ns() < end_ns) {
+        if (is_cancelled(plan))
+            return lxe_fail(err, -ECANCELED, "cancelled while the page cache"
+                                             " was dropped");
+        lxe_sleep_ns(POLL_NS);
+        rc = host->ops->get_domain(host, domid, &dom, err);
+        if (rc)
+            return rc;
+        if (!dom.report.drop_pending && !seq)
+            seq = dom.report.seq;
+        else if (!dom.report.drop_pending && dom.report.seq != seq) {
+            result->dropped = true;
+            return 0;
+        }
+    }
+    lxe_warn("domain %u: its agent did not drop the page cache in time; the"
+             " balloon squeezes it out instead", domid);
+    return 0;
+}
+
+/* Waits until the guest is there, or comes no nearer. */
+static int follow(struct lxe_host *host, struct lxe_domain *dom,
+                  uint64_t goal_kib, const struct mig_page_cache_plan *plan,
+                  struct lxe_err *err)
+{
+    uint64_t start_ns = lxe_now_ns(), moved_ns = start_ns;
+    uint64_t last_kib = dom->current_kib;
+
+    for (;;) {
+        uint64_t now_ns;
+        int rc = host->ops->get_domain(host, dom->domid, dom, err);
+
+        if (rc)
+            return rc;
+        now_ns = lxe_now_ns();
+        if (plan->progress)
+            plan->progress(plan->data, dom->current_kib, goal_kib);
+        if (dom->current_kib < last_kib) {
+            last_kib = dom->current_kib;
+            moved_ns = now_ns;
+        }
+        if (dom->current_kib <= goal_kib || now_ns - moved_ns > STALL_NS ||
+            now_ns - start_ns > SHRINK_NS)
+            return 0;
+        if (is_cancelled(plan))
+            return lxe_fail(err, -ECANCELED,
+                            "cancelled while the guest was made smaller");
+        lxe_sleep_ns(POLL_NS);
+    }
+}
+
+/*
+ * Sets the target to where the guest came, so that its driver rests. A guest
+ * may rest a little beside its target: Xen counts some pages that the
+ * driver does not, and the difference stays as it was at the start.
+ */
+static int freeze(struct lxe_host *host, const struct lxe_domain *dom,
+                  uint64_t goal_kib, uint64_t target_kib, struct lxe_err *err)
+{
+    if (dom->current_kib <= goal_kib)
+        return 0;
+    return host->ops->set_target(host, dom->domid,
+                                 target_kib + (dom->current_kib - goal_kib),
+                                 err);
+}
+
+static int shrink_to(struct lxe_host *host, struct lxe_domain *dom,
+                     uint64_t target_kib,
+                     const struct mig_page_cache_plan *plan,
+                     struct lxe_err *err)
+{
+    uint64_t by_kib = min_u64(dom->current_kib, dom->target_kib) - target_kib;
+    uint64_t goal_kib = dom->current_kib - by_kib;
+    int rc = host->ops->set_target(host, dom->domid, target_kib, err);
+
+    if (!rc)
+        rc = follow(host, dom, goal_kib, plan, err);
+    if (!rc)
+        rc = freeze(host, dom, goal_kib, target_kib, err);
+    return rc;
+}
+
+int mig_page_cache_shrink(struct lxe_host *host, uint32_t domid,
+                          const struct mig_page_cache_plan *plan,
+                          struct mig_page_cache_result *result,
+                          struct lxe_err *err)
+{
+    struct lxe_domain dom;
+    uint64_t target_kib;
+    int rc = host->ops->get_domain(host, domid, &dom, err);
+
+    *result = (struct mig_page_cache_result){ 0 };
+    if (rc)
+        return rc;
+    result->original_target_kib = dom.target_kib;
+    result->before_kib = result->after_kib = dom.current_kib;
+    rc = drop(host, domid, plan, result, err);
+    if (!rc)
+        rc = host->ops->get_domain(host, domid, &dom, err);
+    if (rc)
+        return rc;
+    target_kib = mig_page_cache_target_kib(&dom, plan->margin_kib,
+                                           plan->floor_kib);
+    if (target_kib >= dom.target_kib)
+        return 0;
+    rc = shrink_to(host, &dom, target_kib, plan, err);
+    if (rc)
+        mig_page_cache_restore(host, domid, result, NULL);
+    else
+        result->after_kib = dom.current_kib;
+    return rc;
+}
+
+int mig_page_cache_restore(struct lxe_host *host, uint32_t domid,
+                           const struct mig_page_cache_result *result,
+                           struct lxe_err *err)
+{
+    struct lxe_domain dom;
+    int rc = host->ops->get_domain(host, domid, &dom, err);
+
+    if (rc || dom.target_kib == result->original_target_kib)
+        return rc;
+    return host->ops->set_target(host, domid, result->original_target_kib,
+                                 err);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "receive.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "daemon_link.h"
+#include "hello.h"
+#include "host.h"
+#include "xl_domain.h"
+
+#define HELLO_NS   (60 * LXE_NS_PER_SEC)
+#define RESERVE_MS 60000
+#define POLL_NS    (500 * LXE_NS_PER_MS)
+
+struct receive {
+    const struct mig_receive_config *config;
+    struct lxe_host *host;
+    struct mig_hello hello;
+    struct mig_daemon_link daemon;
+    uint64_t reservation_id;
+    bool reserved, transferred;
+};
+
+/* ---- talking to the source ---- */
+
+static int write_text(int fd, const char *text)
+{
+    size_t len = strlen(text);
+
+    while (len) {
+        ssize_t n = write(fd, text, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -EPIPE;
+        text += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Byte by byte: what follows the newline is xl's. */
+static int read_line(int fd, char line[MIG_HELLO_MAX_LINE],
+                     struct lxe_err *err)
+{
+    uint64_t end_ns = lxe_now_ns() + HELLO_NS;
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    for (size_t len = 0; len < MIG_HELLO_MAX_LINE;) {
+        ssize_t n;
+
+        if (lxe_now_ns() >= end_ns)
+            return lxe_fail(err, -ETIMEDOUT, "the source said no hello");
+        if (poll(&p, 1, 1000) <= 0)
+            continue;
+        n = read(fd, line + len, 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return lxe_fail(err, -ECONNRESET, "the source went away");
+        if (line[len++] == '\n') {
+            line[len - 1] = '\0';
+            return 0;
+        }
+    }
+    return lxe_fail(err, -EMSGSIZE, "the source's hello is too long");
+}
+
+/* ---- whether it may come ---- */
+
+static int check_free_name(struct receive *r, struct lxe_err *err)
+{
+    struct lxe_domain_list list;
+    int rc = r->host->ops->list_domains(r->host, &list, err);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; !rc && i < list.count; i++)
+        if (!strcmp(list.doms[i].name, r->hello.name) ||
+            !strcmp(list.doms[i].uuid, r->hello.uuid))
+            rc = lxe_fail(err, -EEXIST, "domain %u here already has its name"
+                          " or UUID", list.doms[i].domid);
+    lxe_domain_list_free(&list);
+    return rc;
+}
+
+static int check_free_memory(struct receive *r, struct lxe_err *err)
+{
+    struct lxe_host_memory memory;
+    int rc = r->host->ops->memory(r->host, &memory, err);
+
+    if (!rc && memory.free_kib < r->hello.need_kib)
+        rc = lxe_fail(err, -ENOMEM, "%" PRIu64 " MiB are free, and it needs"
+                      " %" PRIu64 " MiB; with aerostatd running, guests here"
+                      " would make room", memory.free_kib / 1024,
+                      r->hello.need_kib / 1024);
+    return rc;
+}
+
+/* By the daemon, which can make room and holds it; else only a look. */
+static int reserve(struct receive *r, struct lxe_err *err)
+{
+    int rc = mig_daemon_open(&r->daemon, 0, err);
+
+    if (rc)
+        return rc;
+    if (!r->daemon.rpc)
+        return check_free_memory(r, err);
+    rc = mig_daemon_reserve(&r->daemon, r->hello.need_kib, r->hello.name,
+                            RESERVE_MS, &r->reservation_id, err);
+    r->reserved = !rc;
+    return rc;
+}
+
+static int admit(struct receive *r, struct lxe_err *err)
+{
+    int rc = lxe_host_open("xen", &r->host, err);
+
+    if (!rc)
+        rc = check_free_name(r, err);
+    if (!rc)
+        rc = reserve(r, err);
+    return rc;
+}
+
+static int answer(struct receive *r, int refused, const struct lxe_err *why)
+{
+    struct mig_hello_answer a = { 0 };
+    char line[MIG_HELLO_MAX_LINE];
+
+    if (refused)
+        snprintf(a.refusal, sizeof(a.refusal), "%s", why->text);
+    else if (r->reserved)
+        a.reserved_kib = r->hello.need_kib;
+    if (mig_hello_write_answer(&a, line))
+        return -ENOMEM;
+    return write_text(r->config->out_fd, line);
+}
+
+/* ---- taking it in ---- */
+
+static pid_t start_xl(const struct mig_receive_config *config)
+{
+    pid_t pid = fork();
+
+    if (pid)
+        return pid;
+    signal(SIGPIPE, SIG_DFL);
+    execlp(config->xl, config->xl, "migrate-receive",
+           config->debug ? "-d" : NULL, (char *)NULL);
+    fprintf(stderr, "aerostat-receive: cannot run %s: %m\n", config->xl);
+    _exit(127);
+}
+
+/* Finds the guest that is being taken in. Returns 0 or -ESRCH. */
+static int find_incoming(struct receive *r, struct lxe_domain *out)
+{
+    struct lxe_err err = { 0 };
+
+    return lxe_host_find(r->host, r->hello.uuid, out, &err);
+}
+
+/* From when the guest is there, what it takes counts against what is held. */
+static void transfer(struct receive *r)
+{
+    struct lxe_domain dom;
+
+    if (!r->reserved || r->transferred || find_incoming(r, &dom))
+        return;
+    mig_daemon_transfer(&r->daemon, r->reservation_id, dom.domid);
+    r->transferred = true;
+}
+
+static int wait_for_xl(struct receive *r, pid_t pid)
+{
+    int status;
+
+    for (;;) {
+        pid_t got = waitpid(pid, &status, WNOHANG);
+
+        if (got == pid)
+            return status;
+        if (got < 0 && errno != EINTR)
+            return -1;
+        transfer(r);
+        lxe_sleep_ns(POLL_NS);
+    }
+}
+
+/*
+ * xl destroys its copy when it fails, but not when it is killed. A guest that
+ * still is "incoming" has never run here, so it is not lost with its remains.
+ */
+static void remove_remains(struct receive *r)
+{
+    struct lxe_domain dom;
+    struct lxe_xl *xl;
+    struct lxe_err err = { 0 };
+
+    if (find_incoming(r, &dom) || !dom.migrating || !dom.paused)
+        return;
+    if (lxe_xl_open(&xl, &err)) {
+        lxe_error("%s", err.text);
+        return;
+    }
+    lxe_warn("xl died; removing the half-received domain %u", dom.domid);
+    if (lxe_xl_destroy(xl, dom.domid, &err))
+        lxe_error("%s", err.text);
+    lxe_xl_close(xl);
+}
+
+static int take_in(struct receive *r)
+{
+    pid_t pid = start_xl(r->config);
+    int status;
+
+    if (pid < 0) {
+        lxe_error("cannot start xl: %m");
+        return EXIT_FAILURE;
+    }
+    status = wait_for_xl(r, pid);
+    if (status < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
+        remove_remains(r);
+    return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status)
+                                            : EXIT_FAILURE;
+}
+
+int mig_receive_run(const struct mig_receive_config *config)
+{
+    struct receive r = { .config = config };
+    char line[MIG_HELLO_MAX_LINE];
+    struct lxe_err err = { 0 };
+    int status = EXIT_FAILURE, rc;
+
+    rc = write_text(config->out_fd, MIG_HELLO_GREETING "\n");
+    if (!rc)
+        rc = read_line(config->in_fd, line, &err);
+    if (!rc)
+        rc = mig_hello_parse(line, &r.hello, &err);
+    if (!rc) {
+        rc = admit(&r, &err);
+        if (answer(&r, rc, &err))
+            rc = lxe_fail(&err, -EPIPE, "the source went away");
+    }
+    if (rc)
+        lxe_error("%s", err.text);
+    else
+        status = take_in(&r);
+    mig_daemon_close(&r.daemon);
+    if (r.host)
+        r.host->ops->close(r.host);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The target's side of one migration: makes sure that the guest can come,
+ * holds memory for it, lets the stock `xl migrate-receive` take it in, and
+ * leaves nothing behind if that dies.
+ */
+#ifndef MIG_RECEIVE_H
+#define MIG_RECEIVE_H
+
+#include <stdbool.h>
+
+struct mig_receive_config {
+    int in_fd, out_fd;  /* to the source; xl's stdin and stdout afterwards */
+    const char *xl;     /* the stock xl: a path, or looked up in PATH */
+    bool debug;         /* xl migrate-receive -d: the source verifies */
+};
+
+/* Returns the exit status: xl's, or 1 if the guest was refused. */
+int mig_receive_run(const struct mig_receive_config *config);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+
+const char *mig_outcome_name(enum mig_outcome outcome)
+{
+    static const char *const names[] = {
+        [MIG_FAILED] = "failed",
+        [MIG_CANCELLED] = "cancelled",
+        [MIG_MOVED] = "moved",
+        [MIG_UNKNOWN] = "unknown",
+    };
+
+    return names[outcome];
+}
+
+/* ---- collecting ---- */
+
+static int add_round(struct mig_report *report, const struct mig_round *round)
+{
+    struct mig_round *rounds;
+
+    if (report->round_count == MIG_REPORT_ROUNDS)
+        return -EPROTO;
+    rounds = reallocarray(report->rounds, report->round_count + 1,
+                          sizeof(*rounds));
+    if (!rounds)
+        return -ENOMEM;
+    rounds[report->round_count++] = *round;
+    report->rounds = rounds;
+    return 0;
+}
+
+static void end_stream(struct mig_report *report, const struct mig_status *s)
+{
+    report->stream_bytes = s->bytes;
+    report->limiter = s->limiter;
+    report->peeks = s->peeks;
+    report->peek_ns = s->peek_ns;
+    if (s->ok)
+        report->last_byte_ns = s->at_ns;
+}
+
+int mig_report_status(struct mig_report *report, const struct mig_status *s)
+{
+    switch (s->kind) {
+    case MIG_STATUS_START:
+        report->precopy_ns = s->at_ns;
+        report->domain_pages = s->domain_pages;
+        break;
+    case MIG_STATUS_PROGRESS:
+        break;
+    case MIG_STATUS_ROUND:
+        return add_round(report, &s->round);
+    case MIG_STATUS_STOP:
+        memcpy(report->stop_reason, s->reason, sizeof(report->stop_reason));
+        break;
+    case MIG_STATUS_SUSPENDED:
+        if (s->ok) {
+            report->request_ns = s->request_ns;
+            report->suspended_ns = s->at_ns;
+        }
+        break;
+    case MIG_STATUS_END:
+        end_stream(report, s);
+        break;
+    }
+    return 0;
+}
+
+uint64_t mig_report_sent_pages(const struct mig_report *report)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < report->round_count; i++)
+        n += report->rounds[i].sent_pages;
+    return n;
+}
+
+uint64_t mig_report_skipped_pages(const struct mig_report *report)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < report->round_count; i++)
+        n += report->rounds[i].skipped_pages;
+    return n;
+}
+
+uint64_t mig_report_downtime_ns(const struct mig_report *report)
+{
+    if (!report->request_ns || report->resumed_ns < report->request_ns)
+        return 0;
+    return report->resumed_ns - report->request_ns;
+}
+
+void mig_report_free(struct mig_report *report)
+{
+    free(report->rounds);
+    report->rounds = NULL;
+    report->round_count = 0;
+}
+
+/* ---- writing ---- */
+
+/* Milliseconds from one time to another; null where one is not known. */
+static void put_span(struct lxe_jw *w, const char *key, uint64_t from_ns,
+                     uint64_t to_ns)
+{
+    if (from_ns && to_ns >= from_ns)
+        lxe_jw_double(w, key, (double)(to_ns - from_ns) / 1e6);
+    else
+        lxe_jw_null(w, key);
+}
+
+static void put_round(struct lxe_jw *w, const struct mig_report *report,
+                      const struct mig_round *r)
+{
+    uint64_t ns = r->end_ns - r->start_ns;
+
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "round", r->index);
+    lxe_jw_bool(w, "final", r->final);
+    lxe_jw_u64(w, "dirty_pages", r->dirty_pages);
+    lxe_jw_u64(w, "sent_pages", r->sent_pages);
+    lxe_jw_u64(w, "skipped_pages", r->skipped_pages);
+    lxe_jw_u64(w, "bytes", r->bytes);
+    put_span(w, "start_ms", report->begin_ns, r->start_ns);
+    put_span(w, "duration_ms", r->start_ns, r->end_ns);
+    lxe_jw_double(w, "rate_bps", ns ? (double)r->bytes * 1e9 / (double)ns : 0);
+    lxe_jw_u64(w, "limit_bps", r->limit_bps);
+    if (r->dirty_pps >= 0)
+        lxe_jw_double(w, "dirty_pages_per_s", r->dirty_pps);
+    else
+        lxe_jw_null(w, "dirty_pages_per_s");
+    lxe_jw_double(w, "predicted_downtime_ms",
+                  (double)r->predicted_downtime_ns / 1e6);
+    lxe_jw_end_object(w);
+}
+
+static void put_limits(struct lxe_jw *w, const struct mig_limits *l)
+{
+    lxe_jw_key(w, "limits");
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "max_rate_bps", l->rate.max_bps);
+    lxe_jw_u64(w, "min_rate_bps", l->rate.min_bps);
+    lxe_jw_str(w, "rate_policy",
+               l->policy == MIG_RATE_FIXED ? "fixed" : "clark");
+    lxe_jw_double(w, "max_downtime_ms", (double)l->max_downtime_ns / 1e6);
+    lxe_jw_u64(w, "max_rounds", l->max_rounds);
+    lxe_jw_double(w, "timeout_ms", (double)l->timeout_ns / 1e6);
+    lxe_jw_bool(w, "skip", l->skip);
+    lxe_jw_end_object(w);
+}
+
+static void put_page_cache(struct lxe_jw *w, const struct mig_report *r)
+{
+    lxe_jw_key(w, "memory");
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "target_kib", r->page_cache.original_target_kib);
+    lxe_jw_u64(w, "before_kib", r->page_cache.before_kib);
+    lxe_jw_u64(w, "moved_kib", r->page_cache.after_kib);
+    lxe_jw_bool(w, "page_cache_dropped", r->page_cache.dropped);
+    lxe_jw_u64(w, "reserved_at_target_kib", r->reserved_kib);
+    lxe_jw_end_object(w);
+}
+
+static void put_times(struct lxe_jw *w, const struct mig_report *r)
+{
+    put_span(w, "total_ms", r->begin_ns, r->end_ns);
+    put_span(w, "precopy_ms", r->precopy_ns, r->request_ns);
+    lxe_jw_key(w, "downtime_ms");
+    lxe_jw_object(w);
+    put_span(w, "suspend", r->request_ns, r->suspended_ns);
+    put_span(w, "last_pass", r->suspended_ns, r->last_byte_ns);
+    put_span(w, "engine", r->request_ns, r->last_byte_ns);
+    put_span(w, "device", r->last_byte_ns, r->ready_ns);
+    put_span(w, "resume", r->ready_ns, r->resumed_ns);
+    put_span(w, "total", r->request_ns, r->resumed_ns);
+    lxe_jw_end_object(w);
+}
+
+static void put_sums(struct lxe_jw *w, const struct mig_report *r)
+{
+    lxe_jw_u64(w, "wire_bytes", r->wire_bytes);
+    lxe_jw_u64(w, "stream_bytes", r->stream_bytes);
+    lxe_jw_u64(w, "domain_pages", r->domain_pages);
+    lxe_jw_u64(w, "sent_pages", mig_report_sent_pages(r));
+    lxe_jw_u64(w, "skipped_pages", mig_report_skipped_pages(r));
+    lxe_jw_key(w, "limiter");
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "seconds", r->limiter.seconds);
+    lxe_jw_double(w, "mean_error", r->limiter.mean);
+    lxe_jw_double(w, "worst_error", r->limiter.worst);
+    lxe_jw_end_object(w);
+    lxe_jw_key(w, "peeks");
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "count", r->peeks);
+    lxe_jw_double(w, "total_ms", (double)r->peek_ns / 1e6);
+    lxe_jw_end_object(w);
+}
+
+static void put_report(struct lxe_jw *w, const struct mig_report *r)
+{
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "version", 1);
+    lxe_jw_str(w, "outcome", mig_outcome_name(r->outcome));
+    lxe_jw_str(w, "error", *r->error ? r->error : NULL);
+    lxe_jw_str(w, "domain", r->domain);
+    lxe_jw_u64(w, "domid", r->domid);
+    lxe_jw_str(w, "uuid", r->uuid);
+    lxe_jw_str(w, "to", r->to);
+    lxe_jw_str(w, "receiver", r->receiver);
+    lxe_jw_i64(w, "started_s", r->wall_start_s);
+    put_limits(w, &r->limits);
+    put_page_cache(w, r);
+    put_times(w, r);
+    put_sums(w, r);
+    lxe_jw_str(w, "stop_reason", *r->stop_reason ? r->stop_reason : NULL);
+    lxe_jw_key(w, "rounds");
+    lxe_jw_array(w);
+    for (size_t i = 0; i < r->round_count; i++)
+        put_round(w, r, &r->rounds[i]);
+    lxe_jw_end_array(w);
+    lxe_jw_end_object(w);
+}
+
+/* Makes the folders above a path, as far as they are missing. */
+static void make_folders(const char *path)
+{
+    _cleanup_free_ char *copy = strdup(path);
+
+    for (char *at = copy ? copy + 1 : NULL; at && (at = strchr(at, '/'));) {
+        *at = '\0';
+        mkdir(copy, 0755);
+        *at++ = '/';
+    }
+}
+
+static int write_file(const char *path, const char *text, struct lxe_err *err)
+{
+    _cleanup_free_ char *temp = NULL;
+    FILE *f;
+    int rc = 0;
+
+    if (asprintf(&temp, "%s.part", path) < 0) {
+        temp = NULL;
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    }
+    make_folders(path);
+    f = fopen(temp, "we");
+    if (!f)
+        return lxe_fail(err, -errno, "cannot write %s: %m", temp);
+    if (fputs(text, f) < 0)
+        rc = lxe_fail(err, -errno, "cannot write %s: %m", temp);
+    if (fclose(f) && !rc)
+        rc = lxe_fail(err, -errno, "cannot write %s: %m", temp);
+    if (!rc && rename(temp, path))
+        rc = lxe_fail(err, -errno, "cannot write %s: %m", path);
+    return rc;
+}
+
+int mig_report_write(const struct mig_report *report, const char *path,
+                     struct lxe_err *err)
+{
+    struct lxe_jw *w = lxe_jw_new(true);
+    const char *text = NULL;
+    int rc;
+
+    if (w) {
+        put_report(w, report);
+        text = lxe_jw_text(w, NULL);
+    }
+    if (!text)
+        rc = lxe_fail(err, -ENOMEM, "out of memory");
+    else if (!strcmp(path, "-"))
+        rc = fputs(text, stdout) < 0 ? lxe_fail(err, -EIO, "stdout: %m") : 0;
+    else
+        rc = write_file(path, text, err);
+    lxe_jw_free(w);
+    return rc;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What happened in one migration: collected as it goes, written as JSON at
+ * its end (docs/report.md). Times are CLOCK_MONOTONIC in ns; 0 is "not yet".
+ */
+#ifndef MIG_REPORT_H
+#define MIG_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "limits.h"
+#include "page_cache.h"
+#include "status.h"
+
+#define MIG_REPORT_ROUNDS 10002 /* the most that max-rounds allows, and two */
+
+enum mig_outcome {
+    MIG_FAILED,    /* the guest runs at the source */
+    MIG_CANCELLED, /* likewise */
+    MIG_MOVED,
+    MIG_UNKNOWN,   /* committed, but the target did not say how it went */
+};
+
+/*
+ *  suspend      from asking the guest to suspend until it stands still
+ *  last_pass    from there to the last byte of libxc's stream
+ *  device       until the target has its devices and says that it is ready
+ *  resume       until it says that the guest runs
+ */
+struct mig_report {
+    char domain[256], uuid[40], to[256];
+    uint32_t domid;
+    int64_t wall_start_s; /* seconds since the epoch */
+    struct mig_limits limits;
+    const char *receiver; /* "aerostat-receive" or "xl"; NULL: unknown */
+
+    uint64_t begin_ns, precopy_ns, request_ns, suspended_ns, last_byte_ns,
+        ready_ns, resumed_ns, end_ns;
+    uint64_t domain_pages, stream_bytes, wire_bytes;
+    uint64_t reserved_kib;
+    struct mig_page_cache_result page_cache;
+    struct mig_round *rounds;
+    size_t round_count;
+    struct mig_limiter_error limiter;
+    uint64_t peeks, peek_ns;
+    char stop_reason[MIG_STATUS_REASON];
+
+    enum mig_outcome outcome;
+    char error[LXE_ERR_TEXT]; /* "" where nothing failed */
+};
+
+/* "moved", "failed", … */
+const char *mig_outcome_name(enum mig_outcome outcome);
+
+/* Takes in what the save helper told. -ENOMEM, or -EPROTO for one round too
+ * many. */
+int mig_report_status(struct mig_report *report,
+                      const struct mig_status *status);
+
+/* Sums over all rounds. */
+uint64_t mig_report_sent_pages(const struct mig_report *report);
+uint64_t mig_report_skipped_pages(const struct mig_report *report);
+
+/* How long the guest stood still, in ns; 0 if it never did. */
+uint64_t mig_report_downtime_ns(const struct mig_report *report);
+
+/*
+ * Writes it to a file, atomically, making its folder; "-" is stdout.
+ * Returns 0 or a negative errno.
+ */
+int mig_report_write(const struct mig_report *report, const char *path,
+                     struct lxe_err *err);
+
+/* Frees what it holds. */
+void mig_report_free(struct mig_report *report);
+
+#endif

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon_link.h"
+#include "hello.h"
+#include "host.h"
+#include "page_cache.h"
+#include "save_run.h"
+#include "xl_domain.h"
+#include "xl_stream.h"
+
+#define GREETING_MS 60000  /* ssh may ask for a password */
+#define ANSWER_MS   90000  /* the target may have to squeeze its guests */
+#define READY_MS    120000 /* its hotplug scripts may be slow */
+#define REPORT_MS   60000
+#define AWAY        "--migratedaway"
+
+struct session {
+    const struct mig_session_config *config;
+    struct mig_report *report;
+    enum mig_stage stage;
+    int cancel_fd;
+
+    struct lxe_host *host;
+    struct lxe_xl *xl;
+    struct lxe_domain dom;
+    char *config_json;
+    uint64_t need_kib;
+    struct mig_transport transport;
+    struct mig_daemon_link daemon;
+    uint64_t frozen_kib; /* what the guest had when its balloon was frozen */
+    uint64_t floor_kib;
+
+    /* What there is to undo. */
+    bool shrunk, saved, renamed;
+};
+
+const char *mig_stage_name(enum mig_stage stage)
+{
+    static const char *const names[] = {
+        [MIG_STAGE_PLAN] = "plan",
+        [MIG_STAGE_RESERVE] = "reserve",
+        [MIG_STAGE_PAGE_CACHE] = "page cache",
+        [MIG_STAGE_PRECOPY] = "pre-copy",
+        [MIG_STAGE_STOP_COPY] = "stop and copy",
+        [MIG_STAGE_COMMIT] = "commit",
+    };
+
+    return names[stage];
+}
+
+static void tell(struct session *s, const struct mig_status *status)
+{
+    if (s->config->progress)
+        s->config->progress(s->config->data, s->stage, s->report, status);
+}
+
+static void enter(struct session *s, enum mig_stage stage)
+{
+    s->stage = stage;
+    tell(s, NULL);
+    mig_daemon_update(&s->daemon, mig_stage_name(stage), NULL);
+}
+
+static bool is_cancelled(void *data)
+{
+    struct session *s = data;
+    struct pollfd p = { .fd = s->cancel_fd, .events = POLLIN };
+
+    return poll(&p, 1, 0) > 0;
+}
+
+/* ---- stage 0: plan ---- */
+
+static int check_domain(const struct lxe_domain *dom, struct lxe_err *err)
+{
+    if (!dom->domid)
+        return lxe_fail(err, -EINVAL, "dom0 cannot be migrated");
+    if (dom->dying || dom->building || dom->migrating)
+        return lxe_fail(err, -EBUSY, "domain %s is being built, destroyed or"
+                        " migrated; wait until that is over", dom->name);
+    if (dom->paused || dom->shutdown)
+        return lxe_fail(err, -EINVAL, "domain %s is not running, so there is"
+                        " nothing to move live; see 'xl save'", dom->name);
+    if (dom->type == LXE_DOM_PV)
+        lxe_debug("domain %s is PV: holes cannot be left out", dom->name);
+    return 0;
+}
+
+static int plan(struct session *s, struct lxe_err *err)
+{
+    struct mig_report *r = s->report;
+    int rc = lxe_host_open("xen", &s->host, err);
+
+    if (!rc)
+        rc = lxe_xl_open(&s->xl, err);
+    if (!rc)
+        rc = lxe_host_find(s->host, s->config->domain, &s->dom, err);
+    if (!rc)
+        rc = check_domain(&s->dom, err);
+    if (rc)
+        return rc;
+    snprintf(r->domain, sizeof(r->domain), "%s", s->dom.name);
+    snprintf(r->uuid, sizeof(r->uuid), "%s", s->dom.uuid);
+    r->domid = s->dom.domid;
+    r->page_cache.original_target_kib = s->dom.target_kib;
+    r->page_cache.before_kib = r->page_cache.after_kib = s->dom.current_kib;
+    tell(s, NULL);
+    rc = lxe_xl_config(s->xl, s->dom.domid, s->dom.target_kib,
+                       &s->config_json, &s->need_kib, err);
+    if (!rc)
+        rc = mig_daemon_open(&s->daemon, s->dom.domid, err);
+    return rc;
+}
+
+/* ---- stage 1: reserve ---- */
+
+/* The target's words may not write to our terminal. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
+static int say_hello(struct session *s, struct lxe_err *err)
+{
+    struct mig_hello hello = { .need_kib = s->need_kib };
+    struct mig_hello_answer answer;
+    char line[MIG_HELLO_MAX_LINE];
+    int rc;
+
+    snprintf(hello.name, sizeof(hello.name), "%s", s->dom.name);
+    snprintf(hello.uuid, sizeof(hello.uuid), "%s", s->dom.uuid);
+    rc = mig_hello_write(&hello, line);
+    if (rc)
+        return lxe_fail(err, rc, "out of memory");
+    rc = mig_transport_write(&s->transport, line, strlen(line), "the hello",
+                             err);
+    if (!rc)
+        rc = mig_transport_read_line(&s->transport, line, sizeof(line),
+                                     "the target's answer", ANSWER_MS, err);
+    if (!rc)
+        rc = mig_hello_parse_answer(line, &answer, err);
+    if (rc)
+        return rc;
+    if (*answer.refusal) {
+        make_printable(answer.refusal);
+        return lxe_fail(err, -EREMOTEIO, "the target refuses: %s",
+                        answer.refusal);
+    }
+    s->report->reserved_kib = answer.reserved_kib;
+    return 0;
+}
+
+static int expect_banner(const char *line, struct lxe_err *err)
+{
+    if (strncmp(line, lxe_xl_banner.text, lxe_xl_banner.len - 1) ||
+        line[lxe_xl_banner.len - 1])
+        return lxe_fail(err, -EPROTO, "the target did not start a receiver;"
+                        " try the command by hand");
+    return 0;
+}
+
+static int reserve(struct session *s, struct lxe_err *err)
+{
+    struct mig_transport *t = &s->transport;
+    char command[8192], line[256];
+    int rc = mig_transport_command(s->config->how, s->config->to,
+                                   s->config->receiver, s->config->verify,
+                                   command, sizeof(command), err);
+
+    if (!rc)
+        rc = mig_transport_start(t, command, s->cancel_fd, err);
+    if (!rc)
+        rc = mig_transport_read_line(t, line, sizeof(line),
+                                     "the target's greeting", GREETING_MS,
+                                     err);
+    if (rc)
+        return rc;
+    s->report->receiver = "xl";
+    if (!strcmp(line, MIG_HELLO_GREETING)) {
+        s->report->receiver = "aerostat-receive";
+        rc = say_hello(s, err);
+        if (!rc)
+            rc = mig_transport_read_line(t, line, sizeof(line),
+                                         "the receiver's banner",
+                                         GREETING_MS, err);
+    }
+    return rc ? rc : expect_banner(line, err);
+}
+
+/* ---- stage 2: page cache ---- */
+
+static void shrink_progress(void *data, uint64_t current_kib,
+                            uint64_t goal_kib)
+{
+    struct session *s = data;
+
+    (void)goal_kib;
+    s->report->page_cache.after_kib = current_kib;
+    tell(s, NULL);
+}
+
+static int shrink(struct session *s, struct lxe_err *err)
+{
+    struct mig_page_cache_plan how = {
+        .margin_kib = s->config->margin_kib,
+        .floor_kib = s->floor_kib,
+        .cancelled = is_cancelled,
+        .progress = shrink_progress,
+        .data = s,
+    };
+    struct mig_page_cache_result result;
+    int rc = mig_page_cache_shrink(s->host, s->dom.domid, &how, &result, err);
+
+    s->report->page_cache = result;
+    s->shrunk = true;
+    return rc;
+}
+
+static int free_page_cache(struct session *s, struct lxe_err *err)
+{
+    struct lxe_domain dom;
+    int rc = mig_daemon_begin(&s->daemon, s->config->to, s->dom.target_kib,
+                              &s->floor_kib, err);
+
+    if (!rc && s->config->page_cache)
+        rc = shrink(s, err);
+    if (!rc)
+        rc = s->host->ops->get_domain(s->host, s->dom.domid, &dom, err);
+    if (!rc)
+        s->frozen_kib = dom.target_kib;
+    return rc;
+}
+
+/* ---- stages 3 and 4: pre-copy, stop and copy ---- */
+
+static int on_status(void *data, const struct mig_status *status)
+{
+    struct session *s = data;
+    int rc = mig_report_status(s->report, status);
+
+    if (status->kind == MIG_STATUS_SUSPENDED && status->ok)
+        enter(s, MIG_STAGE_STOP_COPY);
+    if (status->kind == MIG_STATUS_PROGRESS)
+        mig_daemon_update(&s->daemon, mig_stage_name(s->stage), status);
+    tell(s, status);
+    return rc;
+}
+
+/*
+ * Condition 5: had the balloon moved while the save ran, pages could be
+ * missing at the target. The guest is suspended now, and can go on here.
+ */
+static int check_frozen(struct session *s, struct lxe_err *err)
+{
+    struct lxe_domain dom;
+    int rc = s->host->ops->get_domain(s->host, s->dom.domid, &dom, err);
+
+    if (!rc && dom.target_kib != s->frozen_kib)
+        rc = lxe_fail(err, -ESTALE, "somebody changed the memory target of"
+                      " %s during the migration; stop that balancer first",
+                      s->dom.name);
+    return rc;
+}
+
+static int copy(struct session *s, struct lxe_err *err)
+{
+    struct mig_save_run run = {
+        .host = s->host,
+        .args = {
+            .domid = s->dom.domid,
+            .stream_fd = s->transport.send_fd,
+            .live = true,
+            .verify = s->config->verify,
+            .helper_path = s->config->helper_path,
+        },
+        .limits = &s->config->limits,
+        .transport = &s->transport,
+        .on_status = on_status,
+        .data = s,
+    };
+    int rc = lxe_xl_write_header(s->transport.send_fd, s->config_json, err);
+
+    if (rc)
+        return rc;
+    s->report->precopy_ns = lxe_now_ns();
+    s->saved = true;
+    rc = mig_save_run(&run, err);
+    s->report->wire_bytes = s->report->stream_bytes +
+                            strlen(s->config_json) + 1;
+    return rc ? rc : check_frozen(s, err);
+}
+
+/* ---- stage 5: commit ---- */
+
+static int read_message(struct session *s, const struct lxe_xl_message *m,
+                        uint64_t timeout_ms, struct lxe_err *err)
+{
+    char buf[64];
+    int rc = mig_transport_read(&s->transport, buf, m->len, m->what,
+                                timeout_ms, err);
+
+    if (!rc && memcmp(buf, m->text, m->len))
+        rc = lxe_fail(err, -EPROTO, "the target sent something else than %s",
+                      m->what);
+    return rc;
+}
+
+/* The last moment at which the guest can still stay. */
+static int prepare_commit(struct session *s, struct lxe_err *err)
+{
+    char away[LXE_DOM_NAME + sizeof(AWAY)];
+    int rc = read_message(s, &lxe_xl_ready, READY_MS, err);
+
+    if (rc)
+        return rc;
+    s->report->ready_ns = lxe_now_ns();
+    enter(s, MIG_STAGE_COMMIT);
+    if (is_cancelled(s))
+        return lxe_fail(err, -ECANCELED, "cancelled before the commit");
+    snprintf(away, sizeof(away), "%s" AWAY, s->dom.name);
+    rc = lxe_xl_rename(s->xl, s->dom.domid, s->dom.name, away, err);
+    if (rc)
+        return rc;
+    s->renamed = true;
+    return mig_daemon_commit(&s->daemon, err);
+}
+
+/* The target could not start it, destroyed its copy and hands it back. */
+static enum mig_outcome take_back(struct session *s, int code,
+                                  struct lxe_err *err)
+{
+    if (read_message(s, &lxe_xl_go, REPORT_MS, err))
+        return MIG_UNKNOWN;
+    lxe_fail(err, -EREMOTEIO,
+             "the target could not start the guest (its status %d) and gave"
+             " it back; see xl's log there", code);
+    return MIG_FAILED;
+}
+
+static enum mig_outcome commit(struct session *s, struct lxe_err *err)
+{
+    unsigned char code;
+
+    /*
+     * A pipe takes so few bytes whole or not at all (PIPE_BUF), so a failure
+     * means that nothing is out. Otherwise only the target can tell from here
+     * on who has the guest.
+     */
+    if (mig_transport_write(&s->transport, lxe_xl_go.text, lxe_xl_go.len,
+                            lxe_xl_go.what, err))
+        return MIG_FAILED;
+    s->transport.cancel_fd = -1;
+    if (read_message(s, &lxe_xl_report, REPORT_MS, err) ||
+        mig_transport_read(&s->transport, &code, 1, "the start status",
+                           REPORT_MS, err))
+        return MIG_UNKNOWN;
+    if (code)
+        return take_back(s, code, err);
+    s->report->resumed_ns = lxe_now_ns();
+    return MIG_MOVED;
+}
+
+/* ---- undo ---- */
+
+static void complain(const char *what, const struct lxe_err *err)
+{
+    lxe_error("%s: %s", what, err->text);
+}
+
+/* Everything back as it was, in the reverse order; each even if one fails. */
+static void undo(struct session *s)
+{
+    char away[LXE_DOM_NAME + sizeof(AWAY)];
+    struct lxe_err err = { 0 };
+
+    snprintf(away, sizeof(away), "%s" AWAY, s->dom.name);
+    mig_transport_stop(&s->transport);
+    if (s->renamed &&
+        lxe_xl_rename(s->xl, s->dom.domid, away, s->dom.name, &err))
+        complain("giving the guest its name back", &err);
+    if (s->saved && s->host->ops->resume(s->host, s->dom.domid, &err))
+        complain("resuming the guest", &err);
+    if (s->shrunk && mig_page_cache_restore(s->host, s->dom.domid,
+                                            &s->report->page_cache, &err))
+        complain("giving the guest its memory back", &err);
+}
+
+static void clean_up(struct session *s)
+{
+    mig_transport_stop(&s->transport);
+    mig_daemon_close(&s->daemon);
+    lxe_xl_close(s->xl);
+    if (s->host)
+        s->host->ops->close(s->host);
+    free(s->config_json);
+}
+
+/* ---- the whole ---- */
+
+static int before_commit(struct session *s, struct lxe_err *err)
+{
+    int rc;
+
+    enter(s, MIG_STAGE_PLAN);
+    rc = plan(s, err);
+    if (rc)
+        return rc;
+    enter(s, MIG_STAGE_RESERVE);
+    rc = reserve(s, err);
+    if (rc)
+        return rc;
+    enter(s, MIG_STAGE_PAGE_CACHE);
+    rc = free_page_cache(s, err);
+    if (rc)
+        return rc;
+    enter(s, MIG_STAGE_PRECOPY);
+    rc = copy(s, err);
+    return rc ? rc : prepare_commit(s, err);
+}
+
+static enum mig_outcome run(struct session *s, struct lxe_err *err)
+{
+    enum mig_outcome outcome;
+    struct lxe_err late = { 0 };
+    int rc = before_commit(s, err);
+
+    if (rc)
+        outcome = rc == -ECANCELED ? MIG_CANCELLED : MIG_FAILED;
+    else
+        outcome = commit(s, err);
+    if (outcome == MIG_FAILED || outcome == MIG_CANCELLED)
+        undo(s);
+    mig_daemon_end(&s->daemon, outcome);
+    if (outcome == MIG_MOVED && lxe_xl_destroy(s->xl, s->dom.domid, &late))
+        complain("the guest has moved, but its remains", &late);
+    return outcome;
+}
+
+static int open_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int which_signal(int fd)
+{
+    struct signalfd_siginfo info;
+
+    if (read(fd, &info, sizeof(info)) != sizeof(info))
+        return 0;
+    return (int)info.ssi_signo;
+}
+
+enum mig_outcome mig_session_run(const struct mig_session_config *config,
+                                 struct mig_report *report, int *signal,
+                                 struct lxe_err *err)
+{
+    struct session s = {
+        .config = config,
+        .report = report,
+        .transport = { 0, -1, -1, -1 },
+    };
+
+    *signal = 0;
+    report->limits = config->limits;
+    report->wall_start_s = (int64_t)time(NULL);
+    report->begin_ns = lxe_now_ns();
+    snprintf(report->to, sizeof(report->to), "%s", config->to);
+    s.cancel_fd = open_signals();
+    if (s.cancel_fd < 0) {
+        lxe_fail(err, -errno, "cannot watch for signals: %m");
+        return report->outcome = MIG_FAILED;
+    }
+    report->outcome = run(&s, err);
+    report->end_ns = lxe_now_ns();
+    if (report->outcome != MIG_MOVED)
+        snprintf(report->error, sizeof(report->error), "%s", err->text);
+    if (report->outcome == MIG_CANCELLED)
+        *signal = which_signal(s.cancel_fd);
+    clean_up(&s);
+    close(s.cancel_fd);
+    return report->outcome;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One outgoing migration: its stages, each with its undo.
+ *
+ *   stage            does                              undone by
+ *   0 plan           finds the domain, its facts
+ *   1 reserve        reaches the target, which makes   closing the transport
+ *                    room
+ *   2 page cache     announces, shrinks, freezes       target back, end
+ *   3 pre-copy       the save helper's rounds          SIGTERM to the helper
+ *   4 stop and copy  likewise, the guest suspended     resume
+ *   5 commit         renames, gives permission         only what the target
+ *                                                      hands back
+ *
+ * Until permission is given a failure, Ctrl-C or SIGTERM leaves the guest
+ * running here with its memory restored. After it nothing is cancelled.
+ */
+#ifndef MIG_SESSION_H
+#define MIG_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "limits.h"
+#include "report.h"
+#include "status.h"
+#include "transport.h"
+
+enum mig_stage {
+    MIG_STAGE_PLAN,
+    MIG_STAGE_RESERVE,
+    MIG_STAGE_PAGE_CACHE,
+    MIG_STAGE_PRECOPY,
+    MIG_STAGE_STOP_COPY,
+    MIG_STAGE_COMMIT,
+};
+
+/* "plan", "reserve", … */
+const char *mig_stage_name(enum mig_stage stage);
+
+struct mig_session_config {
+    const char *domain; /* domid, name or UUID */
+    const char *to;     /* host, or the whole command */
+    const char *how;    /* xl's -s */
+    enum mig_receiver receiver;
+    struct mig_limits limits;
+    bool page_cache;    /* free it first */
+    uint64_t margin_kib;
+    bool verify;        /* libxc's --debug */
+    const char *helper_path;
+
+    /*
+     * Told at each new stage (status NULL), while the guest shrinks (also
+     * NULL), and of each status of the helper.
+     */
+    void (*progress)(void *data, enum mig_stage stage,
+                     const struct mig_report *report,
+                     const struct mig_status *status);
+    void *data;
+};
+
+/*
+ * Runs it to its end. The caller has blocked SIGINT, SIGTERM and SIGHUP in
+ * all threads, and ignores SIGPIPE.
+ * @report   zeroed by the caller; filled in whatever happens
+ * @signal   gets the signal that cancelled it; 0 if none did
+ * Returns the outcome, with the reason in err unless it is MIG_MOVED.
+ */
+enum mig_outcome mig_session_run(const struct mig_session_config *config,
+                                 struct mig_report *report, int *signal,
+                                 struct lxe_err *err);
+
+#endif
