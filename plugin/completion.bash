@@ -32,7 +32,8 @@ _aerostat_verbs() {
 
 _aerostat_migrate_options='-s --transport --max-rate --min-rate --rate-policy
     --max-downtime --max-rounds --timeout --no-skip --no-page-cache --margin
-    --report --json --receiver --verify -q --quiet -v --verbose'
+    --report --json --receiver --verify -q --quiet -v --verbose
+    -h --help -V --version'
 
 _aerostat_hosts() {
     local host
