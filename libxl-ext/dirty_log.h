@@ -47,4 +47,7 @@ int lxe_dirty_log_attach(void *xch, uint32_t domid,
 int lxe_dirty_log_open_xen(void *xch, uint32_t domid,
                            struct lxe_dirty_log **out, struct lxe_err *err);
 
+/* Closes what lxe_dirty_log_open_xen() opened with this handle. */
+void lxe_dirty_log_end_all(void *xch);
+
 #endif

@@ -16,11 +16,12 @@ BASE_LIBS = liblxe_base.a $(YAJL_LIBS) $(XTL_LIBS)
 
 liblxe_a_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS)
 liblxe_a_SOURCES = \
-	%D%/dirty_log.h \
+	%D%/dirty_log.c %D%/dirty_log.h \
 	%D%/guest_keys.c %D%/guest_keys.h \
 	%D%/host.c %D%/host.h \
 	%D%/save_engine.c %D%/save_engine.h \
 	%D%/save_ipc.c %D%/save_ipc.h \
+	%D%/host_open.c \
 	%D%/host_sim.c %D%/host_sim.h \
 	%D%/sim_guest.c %D%/sim_guest.h \
 	%D%/sim_host.h \
@@ -30,7 +31,15 @@ liblxe_a_SOURCES = \
 	%D%/sim_save.c \
 	%D%/sim_scenario.c %D%/sim_scenario.h \
 	%D%/sim_world.c %D%/sim_world.h \
-	%D%/xen_compat.h
+	%D%/host_xen.c %D%/host_xen.h \
+	%D%/xen_agent_keys.c %D%/xen_agent_keys.h \
+	%D%/xen_compat.h \
+	%D%/xen_domains.c %D%/xen_domains.h \
+	%D%/xen_errors.c %D%/xen_errors.h \
+	%D%/xen_store.c %D%/xen_store.h \
+	%D%/xen_watch.c %D%/xen_watch.h \
+	%D%/xl_domain.c %D%/xl_domain.h \
+	%D%/xl_stream.c %D%/xl_stream.h
 LXE_LIBS = liblxe.a $(BASE_LIBS) $(XEN_LIBS)
 
 EXTRA_DIST += docs/scenarios.md \
