@@ -59,3 +59,9 @@ tests_fuzz_scenario_LDFLAGS = $(AM_LDFLAGS) \
 	-fsanitize=fuzzer,address,undefined
 tests_fuzz_scenario_LDADD = $(BASE_LIBS)
 endif
+
+# Tries the host's ops by hand, in the testbed and on a dom0.
+noinst_PROGRAMS += tests/testbed/hostprobe
+tests_testbed_hostprobe_SOURCES = tests/testbed/hostprobe.c
+tests_testbed_hostprobe_CPPFLAGS = $(AM_CPPFLAGS) $(XTL_CFLAGS)
+tests_testbed_hostprobe_LDADD = $(LXE_LIBS)
