@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 dist_man_MANS += \
+	%D%/man/aerostat-agent.8 \
 	%D%/man/aerostat-migrate.8 \
 	%D%/man/aerostat-receive.8 \
 	%D%/man/aerostat-save-helper.8 \
@@ -9,3 +10,4 @@ dist_man_MANS += \
 	%D%/man/xl-migrate-live.1 \
 	%D%/man/xl-migrate-status.1
 EXTRA_DIST += %D%/architecture.svg
+EXTRA_DIST += %D%/xenstore.md
