@@ -45,7 +45,7 @@ uint64_t mig_page_cache_target_kib(const struct lxe_domain *dom,
     uint64_t base = min_u64(dom->current_kib, dom->target_kib);
     uint64_t spare = spare_kib(dom, margin_kib), target;
 
-    if (base <= floor)
+    if (dom->no_balloon || base <= floor)
         return dom->target_kib;
     target = max_u64(base - min_u64(spare, base), floor);
     target -= target % STEP_KIB;
@@ -57,6 +57,14 @@ static bool is_cancelled(const struct mig_page_cache_plan *plan)
     return plan->cancelled && plan->cancelled(plan->data);
 }
 
+static void wait_ns(const struct mig_page_cache_plan *plan, uint64_t ns)
+{
+    if (plan->wait)
+        plan->wait(plan->data, ns);
+    else
+        lxe_sleep_ns(ns);
+}
+
 /*
  * Asks the agent, and waits for a report that it made after the drop.
  * Without an agent, or with one that does not answer, nothing is dropped.
@@ -65,7 +73,7 @@ static int drop(struct lxe_host *host, uint32_t domid,
                 const struct mig_page_cache_plan *plan,
                 struct mig_page_cache_result *result, struct lxe_err *err)
 {
-    uint64_t end_ns = lxe_now_ns() + DROP_WAIT_NS, seq = 0;
+    uint64_t end_ns = host->ops->now_ns(host) + DROP_WAIT_NS, seq = 0;
     struct lxe_domain dom;
     struct lxe_err no_agent = { 0 };
     int rc = host->ops->drop_page_cache(host, domid, &no_agent);
@@ -74,11 +82,11 @@ static int drop(struct lxe_host *host, uint32_t domid,
         lxe_debug("page cache: %s", no_agent.text);
         return 0;
     }
-    while (lxe_now_ns() < end_ns) {
+    while (host->ops->now_ns(host) < end_ns) {
         if (is_cancelled(plan))
             return lxe_fail(err, -ECANCELED, "cancelled while the page cache"
                                              " was dropped");
-        lxe_sleep_ns(POLL_NS);
+        wait_ns(plan, POLL_NS);
         rc = host->ops->get_domain(host, domid, &dom, err);
         if (rc)
             return rc;
@@ -99,7 +107,7 @@ static int follow(struct lxe_host *host, struct lxe_domain *dom,
                   uint64_t goal_kib, const struct mig_page_cache_plan *plan,
                   struct lxe_err *err)
 {
-    uint64_t start_ns = lxe_now_ns(), moved_ns = start_ns;
+    uint64_t start_ns = host->ops->now_ns(host), moved_ns = start_ns;
     uint64_t last_kib = dom->current_kib;
 
     for (;;) {
@@ -108,7 +116,7 @@ static int follow(struct lxe_host *host, struct lxe_domain *dom,
 
         if (rc)
             return rc;
-        now_ns = lxe_now_ns();
+        now_ns = host->ops->now_ns(host);
         if (plan->progress)
             plan->progress(plan->data, dom->current_kib, goal_kib);
         if (dom->current_kib < last_kib) {
@@ -121,7 +129,7 @@ static int follow(struct lxe_host *host, struct lxe_domain *dom,
         if (is_cancelled(plan))
             return lxe_fail(err, -ECANCELED,
                             "cancelled while the guest was made smaller");
-        lxe_sleep_ns(POLL_NS);
+        wait_ns(plan, POLL_NS);
     }
 }
 
@@ -166,7 +174,7 @@ int mig_page_cache_shrink(struct lxe_host *host, uint32_t domid,
     int rc = host->ops->get_domain(host, domid, &dom, err);
 
     *result = (struct mig_page_cache_result){ 0 };
-    if (rc)
+    if (rc || dom.target_kib == LXE_UNKNOWN)
         return rc;
     result->original_target_kib = dom.target_kib;
     result->before_kib = result->after_kib = dom.current_kib;
@@ -192,8 +200,11 @@ int mig_page_cache_restore(struct lxe_host *host, uint32_t domid,
                            struct lxe_err *err)
 {
     struct lxe_domain dom;
-    int rc = host->ops->get_domain(host, domid, &dom, err);
+    int rc;
 
+    if (!result->original_target_kib) /* it was never learnt, nor changed */
+        return 0;
+    rc = host->ops->get_domain(host, domid, &dom, err);
     if (rc || dom.target_kib == result->original_target_kib)
         return rc;
     return host->ops->set_target(host, domid, result->original_target_kib,

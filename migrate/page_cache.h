@@ -28,6 +28,8 @@ struct mig_page_cache_plan {
     bool (*cancelled)(void *data);
     /* Told while waiting; may be NULL. */
     void (*progress)(void *data, uint64_t current_kib, uint64_t goal_kib);
+    /* Lets the host's time pass; NULL sleeps. */
+    void (*wait)(void *data, uint64_t ns);
     void *data;
 };
 
