@@ -28,3 +28,11 @@ tests_test_rate_LDADD = $(SYNTH_LIBS)
 tests_test_precopy_SOURCES = tests/unit/test_precopy.c
 tests_test_precopy_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_precopy_LDADD = $(SYNTH_LIBS)
+
+# How a guest is made smaller, on a simulated host.
+check_PROGRAMS += tests/test-page-cache
+TESTS += tests/test-page-cache
+tests_test_page_cache_SOURCES = tests/unit/test_page_cache.c \
+	tests/unit/sim_fixture.h
+tests_test_page_cache_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_page_cache_LDADD = libmig.a $(SIM_LIBS)
