@@ -242,8 +242,11 @@ int lxe_xen_fill_domain(struct xs_handle *xs, const libxl_dominfo *info,
     /*
      * Capping a domain in the middle of its build breaks it. One that never
      * ran is still being built, received, or waits for its first unpause.
+     * dom0 was built before there was a xenstore, and has no target until
+     * libxl is first asked for it.
      */
-    out->building = out->target_kib == LXE_UNKNOWN || !out->name[0] ||
-                    (info->paused && info->cpu_time == 0);
+    out->building = info->domid != 0 &&
+                    (out->target_kib == LXE_UNKNOWN || !out->name[0] ||
+                     (info->paused && info->cpu_time == 0));
     return rc;
 }
