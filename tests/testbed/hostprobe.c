@@ -4,6 +4,7 @@
  * For the testbed, and for looking at a dom0 where something is odd.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -236,6 +238,26 @@ static int cap(struct probe *p, struct lxe_err *err)
     return rc;
 }
 
+/* Saves live into a file and resumes: the guest must run on. */
+static int save(struct probe *p, struct lxe_err *err)
+{
+    struct lxe_save_args args = { .live = true };
+    _cleanup_close_ int fd = -1;
+    int rc = find(p, &args.domid, err);
+    int back;
+
+    if (rc)
+        return rc;
+    fd = open(p->args[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return lxe_fail(err, -errno, "cannot open %s: %s", p->args[1],
+                        strerror(errno));
+    args.stream_fd = fd;
+    rc = p->host->ops->save(p->host, &args, err);
+    back = p->host->ops->resume(p->host, args.domid, err);
+    return rc ? rc : back;
+}
+
 static int run(struct probe *p, const char *op, struct lxe_err *err)
 {
     if (!op)
@@ -248,11 +270,13 @@ static int run(struct probe *p, const char *op, struct lxe_err *err)
         return dirty_log(p, err);
     if (!strcmp(op, "cap") && (p->count == 1 || p->count == 2))
         return cap(p, err);
+    if (!strcmp(op, "save") && p->count == 2)
+        return save(p, err);
     if (p->count == 1)
         return by_name(p, op, err);
     return lxe_fail(err, -EINVAL, "usage: hostprobe [set-target DOM KIB | "
                     "watch SECONDS | dirty-log DOM SECONDS | cap DOM "
-                    "[PERCENT] | prepare-agent|drop|pause|unpause|resume DOM]"
+                    "[PERCENT] | save DOM FILE | prepare-agent|drop|pause|unpause|resume DOM]"
                     "; AEROSTAT_HOST=sim:FILE for a simulated host");
 }
 
