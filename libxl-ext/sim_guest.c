@@ -298,14 +298,6 @@ static uint64_t driver_pace(struct lxe_sim_guest *g, uint64_t movable_kib,
     return kib;
 }
 
-static uint64_t growable_kib(const struct lxe_sim_guest *g, uint64_t goal_kib,
-                             uint64_t free_kib)
-{
-    uint64_t kib = min_u64(goal_kib - g->given_kib, free_kib);
-
-    return min_u64(kib, less(g->xen_max_kib, g->given_kib));
-}
-
 static uint64_t shrinkable_kib(const struct lxe_sim_guest *g,
                                uint64_t goal_kib)
 {
@@ -334,7 +326,7 @@ int64_t lxe_sim_guest_balloon(struct lxe_sim_guest *g, uint64_t now_ns,
     if (now_ns < g->driver.wake_ns)
         return 0;
     grow = goal > g->given_kib;
-    kib = whole_pages_kib(grow ? growable_kib(g, goal, free_kib)
+    kib = whole_pages_kib(grow ? min_u64(goal - g->given_kib, free_kib)
                                : shrinkable_kib(g, goal));
     if (!kib) {
         driver_failed(&g->driver, now_ns);

@@ -28,7 +28,7 @@ SIM_TESTS = tests/test-sim-guest tests/test-sim-host \
 	tests/test-sim-property tests/test-sim-scenario
 check_PROGRAMS += $(SIM_TESTS)
 TESTS += $(SIM_TESTS)
-SIM_LIBS = liblxe.a $(BASE_LIBS) $(UNIT_LIBS)
+SIM_LIBS = $(LXE_LIBS) $(UNIT_LIBS)
 tests_test_sim_guest_SOURCES = tests/unit/test_sim_guest.c \
 	tests/unit/sim_fixture.h
 tests_test_sim_guest_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -187,6 +187,29 @@ static void test_driver_gives_up(void)
     host->ops->close(host);
 }
 
+/* Each page that moves makes it patient again: it waits 2 s, not 8. */
+static void test_driver_takes_heart(void)
+{
+    struct lxe_host *host = sim_open(
+        "{'host': {'total_kib': 2097152}, 'guests': ["
+        "{'name': 'g', 'memory_kib': 524288, 'static_max_kib': 1048576},"
+        "{'name': 'small', 'memory_kib': 32768},"
+        "{'name': 'large', 'memory_kib': 950272}]}");
+
+    CU_ASSERT_EQUAL(sim_free(host), 0);
+    sim_target(host, 1, MIB(1024));
+    lxe_sim_advance(host, SECONDS(5)); /* tries at 0 and 2 s, then at 6 s */
+    lxe_sim_destroy(host, 2, NULL);
+    lxe_sim_advance(host, SECONDS(1.5));
+    CU_ASSERT_EQUAL(sim_current(host, 1), MIB(512 + 32));
+    lxe_sim_destroy(host, 3, NULL);
+    lxe_sim_advance(host, SECONDS(1));
+    CU_ASSERT_EQUAL(sim_current(host, 1), MIB(512 + 32));
+    lxe_sim_advance(host, SECONDS(1));
+    CU_ASSERT_EQUAL(sim_current(host, 1), MIB(1024));
+    host->ops->close(host);
+}
+
 /* Memory comes free at 1000 s; the driver looks again after its hour. */
 static void test_driver_wakes_after_an_hour(void)
 {
@@ -321,6 +344,7 @@ int main(void)
         { "liar and greedy", test_liar_and_greedy },
         { "reports come at their interval", test_report_interval },
         { "driver gives up for an hour", test_driver_gives_up },
+        { "driver takes heart again", test_driver_takes_heart },
         { "driver tries again after it", test_driver_wakes_after_an_hour },
         { "demand follows its trace", test_demand_trace },
         { "page cache: drop, fill, squeeze", test_page_cache },

@@ -423,6 +423,20 @@ static void test_live_save(void)
     host->ops->close(host);
 }
 
+/* 25 pages are few: they go with the last pass, after one round. */
+static void test_save_of_a_quiet_guest(void)
+{
+    struct lxe_host *host = sim_open(
+        "{'host': {'total_kib': 4194304, 'wire_mb_s': 1}, 'guests': ["
+        "{'name': 'g', 'memory_kib': 65536, 'writes': "
+        "{'hot_kib': 100, 'hot_pages_s': 10000}}]}");
+    double took;
+
+    CU_ASSERT_EQUAL(save(host, true, false, &took), 0);
+    CU_ASSERT_DOUBLE_EQUAL(took, 67.109 + 0.102, 0.01);
+    host->ops->close(host);
+}
+
 static void test_save_of_one_that_vanishes(void)
 {
     struct lxe_host *host = sim_open(
@@ -484,6 +498,26 @@ static void test_real_clock(void)
     host->ops->close(host);
 }
 
+static void test_open_by_name(void)
+{
+    const char *dir = getenv("top_srcdir");
+    struct lxe_host *host = NULL;
+    struct lxe_err err = { 0 };
+    struct lxe_domain dom;
+    char name[512];
+
+    snprintf(name, sizeof(name), "sim:%s/docs/scenarios/zoo.json",
+             dir ? dir : ".");
+    CU_ASSERT_EQUAL_FATAL(lxe_host_open(name, &host, NULL), 0);
+    CU_ASSERT_STRING_EQUAL(host->ops->name, "sim");
+    CU_ASSERT_EQUAL(lxe_host_find(host, "greedy", &dom, NULL), 0);
+    CU_ASSERT_EQUAL(dom.domid, 7);
+    host->ops->close(host);
+    CU_ASSERT_EQUAL(lxe_host_open("kvm", &host, &err), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "no host 'kvm'"));
+    CU_ASSERT_EQUAL(lxe_host_open("sim:/nowhere", &host, &err), -ENOENT);
+}
+
 /* Time in one go, and in pieces. */
 static void test_pieces_of_time(void)
 {
@@ -517,9 +551,11 @@ int main(void)
         { "log-dirty: looking changes nothing", test_looking_changes_nothing },
         { "log-dirty: refusals", test_log_refusals },
         { "live save", test_live_save },
+        { "save of a quiet guest", test_save_of_a_quiet_guest },
         { "save of one that vanishes", test_save_of_one_that_vanishes },
         { "save refuses a logged guest", test_save_refuses_a_logged_guest },
         { "real clock, two threads", test_real_clock },
+        { "open by name", test_open_by_name },
         { "pieces of time", test_pieces_of_time },
     };
 
