@@ -280,7 +280,8 @@ static int check_static_max(struct xen_host *x, uint32_t domid,
  * relative one), and its get returns the difference: so it is added here, for
  * what we read in xenstore is what we want to read again. Enforced, since a
  * domain is built with a limit just above its first target and could not grow
- * otherwise.
+ * otherwise. Does not wait for the guest: libxl_wait_for_memory_target() has
+ * no hard deadline, and fails for guests with a fixed offset.
  */
 static int set_target(struct lxe_host *host, uint32_t domid,
                       uint64_t target_kib, struct lxe_err *err)

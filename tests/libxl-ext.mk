@@ -16,6 +16,13 @@ tests_test_guest_keys_SOURCES = tests/unit/test_guest_keys.c
 tests_test_guest_keys_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_guest_keys_LDADD = liblxe.a $(UNIT_LIBS)
 
+# Includes host_xen.c, and stands in for what of libxl it tries.
+check_PROGRAMS += tests/test-host-xen
+TESTS += tests/test-host-xen
+tests_test_host_xen_SOURCES = tests/unit/test_host_xen.c
+tests_test_host_xen_CPPFLAGS = $(UNIT_CPPFLAGS) $(XEN_CFLAGS)
+tests_test_host_xen_LDADD = $(LXE_LIBS) $(UNIT_LIBS)
+
 if FUZZ
 noinst_PROGRAMS += tests/fuzz-guest-keys
 tests_fuzz_guest_keys_SOURCES = tests/fuzz/fuzz_guest_keys.c
