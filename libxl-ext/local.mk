@@ -38,6 +38,7 @@ liblxe_a_SOURCES = \
 	%D%/xen_errors.c %D%/xen_errors.h \
 	%D%/xen_store.c %D%/xen_store.h \
 	%D%/xen_watch.c %D%/xen_watch.h \
+	%D%/xl_conf.c %D%/xl_conf.h \
 	%D%/xl_domain.c %D%/xl_domain.h \
 	%D%/xl_stream.c %D%/xl_stream.h
 LXE_LIBS = liblxe.a $(BASE_LIBS) $(XEN_LIBS)

@@ -169,7 +169,7 @@ static void set_target(struct aero_balancer *b, struct aero_guest *g,
     if (rc == -ESRCH)
         return; /* it went: normal */
     if (rc) {
-        snprintf(text, sizeof(text), "domain %" PRIu32 " (%.40s): %.180s",
+        snprintf(text, sizeof(text), "domain %" PRIu32 " (%.40s): %s",
                  g->dom.domid, g->dom.name, err.text);
         trouble(b, now, text);
         return;

@@ -19,7 +19,7 @@
 
 #define AERO_DEAD_BAND_KIB (4u << 10)
 #define AERO_SHRINK_PART   8u
-#define AERO_WARNING_TEXT  256
+#define AERO_WARNING_TEXT  640 /* a message, and whose it is */
 
 /* Tells a client that its reservation is held (r->held), or timed out. */
 typedef void aero_reserved_fn(const struct aero_reservation *r, void *data);

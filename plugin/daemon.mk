@@ -15,9 +15,41 @@ libaero_a_SOURCES = \
 	%D%/pid_lock.c %D%/pid_lock.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/reservations.c %D%/reservations.h \
-	%D%/water.c %D%/water.h \
-	libxl-ext/xl_conf.c libxl-ext/xl_conf.h
+	%D%/water.c %D%/water.h
 AERO_LIBS = libaero.a $(LXE_LIBS) $(UV_LIBS)
 
-xenconfdir = $(sysconfdir)/xen
-dist_xenconf_DATA = %D%/aerostat.conf
+sbin_PROGRAMS += aerostatd
+aerostatd_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(XEN_CFLAGS) $(SYSTEMD_CFLAGS)
+aerostatd_SOURCES = %D%/daemon_main.c
+aerostatd_LDADD = $(AERO_LIBS) $(SYSTEMD_LIBS)
+
+dist_man_MANS += docs/man/aerostatd.8 docs/man/aerostat.conf.5
+EXTRA_DIST += docs/control.md docs/policy.md
+
+EXTRA_DIST += %D%/aerostatd.service.in %D%/aerostatd.openrc.in
+CLEANFILES += %D%/aerostatd.service %D%/aerostatd.openrc
+if HAVE_SYSTEMD
+systemdsystemunit_DATA = %D%/aerostatd.service
+endif
+# Installed as an example: whether OpenRC starts this host is not ours to say.
+pkgdata_DATA = %D%/aerostatd.openrc
+fill_in_paths = $(MKDIR_P) %D% && \
+	sed -e 's|@sbindir[@]|$(sbindir)|g' \
+	-e 's|@rundir[@]|$(runstatedir)/aerostat|g'
+%D%/aerostatd.service: $(srcdir)/%D%/aerostatd.service.in Makefile
+	$(AM_V_GEN)$(fill_in_paths) $(srcdir)/%D%/aerostatd.service.in \
+		>$@.tmp && mv $@.tmp $@
+%D%/aerostatd.openrc: $(srcdir)/%D%/aerostatd.openrc.in Makefile
+	$(AM_V_GEN)$(fill_in_paths) $(srcdir)/%D%/aerostatd.openrc.in \
+		>$@.tmp && mv $@.tmp $@
+
+# The administrator's settings are not overwritten, nor removed if changed.
+EXTRA_DIST += %D%/aerostat.conf
+xenconf = $(DESTDIR)$(sysconfdir)/xen/aerostat.conf
+install-data-local:
+	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/xen'
+	test -e '$(xenconf)' || \
+		$(INSTALL_DATA) $(srcdir)/%D%/aerostat.conf '$(xenconf)'
+uninstall-local:
+	if cmp -s $(srcdir)/%D%/aerostat.conf '$(xenconf)'; then \
+		rm -f '$(xenconf)'; fi

@@ -155,7 +155,9 @@ static void bound_change(struct plan *p)
                            SHRINK_MIN_KIB / LXE_KIB_PER_PAGE);
         down = min_u64(down, most);
         s->next = max_u64(s->want, less(s->held, down));
-        s->next = min_u64(s->next, s->held + most);
+        /* What was promised already is not taken back for this bound. */
+        s->next = min_u64(s->next, max_u64(s->held + most,
+                                           min_u64(s->target, s->want)));
     }
 }
 

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The daemon: its pure modules, its loop on a simulated host, the program.
 daemon_tests = tests/test-demand tests/test-guest-state tests/test-policy \
-	tests/test-apply tests/test-reservations tests/test-config
-check_PROGRAMS += $(daemon_tests)
-TESTS += $(daemon_tests)
+	tests/test-apply tests/test-reservations tests/test-config \
+	tests/test-control tests/test-balancer
+check_PROGRAMS += $(daemon_tests) tests/rpc-call
+TESTS += $(daemon_tests) tests/daemon.sh
+EXTRA_DIST += tests/daemon.sh
+
+tests_rpc_call_SOURCES = tests/rpc_call.c
+tests_rpc_call_CPPFLAGS = $(AM_CPPFLAGS)
+tests_rpc_call_LDADD = $(BASE_LIBS)
 
 tests_test_demand_SOURCES = tests/unit/test_demand.c
 tests_test_demand_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -28,3 +34,11 @@ tests_test_reservations_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_config_SOURCES = tests/unit/test_config.c
 tests_test_config_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_config_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_control_SOURCES = tests/unit/test_control.c
+tests_test_control_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_test_control_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_balancer_SOURCES = tests/unit/test_balancer.c
+tests_test_balancer_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_balancer_LDADD = $(AERO_LIBS) $(UNIT_LIBS)

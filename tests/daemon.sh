@@ -1,0 +1,177 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The daemon as a program, on a simulated host: its lock, its socket, what
+# ends with a client's connection, and how it ends itself.
+set -u
+
+build=${top_builddir:-.}
+dir=$(mktemp -d)
+sock=$dir/sock
+daemon=
+holder=
+passed=0
+failed=0
+
+finish()
+{
+    [ -z "$holder" ] || kill "$holder" 2>/dev/null
+    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null
+    wait
+    rm -rf "$dir"
+}
+trap finish EXIT
+
+# check WHAT COMMAND...: notes whether it succeeds
+check()
+{
+    what=$1
+    shift
+    if "$@" >"$dir/check" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $what"
+        sed 's/^/    /' "$dir/check"
+    fi
+}
+
+# until_true SECONDS COMMAND...: tries again until it succeeds
+until_true()
+{
+    tries=$(($1 * 10))
+    shift
+    while [ "$tries" -gt 0 ]; do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.1
+        tries=$((tries - 1))
+    done
+    "$@"
+}
+
+call()
+{
+    "$build/tests/rpc-call" "$sock" "$@"
+}
+
+# says WORDS METHOD PARAMS: whether the answer has the words
+says()
+{
+    words=$1
+    shift
+    call "$@" | tee "$dir/says" | grep -q -F -e "$words" && return 0
+    cat "$dir/says"
+    return 1
+}
+
+start()
+{
+    "$build/aerostatd" --host "sim:$dir/host.json" --socket "$sock" \
+        --pid-file "$dir/pid" --config "$dir/conf" "$@" 2>>"$dir/log" &
+    daemon=$!
+    until_true 10 call daemon.info '{}'
+}
+
+# stop: ends the daemon; its exit status
+stop()
+{
+    kill -TERM "$daemon"
+    wait "$daemon"
+    status=$?
+    daemon=
+    return $status
+}
+
+# hold METHOD PARAMS: calls, and keeps the connection in the background
+hold()
+{
+    rm -f "$dir/fifo"
+    mkfifo "$dir/fifo"
+    call "$@" hold '' <"$dir/fifo" >"$dir/held" &
+    holder=$!
+    exec 9>"$dir/fifo"
+    until_true 10 grep -q '^held' "$dir/held"
+}
+
+# lose: the client dies without a word
+lose()
+{
+    kill -KILL "$holder"
+    wait "$holder" 2>/dev/null
+    holder=
+    exec 9>&-
+}
+
+cat >"$dir/host.json" <<'JSON'
+{ "speed": 10,
+  "host": { "total_kib": 4194304 },
+  "guests": [
+    { "name": "web", "memory_kib": 1048576, "report": "agent",
+      "demand": [[0, 204800]] },
+    { "name": "db", "memory_kib": 1048576 } ] }
+JSON
+cat >"$dir/conf" <<'CONF'
+interval_ms = 200
+domains = [ "name=db,min=512M,shares=300" ]
+CONF
+
+check "the settings are shown" \
+    sh -c "'$build/aerostatd' --check-config --config '$dir/conf' 2>&1 |
+        grep -q 'interval_ms = 200'"
+echo 'interval_ms = 1' >"$dir/bad"
+check "a wrong setting is named" \
+    sh -c "! '$build/aerostatd' --check-config --config '$dir/bad' \
+        >'$dir/out' 2>&1 && grep -q 'interval_ms' '$dir/out'"
+
+check "it starts" start
+check "it says who it is" says '"host":"sim"' daemon.info '{}'
+check "mem.status has the guests" says '"name":"web"' mem.status '{}'
+check "it follows the file" says '"shares":300' mem.policy '{"domain":"db"}'
+check "the socket is not for everybody" \
+    sh -c "[ \"\$(stat -c %a '$sock')\" = 660 ]"
+
+check "a second one refuses, and says who holds the lock" \
+    sh -c "! '$build/aerostatd' --host 'sim:$dir/host.json' \
+        --socket '$dir/sock2' --pid-file '$dir/pid' --config '$dir/conf' \
+        2>'$dir/second' && grep -q 'process $daemon ' '$dir/second'"
+
+if [ "$(id -u)" -eq 0 ]; then
+    check "memory is reserved" hold mem.reserve '{"kib":204800,"timeout_ms":9000}'
+    check "and held" says '"reserved_kib":204800' mem.status '{}'
+    lose
+    check "and freed when its client dies" \
+        until_true 10 says '"reserved_kib":0' mem.status '{}'
+    check "too much is refused, with what could be had" \
+        says 'at most' mem.reserve '{"kib":9999999,"timeout_ms":9000}'
+
+    check "a migration is announced" hold \
+        migration.begin '{"domid":1,"to":"far","original_target_kib":1000000}' \
+        migration.update '{"domid":1,"stage":"precopy"}'
+    check "and listed" says '"stage":"precopy"' migration.list '{}'
+    check "and the guest left alone" \
+        until_true 10 says '"state":"migrating"' mem.status '{}'
+    lose
+    check "and undone when its client dies" \
+        until_true 10 says '{"migrations":[]}' migration.list '{}'
+    check "which the log tells" grep -q 'it goes on here' "$dir/log"
+else
+    check "others may only read" says "only root" \
+        mem.reserve '{"kib":4,"timeout_ms":1}'
+fi
+
+# One request of more than 64 KiB.
+head -c 70000 /dev/zero | tr '\0' 'x' >"$dir/long"
+check "a request that is too long ends the connection" \
+    says 'went away' "$(cat "$dir/long")" '{}'
+check "and the daemon goes on" says '"host":"sim"' daemon.info '{}'
+
+check "it ends cleanly" stop
+check "and takes its socket away" test ! -e "$sock"
+check "it starts again after that" start
+kill -KILL "$daemon"
+wait "$daemon" 2>/dev/null
+check "and after it was killed" start
+check "and ends" stop
+
+[ "$failed" -eq 0 ] || { echo "the daemon's log:"; cat "$dir/log"; }
+echo "daemon: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]

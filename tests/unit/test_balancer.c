@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whole ticks on a simulated host, whose books are checked at each step. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "balancer.h"
+#include "base/clock.h"
+#include "host_sim.h"
+#include "unit.h"
+
+#define MIB 1024ull
+
+struct bench {
+    struct lxe_host *host;
+    struct aero_config config;
+    struct aero_balancer balancer;
+};
+
+static void on_broken(const char *what, void *data)
+{
+    (void)data;
+    printf("\n  the host's books: %s\n", what);
+    CU_FAIL("the host's books do not add up");
+}
+
+static void set_up(struct bench *b, const char *scenario)
+{
+    struct lxe_err err = { 0 };
+
+    memset(b, 0, sizeof(*b));
+    if (lxe_sim_open_text(scenario, strlen(scenario), "scenario",
+                          LXE_SIM_MANUAL, &b->host, &err)) {
+        puts(err.text);
+        CU_FAIL_FATAL("no simulated host");
+    }
+    lxe_sim_set_invariant(b->host, on_broken, NULL);
+    aero_config_defaults(&b->config);
+    aero_balancer_init(&b->balancer, b->host, &b->config);
+}
+
+static void tear_down(struct bench *b)
+{
+    aero_balancer_clear(&b->balancer);
+    b->host->ops->close(b->host);
+}
+
+static void run_s(struct bench *b, unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds; i++) {
+        aero_balancer_tick(&b->balancer);
+        lxe_sim_advance(b->host, LXE_NS_PER_SEC);
+    }
+}
+
+static struct lxe_domain domain(struct bench *b, uint32_t domid)
+{
+    struct lxe_err err = { 0 };
+    struct lxe_domain d = { 0 };
+
+    CU_ASSERT_EQUAL(b->host->ops->get_domain(b->host, domid, &d, &err), 0);
+    return d;
+}
+
+static enum aero_guest_state state(struct bench *b, uint32_t domid)
+{
+    return aero_guests_find(&b->balancer.guests, domid)->condition.state;
+}
+
+static void idle_give_to_one_that_grows(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"i1\", \"memory_kib\": 1048576,"
+        "    \"report\": \"agent\", \"demand\": [[0, 204800]] },"
+        "  { \"name\": \"i2\", \"memory_kib\": 1048576,"
+        "    \"report\": \"qubes\", \"demand\": [[0, 204800]] },"
+        "  { \"name\": \"g\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 3145728, \"report\": \"agent\","
+        "    \"demand\": [[0, 204800], [20, 204800], [100, 1945600]],"
+        "    \"swap_kib\": 524288 } ] }";
+    struct lxe_sim_truth truth;
+    struct bench b;
+
+    set_up(&b, scenario);
+    for (int i = 0; i < 150; i++) {
+        run_s(&b, 1);
+        CU_ASSERT_EQUAL(lxe_sim_truth(b.host, 3, &truth, NULL), 0);
+        CU_ASSERT_EQUAL(truth.unmet_kib, 0);
+        CU_ASSERT_EQUAL(truth.swap_kib, 0);
+    }
+    CU_ASSERT(domain(&b, 1).current_kib < 1048576);
+    CU_ASSERT(domain(&b, 2).current_kib < 1048576);
+    CU_ASSERT(domain(&b, 3).current_kib > 1945600);
+    tear_down(&b);
+}
+
+static void comes_to_rest(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 4194304, \"report\": \"agent\" },"
+        "  { \"name\": \"b\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 4194304, \"report\": \"agent\" } ] }";
+    uint64_t before[2];
+    struct bench b;
+
+    set_up(&b, scenario);
+    run_s(&b, 120);
+    before[0] = domain(&b, 1).target_kib;
+    before[1] = domain(&b, 2).target_kib;
+    for (int i = 0; i < 60; i++) {
+        run_s(&b, 1);
+        CU_ASSERT_EQUAL(domain(&b, 1).target_kib, before[0]);
+        CU_ASSERT_EQUAL(domain(&b, 2).target_kib, before[1]);
+    }
+    CU_ASSERT(before[0] > 1048576);
+    CU_ASSERT(b.balancer.memory.free_kib >= b.config.host_reserve_kib);
+    tear_down(&b);
+}
+
+static void stuck_is_woken_clipped_worked_around(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 3145728 }, \"guests\": ["
+        "  { \"name\": \"stuck\", \"memory_kib\": 1048576, \"stuck\": true,"
+        "    \"report\": \"agent\", \"demand\": [[0, 102400]] },"
+        "  { \"name\": \"floor\", \"memory_kib\": 819200,"
+        "    \"floor_kib\": 614400,"
+        "    \"report\": \"agent\", \"demand\": [[0, 102400]] },"
+        "  { \"name\": \"wants\", \"memory_kib\": 524288,"
+        "    \"static_max_kib\": 2097152, \"report\": \"agent\","
+        "    \"demand\": [[0, 512000], [60, 1843200]],"
+        "    \"swap_kib\": 2097152 } ] }";
+    struct bench b;
+
+    set_up(&b, scenario);
+    run_s(&b, 70);
+    CU_ASSERT_EQUAL(state(&b, 1), AERO_GUEST_STUCK);
+    CU_ASSERT_EQUAL(domain(&b, 1).target_kib, 1048576);
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        aero_guests_find(&b.balancer.guests, 1)->reason, "stuck"));
+    CU_ASSERT(domain(&b, 2).current_kib < 819200);
+    CU_ASSERT(domain(&b, 3).current_kib > 600000);
+    tear_down(&b);
+}
+
+static void paused_and_silent_are_left(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 3145728 }, \"guests\": ["
+        "  { \"name\": \"paused\", \"memory_kib\": 819200,"
+        "    \"report\": \"agent\", \"demand\": [[0, 102400]] },"
+        "  { \"name\": \"silent\", \"memory_kib\": 819200 },"
+        "  { \"name\": \"none\", \"memory_kib\": 204800,"
+        "    \"no_balloon\": true },"
+        "  { \"name\": \"wants\", \"memory_kib\": 524288,"
+        "    \"static_max_kib\": 2097152, \"report\": \"agent\","
+        "    \"demand\": [[0, 1843200]], \"swap_kib\": 2097152 } ] }";
+    struct bench b;
+
+    set_up(&b, scenario);
+    CU_ASSERT_EQUAL(b.host->ops->pause(b.host, 1, NULL), 0);
+    run_s(&b, 100);
+    CU_ASSERT_EQUAL(state(&b, 1), AERO_GUEST_PAUSED);
+    CU_ASSERT_EQUAL(domain(&b, 1).target_kib, 819200);
+    CU_ASSERT_EQUAL(domain(&b, 2).target_kib, 819200);
+    CU_ASSERT_EQUAL(state(&b, 3), AERO_GUEST_FIXED);
+    CU_ASSERT_EQUAL(domain(&b, 3).target_kib, 204800);
+    CU_ASSERT(domain(&b, 4).target_kib > 524288);
+    tear_down(&b);
+}
+
+static void errors_are_survived(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 4194304, \"report\": \"agent\" },"
+        "  { \"name\": \"b\", \"memory_kib\": 1048576 } ] }";
+    struct bench b;
+
+    set_up(&b, scenario);
+    lxe_sim_fail_next(b.host, LXE_SIM_OP_LIST_DOMAINS, -EIO, 1);
+    CU_ASSERT_EQUAL(aero_balancer_tick(&b.balancer), -EIO);
+    CU_ASSERT(b.balancer.trouble[0]);
+    CU_ASSERT_EQUAL(aero_balancer_tick(&b.balancer), 0);
+    CU_ASSERT_FALSE(b.balancer.trouble[0]);
+    lxe_sim_fail_next(b.host, LXE_SIM_OP_MEMORY, -EIO, 1);
+    CU_ASSERT_EQUAL(aero_balancer_tick(&b.balancer), -EIO);
+    run_s(&b, 10);
+    lxe_sim_fail_next(b.host, LXE_SIM_OP_SET_TARGET, -EIO, 2);
+    run_s(&b, 2);
+    CU_ASSERT(b.balancer.trouble[0]);
+    lxe_sim_vanish_after_list(b.host, 2); /* in the middle of a tick */
+    run_s(&b, 30);
+    CU_ASSERT_FALSE(b.balancer.trouble[0]);
+    CU_ASSERT(domain(&b, 1).target_kib > 1048576);
+    CU_ASSERT_PTR_NULL(aero_guests_find(&b.balancer.guests, 2));
+    tear_down(&b);
+}
+
+static void lost_undo_is_tried_again(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 1048576 } ] }";
+    struct lxe_err err = { 0 };
+    struct lxe_domain d;
+    struct bench b;
+
+    set_up(&b, scenario);
+    run_s(&b, 1);
+    d = domain(&b, 1);
+    CU_ASSERT_EQUAL(aero_migrations_begin(&b.balancer.migrations, 1, &d,
+                                          "far", 1048576, 0, &err), 0);
+    b.host->ops->set_target(b.host, 1, 524288, &err);
+    CU_ASSERT_EQUAL(aero_migrations_lose_owner(&b.balancer.migrations, 1), 1);
+    lxe_sim_fail_next(b.host, LXE_SIM_OP_RESUME, -EIO, 3);
+    run_s(&b, 3);
+    CU_ASSERT_EQUAL(b.balancer.migrations.count, 1);
+    CU_ASSERT_EQUAL(domain(&b, 1).target_kib, 524288);
+    run_s(&b, 1);
+    CU_ASSERT_EQUAL(b.balancer.migrations.count, 0);
+    CU_ASSERT_EQUAL(domain(&b, 1).target_kib, 1048576);
+    tear_down(&b);
+}
+
+static void ends_at_safe_targets(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 3145728 }, \"guests\": ["
+        "  { \"name\": \"slow\", \"memory_kib\": 1048576,"
+        "    \"balloon_kib_s\": 4096, \"report\": \"agent\","
+        "    \"demand\": [[0, 102400]] },"
+        "  { \"name\": \"wants\", \"memory_kib\": 819200,"
+        "    \"static_max_kib\": 2097152, \"report\": \"agent\","
+        "    \"demand\": [[0, 1843200]], \"swap_kib\": 2097152 } ] }";
+    struct lxe_domain d;
+    struct bench b;
+
+    set_up(&b, scenario);
+    run_s(&b, 15);
+    d = domain(&b, 1);
+    CU_ASSERT(d.target_kib + 16 * MIB < d.current_kib);
+    aero_balancer_stop(&b.balancer);
+    d = domain(&b, 1);
+    CU_ASSERT_EQUAL(d.target_kib, d.current_kib);
+    tear_down(&b);
+}
+
+/* A guest is watched from its building on, and one that is built is not. */
+static void a_transfer_does_not_count_twice(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 4194304, \"report\": \"agent\" },"
+        "  { \"name\": \"new\", \"memory_kib\": 524288, \"absent\": true,"
+        "    \"build_s\": 10 } ] }";
+    struct aero_reservation want = { .owner = 1, .kib = 540672,
+                                     .deadline_ns = UINT64_MAX };
+    struct lxe_err err = { 0 };
+    struct bench b;
+    uint32_t domid;
+
+    set_up(&b, scenario);
+    run_s(&b, 30);
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b.balancer, &want, &err), 0);
+    run_s(&b, 20);
+    CU_ASSERT_TRUE(b.balancer.reservations.items[0].held);
+    CU_ASSERT_EQUAL(lxe_sim_create(b.host, "new", &domid, &err), 0);
+    CU_ASSERT_EQUAL(aero_reservations_transfer(&b.balancer.reservations, 1, 1,
+                                               domid, &err), 0);
+    run_s(&b, 5);
+    CU_ASSERT_EQUAL(state(&b, domid), AERO_GUEST_BUILDING);
+    CU_ASSERT(aero_reservations_held_kib(&b.balancer.reservations) <
+              want.kib / 2);
+    run_s(&b, 20);
+    CU_ASSERT_EQUAL(lxe_sim_refused_builds(b.host), 0);
+    CU_ASSERT(domain(&b, domid).current_kib >= 524288);
+    tear_down(&b);
+}
+
+static const struct unit_test tests[] = {
+    { "idle ones give to one that grows", idle_give_to_one_that_grows },
+    { "comes to rest", comes_to_rest },
+    { "stuck: woken, clipped", stuck_is_woken_clipped_worked_around },
+    { "paused and silent are left", paused_and_silent_are_left },
+    { "errors are survived", errors_are_survived },
+    { "a lost undo is tried again", lost_undo_is_tried_again },
+    { "ends at safe targets", ends_at_safe_targets },
+    { "a transfer is not counted twice", a_transfer_does_not_count_twice },
+};
+
+int main(void)
+{
+    return unit_run("balancer", tests, sizeof(tests) / sizeof(tests[0]));
+}
