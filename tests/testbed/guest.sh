@@ -103,6 +103,11 @@ tb_guest_mem_mib() { # HOST NAME KEY
     echo $((${answer%% *} / 1024))
 }
 
+# What the toolstack wants a guest to have.
+tb_target_kib() { # HOST NAME
+    tb_run "$1" "xenstore-read /local/domain/\$(xl domid '$2')/memory/target"
+}
+
 tb_guest_is_there() { # HOST NAME
     tb_run "$1" "xl domid '$2' >/dev/null 2>&1"
 }

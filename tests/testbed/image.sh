@@ -10,7 +10,7 @@ tb_cache=${AEROSTAT_TESTBED_CACHE:-/var/cache/aerostat-testbed}
 tb_source=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 tb_host_packages=(qemu-system-x86 cpio kmod xz-utils busybox-static socat
-    iproute2 gcc libc6-dev libxen-dev)
+    iproute2 jq gcc libc6-dev libxen-dev)
 tb_image_packages=(xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common
     xenstore-utils)
 

@@ -13,20 +13,46 @@ EXEC:'$1',nofork"
     tb_run 2 'until netstat -ltn 2>/dev/null | grep -q :8002; do sleep 0.2; done'
 }
 
-# Moves a guest by stock xl; sets tb_seconds and tb_bytes.
-tb_xl_migrate() { # NAME [ENVIRONMENT] [OPTIONS]
-    local before status=0 begin
+# Begins a move in dom0 of host 1, where it goes on by itself. The command
+# has its output in /var/log/tb/migrate.
+tb_move_begin() { # COMMAND
+    tb_wire_before=$(tb_wire_bytes 1)
+    tb_move_start=$(date +%s%N)
+    tb_spawn 1 migrate "$1"
+}
 
-    tb_receive "xl migrate-receive"
-    before=$(tb_wire_bytes 1)
-    begin=$(date +%s%N)
-    tb_spawn 1 migrate "${2:-} xl migrate ${3:-} -s '' $1 \
-'socat -b 262144 - TCP:$tb_target:8002'"
+# Waits for its end and has its exit status; sets tb_seconds and tb_bytes.
+tb_move_end() {
+    local status=0
+
     tb_wait 1 migrate "${TB_MIGRATE_LIMIT:-180}" || status=$?
-    tb_seconds=$((($(date +%s%N) - begin) / 1000000000))
-    tb_bytes=$(($(tb_wire_bytes 1) - before))
-    [ "$status" = 0 ] || tb_get 1 /var/log/tb/migrate >&2
+    tb_seconds=$((($(date +%s%N) - tb_move_start) / 1000000000))
+    tb_bytes=$(($(tb_wire_bytes 1) - tb_wire_before))
+    [ "$status" = 0 ] || tb_get 1 /var/log/tb/migrate | tail -n 20 >&2
     return "$status"
+}
+
+tb_wire="socat -b 262144 - TCP:$tb_target:8002"
+
+# Moves a guest by stock xl.
+tb_xl_migrate() { # NAME [ENVIRONMENT] [OPTIONS]
+    tb_receive "xl migrate-receive"
+    tb_move_begin "${2:-} xl migrate ${3:-} -s '' $1 '$tb_wire'"
+    tb_move_end
+}
+
+# Begins a move of a guest by the program under test.
+tb_live_begin() { # NAME [OPTIONS...]
+    local name=$1
+    shift
+
+    tb_receive aerostat-receive
+    tb_move_begin "exec xl-aerostat migrate-live $* -s '' $name '$tb_wire'"
+}
+
+tb_live_migrate() { # NAME [OPTIONS...]
+    tb_live_begin "$@"
+    tb_move_end
 }
 
 # Fails unless a guest runs on host 2, and only there, with its memory whole.
@@ -39,19 +65,14 @@ tb_moved() { # NAME
 
 # Fails unless a guest runs on host 1 as before, and nothing is left over.
 tb_stayed() { # NAME TARGET_KIB
-    local domid target
+    local target
 
     tb_guest_is_there 1 "$1" || tb_fail "$1 is not on host 1"
     tb_guest_ticks 1 "$1" || tb_fail "$1 does not run on host 1"
     tb_guest_verify 1 "$1" || tb_fail "$1's memory is damaged"
-    domid=$(tb_run 1 "xl domid $1")
-    target=$(tb_run 1 "xenstore-read /local/domain/$domid/memory/target")
+    target=$(tb_target_kib 1 "$1")
     [ "$target" = "$2" ] || tb_fail "$1's target is $target KiB, was $2"
-    tb_run 1 "logdirty $domid" || tb_fail "$1's log-dirty mode is on"
-}
-
-tb_memory_target_kib() { # HOST NAME
-    tb_run "$1" "xenstore-read /local/domain/\$(xl domid $2)/memory/target"
+    tb_run 1 "logdirty \$(xl domid $1)" || tb_fail "$1's log-dirty mode is on"
 }
 
 tb_report_move() { # WHAT NAME

@@ -227,6 +227,21 @@ static void serve_clock(int sock, const struct frame *f)
     send_frame(sock, 'x', &status, sizeof(status));
 }
 
+/*
+ * The client hangs up once it has the exit status. Closing before it does,
+ * with something of its unread, would reset the connection and lose what is
+ * still on its way.
+ */
+static void wait_for_hangup(int sock)
+{
+    struct timeval limit = { .tv_sec = 5 };
+    char rest[4096];
+
+    setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    while (read(sock, rest, sizeof(rest)) > 0)
+        ;
+}
+
 static void serve_one(int sock)
 {
     static struct frame f;
@@ -237,6 +252,7 @@ static void serve_one(int sock)
         serve_clock(sock, &f);
     if (f.type == 'c')
         serve_command(sock, f.data);
+    wait_for_hangup(sock);
 }
 
 static int serve(uint16_t port)

@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# A live migration by aerostat-migrate between two hosts, rate-limited, of a
+# guest with a hot working set and some page cache: the guest keeps running,
+# its memory is whole, it has its memory back, and the report tells so.
+# Usage: case-migrate.sh DESTDIR
+set -euo pipefail
+# shellcheck source=tests/testbed/case.sh
+. "$(dirname "$0")/case.sh"
+# shellcheck source=tests/testbed/migrate.sh
+. "$(dirname "$0")/migrate.sh"
+
+max_rate_bps=20000000 # 160Mbit
+worst_allowed=0.25    # an emulated second is not always a second
+
+report() { # JQ-FILTER
+    jq -er "$1" "$tb_dir/report.json"
+}
+
+# By how much the rate of any live round was above its limit.
+round_error() {
+    report '[.rounds[] | select((.final | not) and .limit_bps > 0
+        and .duration_ms > 1000) | .rate_bps / .limit_bps - 1] | max // 0'
+}
+
+check_report() {
+    tb_get 1 /root/report.json >"$tb_dir/report.json"
+    report .outcome >/dev/null || tb_fail "the report is not valid JSON"
+    [ "$(report .outcome)" = moved ] || tb_fail "outcome $(report .outcome)"
+    report '.skipped_pages > 0' >/dev/null || tb_fail "no page was skipped"
+    report ".limits.max_rate_bps == $max_rate_bps" >/dev/null ||
+        tb_fail "the report has other limits"
+    report ".wire_bytes <= $tb_bytes" >/dev/null ||
+        tb_fail "the report tells of more bytes than the wire carried"
+    report '.sent_pages * 4096 <= .stream_bytes' >/dev/null ||
+        tb_fail "the report's pages and bytes disagree"
+    echo "limiter: mean error $(report .limiter.mean_error)," \
+        "worst $(report .limiter.worst_error), by round $(round_error)"
+    report "$(round_error) < $worst_allowed" >/dev/null ||
+        tb_fail "a round was sent faster than its limit"
+    report '"report: \(.rounds | length) rounds, \(.sent_pages) pages sent, " +
+        "\(.skipped_pages) skipped, \(.stop_reason); downtime ms: " +
+        (.downtime_ms | tojson)'
+}
+
+case_body() {
+    local target
+
+    tb_boot 2
+    TB_DISK=1 tb_guest 1 g1 160 grow:48 hot:8:8 cache:24
+    tb_guest_wait 1 g1 'grew 48' 60
+    target=$(tb_target_kib 1 g1)
+    tb_live_migrate g1 --max-rate 160Mbit --report /root/report.json ||
+        tb_fail "migrate-live: exit status $?"
+    tb_moved g1
+    tb_report_move aerostat g1
+    [ "$(tb_target_kib 2 g1)" = "$target" ] ||
+        tb_fail "g1's target is $(tb_target_kib 2 g1) KiB, was $target"
+    check_report
+}
+
+tb_case migrate 420 "$@"
