@@ -136,7 +136,9 @@ static int read_member(const struct lxe_json *root, const struct member *m,
         return lxe_json_u64(node, at);
     case UNSIGNED:
         rc = lxe_json_u64(node, &u);
-        if (!rc && u <= UINT32_MAX)
+        if (!rc && u > UINT32_MAX)
+            rc = -ERANGE;
+        if (!rc)
             *(unsigned *)at = (unsigned)u;
         return rc;
     case DOUBLE:
@@ -159,14 +161,23 @@ static int read_kind(const struct lxe_json *root, enum mig_status_kind *out)
     return -EPROTO;
 }
 
+/* It is to be signalled: 0 and what a pid_t takes for -1 mean a group, or
+ * everybody. */
+static bool is_pid(uint64_t pid)
+{
+    return pid > 1 && pid <= INT32_MAX;
+}
+
 int mig_status_parse(const char *line, size_t len, struct mig_status *out,
                      struct lxe_err *err)
 {
     struct lxe_json *root;
     const char *reason;
-    int rc = lxe_json_parse(line, len, &root, err);
+    int rc;
 
-    if (rc)
+    if (len >= MIG_STATUS_MAX_LINE)
+        return lxe_fail(err, -EPROTO, "the save helper's status is too long");
+    if (lxe_json_parse(line, len, &root, err))
         return lxe_fail(err, -EPROTO, "the save helper's status is not JSON");
     *out = (struct mig_status){ 0 };
     rc = read_kind(root, &out->kind);
@@ -178,6 +189,9 @@ int mig_status_parse(const char *line, size_t len, struct mig_status *out,
             rc = lxe_fail(err, -EPROTO, "the save helper's status '%s': "
                           "member '%s' is missing or wrong",
                           kinds[out->kind], members[i].name);
+    if (!rc && out->kind == MIG_STATUS_START && !is_pid(out->pid))
+        rc = lxe_fail(err, -EPROTO, "the save helper's status 'start': %llu"
+                      " is no pid", (unsigned long long)out->pid);
     reason = lxe_json_str(lxe_json_get(root, "reason"));
     if (reason)
         snprintf(out->reason, sizeof(out->reason), "%s", reason);
