@@ -37,6 +37,22 @@ static const char *remote_command(enum mig_receiver receiver, bool debug)
                    " exec xl migrate-receive";
 }
 
+/*
+ * A name, an address, user@ in front: nothing that a shell or ssh would take
+ * for more. Bytes beyond ASCII are a name in another script.
+ */
+static bool is_host_name(const char *host)
+{
+    if (!*host || *host == '-')
+        return false;
+    for (const char *p = host; *p; p++)
+        if (!((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') &&
+            !(*p >= '0' && *p <= '9') && !(*p & 0x80) &&
+            !strchr("._-@:/%", *p))
+            return false;
+    return true;
+}
+
 int mig_transport_command(const char *how, const char *host,
                           enum mig_receiver receiver, bool debug, char *out,
                           size_t size, struct lxe_err *err)
@@ -46,7 +62,7 @@ int mig_transport_command(const char *how, const char *host,
     if (!*how) {
         n = snprintf(out, size, "%s", host);
     } else {
-        if (host[0] == '-' || strpbrk(host, " \t\n'\"`$;&|<>()\\"))
+        if (!is_host_name(host))
             return lxe_fail(err, -EINVAL, "'%.60s' is not a host's name",
                             host);
         n = snprintf(out, size, "exec %s %s '%s'", how, host,

@@ -30,8 +30,8 @@ struct mig_transport {
  * Writes the command that is to be run.
  * @how       as xl's -s: "ssh" or another such command; "" means that host is
  *            the whole command
- * Returns 0, -ENAMETOOLONG, or -EINVAL for a host that a shell would take
- * for an option.
+ * Returns 0, -ENAMETOOLONG, or -EINVAL for a host that a shell or ssh
+ * would take for something else.
  */
 int mig_transport_command(const char *how, const char *host,
                           enum mig_receiver receiver, bool debug, char *out,
@@ -61,7 +61,8 @@ int mig_transport_write(struct mig_transport *t, const void *data, size_t len,
 
 /*
  * Closes both ends, and gives the command two seconds to end before it is
- * terminated, and two more before it is killed. Does nothing to a transport that was not started.
+ * terminated, and two more before it is killed. Does nothing to a transport
+ * that was not started.
  */
 void mig_transport_stop(struct mig_transport *t);
 
