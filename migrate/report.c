@@ -239,10 +239,10 @@ static void make_folders(const char *path)
 {
     _cleanup_free_ char *copy = strdup(path);
 
-    for (char *at = copy ? copy + 1 : NULL; at && (at = strchr(at, '/'));) {
+    for (char *at = copy; at && (at = strchr(at, '/')); *at++ = '/') {
         *at = '\0';
-        mkdir(copy, 0755);
-        *at++ = '/';
+        if (*copy)
+            mkdir(copy, 0755);
     }
 }
 
@@ -266,6 +266,8 @@ static int write_file(const char *path, const char *text, struct lxe_err *err)
         rc = lxe_fail(err, -errno, "cannot write %s: %m", temp);
     if (!rc && rename(temp, path))
         rc = lxe_fail(err, -errno, "cannot write %s: %m", path);
+    if (rc)
+        unlink(temp);
     return rc;
 }
 
