@@ -36,3 +36,18 @@ tests_test_page_cache_SOURCES = tests/unit/test_page_cache.c \
 	tests/unit/sim_fixture.h
 tests_test_page_cache_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_page_cache_LDADD = libmig.a $(SIM_LIBS)
+
+# The small texts that are passed around, and the report.
+TEXT_TESTS = tests/test-limits tests/test-status tests/test-hello
+check_PROGRAMS += $(TEXT_TESTS)
+TESTS += $(TEXT_TESTS)
+TEXT_LIBS = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_limits_SOURCES = tests/unit/test_limits.c
+tests_test_limits_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_limits_LDADD = $(TEXT_LIBS)
+tests_test_status_SOURCES = tests/unit/test_status.c
+tests_test_status_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_status_LDADD = $(TEXT_LIBS)
+tests_test_hello_SOURCES = tests/unit/test_hello.c
+tests_test_hello_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_hello_LDADD = $(TEXT_LIBS)

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a migration may take, as people and the environment say it. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "limits.h"
+#include "unit.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static struct mig_limits defaults(void)
+{
+    struct mig_limits limits;
+
+    mig_limits_default(&limits);
+    return limits;
+}
+
+static void set(struct mig_limits *limits, const char *name,
+                const char *value)
+{
+    struct lxe_err err = { 0 };
+
+    if (mig_limits_set(limits, name, value, &err))
+        printf("  %s\n", err.text);
+    CU_ASSERT_EQUAL(err.code, 0);
+}
+
+static void test_defaults(void)
+{
+    struct mig_limits l = defaults();
+
+    CU_ASSERT_EQUAL(l.rate.max_bps, 0);
+    CU_ASSERT_EQUAL(l.max_downtime_ns, 300 * LXE_NS_PER_MS);
+    CU_ASSERT_EQUAL(l.max_rounds, 30);
+    CU_ASSERT_EQUAL(l.timeout_ns, 0);
+    CU_ASSERT_EQUAL(l.policy, MIG_RATE_ADAPTIVE);
+    CU_ASSERT_TRUE(l.skip);
+    CU_ASSERT_EQUAL(mig_limits_check(&l, NULL), 0);
+}
+
+static void test_set(void)
+{
+    struct mig_limits l = defaults();
+
+    set(&l, "max-rate", "500Mbit");
+    set(&l, "min-rate", "10MB");
+    set(&l, "rate-policy", "fixed");
+    set(&l, "max-downtime", "1.5s");
+    set(&l, "max-rounds", "7");
+    set(&l, "timeout", "2m");
+    set(&l, "skip", "no");
+    CU_ASSERT_EQUAL(l.rate.max_bps, 62500000);
+    CU_ASSERT_EQUAL(l.rate.min_bps, 10000000);
+    CU_ASSERT_EQUAL(l.policy, MIG_RATE_FIXED);
+    CU_ASSERT_EQUAL(l.max_downtime_ns, 1500 * LXE_NS_PER_MS);
+    CU_ASSERT_EQUAL(l.max_rounds, 7);
+    CU_ASSERT_EQUAL(l.timeout_ns, 120 * LXE_NS_PER_SEC);
+    CU_ASSERT_FALSE(l.skip);
+    set(&l, "rate-policy", "clark");
+    set(&l, "skip", "yes");
+    CU_ASSERT_EQUAL(l.policy, MIG_RATE_ADAPTIVE);
+    CU_ASSERT_TRUE(l.skip);
+}
+
+struct bad {
+    const char *name, *value;
+    int code;
+    const char *part; /* of the message */
+};
+
+static const struct bad bad_values[] = {
+    { "max-rate", "", -EINVAL, "max-rate: '' is not a rate" },
+    { "max-rate", "fast", -EINVAL, "max-rate: 'fast' is not a rate" },
+    { "max-rate", "-5MB", -EINVAL, "'-5MB' is not a rate" },
+    { "max-rate", "5", -EINVAL, "500Mbit" }, /* bits or bytes? */
+    { "max-rate", "9999999999GB", -ERANGE, "max-rate: rate '9999999999GB'" },
+    { "min-rate", "5M", -EINVAL, "min-rate: '5M' is not a rate" },
+    { "rate-policy", "Clark", -EINVAL, "neither clark nor fixed" },
+    { "max-downtime", "soon", -EINVAL, "max-downtime: 'soon' is not a" },
+    { "max-downtime", "-1", -EINVAL, "max-downtime" },
+    { "max-downtime", "99999999999h", -ERANGE, "max-downtime" },
+    { "timeout", "900000000000000ms", -ERANGE, "timeout: '9000" },
+    { "max-rounds", "0", -ERANGE, "max-rounds: 0 is not within 1 to 10000" },
+    { "max-rounds", "10001", -ERANGE, "max-rounds: 10001" },
+    { "max-rounds", "99999999999999999999", -ERANGE, "too large" },
+    { "max-rounds", "ten", -EINVAL, "max-rounds: 'ten' is not a whole" },
+    { "max-rounds", "+3", -EINVAL, "max-rounds" },
+    { "skip", "true", -EINVAL, "skip: 'true' is neither yes nor no" },
+    { "speed", "5", -ENOENT, "speed: no limit has that name" },
+    { "", "5", -ENOENT, "no limit has that name" },
+};
+
+static void test_bad_values(void)
+{
+    for (size_t i = 0; i < COUNT(bad_values); i++) {
+        const struct bad *b = &bad_values[i];
+        struct mig_limits l = defaults(), before = l;
+        struct lxe_err err = { 0 };
+
+        CU_ASSERT_EQUAL(mig_limits_set(&l, b->name, b->value, &err), b->code);
+        if (!strstr(err.text, b->part))
+            printf("  %s=%s: %s\n", b->name, b->value, err.text);
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.text, b->part));
+        CU_ASSERT_EQUAL(memcmp(&l, &before, sizeof(l)), 0);
+    }
+}
+
+static void test_do_not_agree(void)
+{
+    struct mig_limits l = defaults();
+    struct lxe_err err = { 0 };
+
+    set(&l, "max-rate", "10MB");
+    set(&l, "min-rate", "20MB");
+    CU_ASSERT_EQUAL(mig_limits_check(&l, &err), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "min-rate is above max-rate"));
+    set(&l, "max-rate", "0MB"); /* none: then any minimum will do */
+    CU_ASSERT_EQUAL(mig_limits_check(&l, &err), 0);
+    set(&l, "min-rate", "0MB");
+    set(&l, "max-rate", "99KB");
+    CU_ASSERT_EQUAL(mig_limits_check(&l, &err), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "100KB"));
+    set(&l, "max-rate", "100KB");
+    CU_ASSERT_EQUAL(mig_limits_check(&l, &err), 0);
+}
+
+static void check_round_trip(const struct mig_limits *l)
+{
+    struct mig_limits back = defaults();
+    struct lxe_err err = { 0 };
+    char text[MIG_LIMITS_TEXT];
+
+    mig_limits_format(l, text);
+    CU_ASSERT_TRUE(strlen(text) < sizeof(text) - 1);
+    if (mig_limits_parse(text, &back, &err))
+        printf("  '%s': %s\n", text, err.text);
+    CU_ASSERT_EQUAL(back.rate.max_bps, l->rate.max_bps);
+    CU_ASSERT_EQUAL(back.rate.min_bps, l->rate.min_bps);
+    CU_ASSERT_EQUAL(back.policy, l->policy);
+    CU_ASSERT_EQUAL(back.max_downtime_ns, l->max_downtime_ns);
+    CU_ASSERT_EQUAL(back.max_rounds, l->max_rounds);
+    CU_ASSERT_EQUAL(back.timeout_ns, l->timeout_ns);
+    CU_ASSERT_EQUAL(back.skip, l->skip);
+}
+
+static void test_round_trip(void)
+{
+    struct mig_limits l = defaults();
+    uint64_t seed = unit_seed();
+
+    check_round_trip(&l);
+    for (int i = 0; i < 2000; i++) {
+        l.rate.max_bps = 100000 + unit_below(&seed, UINT64_C(1) << 40);
+        l.rate.min_bps = unit_below(&seed, l.rate.max_bps);
+        l.policy = unit_below(&seed, 2) ? MIG_RATE_FIXED : MIG_RATE_ADAPTIVE;
+        l.max_downtime_ns = unit_below(&seed, 1u << 30) * LXE_NS_PER_MS;
+        l.max_rounds = 1 + (unsigned)unit_below(&seed, 10000);
+        l.timeout_ns = unit_below(&seed, 1u << 30) * LXE_NS_PER_MS;
+        l.skip = unit_below(&seed, 2);
+        check_round_trip(&l);
+    }
+}
+
+static const struct bad bad_lines[] = {
+    { NULL, "max-rate", -EINVAL, "'max-rate' is not NAME=VALUE" },
+    { NULL, "max-rate=5MB fast", -EINVAL, "'fast' is not NAME=VALUE" },
+    { NULL, "max-rounds=x", -EINVAL, MIG_LIMITS_ENV ": max-rounds: 'x'" },
+    { NULL, "a=b", -ENOENT, MIG_LIMITS_ENV ": a: no limit" },
+    { NULL, "=b", -ENOENT, "no limit" },
+    { NULL, "max-rate=1MB min-rate=2MB", -EINVAL, "min-rate is above" },
+};
+
+static void test_bad_lines(void)
+{
+    char many[2 * MIG_LIMITS_TEXT];
+    struct mig_limits l = defaults();
+    struct lxe_err err = { 0 };
+
+    for (size_t i = 0; i < COUNT(bad_lines); i++) {
+        const struct bad *b = &bad_lines[i];
+
+        l = defaults();
+        CU_ASSERT_EQUAL(mig_limits_parse(b->value, &l, &err), b->code);
+        if (!strstr(err.text, b->part))
+            printf("  %s: %s\n", b->value, err.text);
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.text, b->part));
+    }
+    memset(many, ' ', sizeof(many) - 1);
+    many[sizeof(many) - 1] = '\0';
+    CU_ASSERT_EQUAL(mig_limits_parse(many, &l, &err), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "too long"));
+}
+
+static void test_loose_lines(void)
+{
+    struct mig_limits l = defaults();
+
+    CU_ASSERT_EQUAL(mig_limits_parse("", &l, NULL), 0);
+    CU_ASSERT_EQUAL(l.max_rounds, 30);
+    CU_ASSERT_EQUAL(mig_limits_parse("  max-rounds=4   skip=no ", &l, NULL),
+                    0);
+    CU_ASSERT_EQUAL(l.max_rounds, 4);
+    CU_ASSERT_FALSE(l.skip);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        { "the defaults", test_defaults },
+        { "each limit by its name", test_set },
+        { "bad values are named and change nothing", test_bad_values },
+        { "limits that do not agree", test_do_not_agree },
+        { "they survive the environment", test_round_trip },
+        { "bad lines are refused", test_bad_lines },
+        { "spaces do not matter", test_loose_lines },
+    };
+
+    return unit_run("limits", tests, COUNT(tests));
+}
