@@ -106,11 +106,17 @@ static uint64_t standing_kib(const struct aero_guest *g)
 
 /*
  * The target as a promise of memory. dom0 is not made to follow its own; for
- * a domain that takes what was reserved for it, the reservation stands.
+ * a domain that takes what was reserved for it, the reservation stands; one
+ * that is shrunk to be migrated must find its memory if that fails.
  */
 static uint64_t promised_kib(const struct aero_balancer *b,
                              const struct aero_guest *g)
 {
+    const struct aero_migration *m =
+        aero_migrations_find(&b->migrations, g->dom.domid);
+
+    if (m && m->original_target_kib > standing_kib(g))
+        return m->original_target_kib;
     if (g->condition.state == AERO_GUEST_HOST ||
         aero_reservations_following(&b->reservations, g->dom.domid))
         return g->held_kib;

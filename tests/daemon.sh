@@ -158,6 +158,12 @@ else
         mem.reserve '{"kib":4,"timeout_ms":1}'
 fi
 
+set --
+while [ $# -lt 120 ]; do
+    set -- "$@" daemon.info '{}'
+done
+check "who asks too fast is told so" says 'too many requests' "$@"
+
 # One request of more than 64 KiB.
 head -c 70000 /dev/zero | tr '\0' 'x' >"$dir/long"
 check "a request that is too long ends the connection" \

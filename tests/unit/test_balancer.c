@@ -250,7 +250,34 @@ static void ends_at_safe_targets(void)
     tear_down(&b);
 }
 
-/* A guest is watched from its building on, and one that is built is not. */
+static void a_migrating_guest_finds_its_memory(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 3145728 }, \"guests\": ["
+        "  { \"name\": \"moves\", \"memory_kib\": 1048576,"
+        "    \"report\": \"agent\", \"demand\": [[0, 102400]] },"
+        "  { \"name\": \"wants\", \"memory_kib\": 819200,"
+        "    \"static_max_kib\": 3145728, \"report\": \"agent\","
+        "    \"demand\": [[0, 2457600]], \"swap_kib\": 2457600 } ] }";
+    struct lxe_err err = { 0 };
+    struct lxe_domain d;
+    struct bench b;
+
+    set_up(&b, scenario);
+    run_s(&b, 1);
+    d = domain(&b, 1);
+    CU_ASSERT_EQUAL(aero_migrations_begin(&b.balancer.migrations, 1, &d,
+                                          "far", 1048576, 0, &err), 0);
+    b.host->ops->set_target(b.host, 1, 204800, &err);
+    run_s(&b, 60);
+    CU_ASSERT(domain(&b, 1).current_kib < 210000);
+    CU_ASSERT(domain(&b, 2).current_kib > 1000000);
+    aero_migrations_lose_owner(&b.balancer.migrations, 1);
+    aero_balancer_tick(&b.balancer); /* sets its target again */
+    CU_ASSERT(b.balancer.memory.free_kib >= 1048576 - 210000);
+    tear_down(&b);
+}
+
 static void a_transfer_does_not_count_twice(void)
 {
     static const char scenario[] =
@@ -291,6 +318,8 @@ static const struct unit_test tests[] = {
     { "errors are survived", errors_are_survived },
     { "a lost undo is tried again", lost_undo_is_tried_again },
     { "ends at safe targets", ends_at_safe_targets },
+    { "a migrating guest finds its memory",
+      a_migrating_guest_finds_its_memory },
     { "a transfer is not counted twice", a_transfer_does_not_count_twice },
 };
 

@@ -8,6 +8,7 @@
 
 #include "daemon_config.h"
 #include "unit.h"
+#include "xl_conf.h"
 
 static void empty_gives_defaults(void)
 {
@@ -127,11 +128,46 @@ static void the_example_is_right(void)
     aero_config_clear(&c);
 }
 
+/* Whether xl's autoballoon counts as on by this file, Xen not being asked. */
+static bool autoballoon(const char *text)
+{
+    char path[] = "/tmp/aerostat-xl-XXXXXX", why[256] = "?";
+    struct lxe_err err = { 0 };
+    int fd = mkstemp(path);
+
+    CU_ASSERT(fd >= 0 && dprintf(fd, "%s\n", text) > 0);
+    CU_ASSERT_EQUAL(lxe_xl_autoballoon(path, 0, why, sizeof(why), &err), 0);
+    CU_ASSERT(!why[0] || strstr(why, path));
+    close(fd);
+    unlink(path);
+    return why[0];
+}
+
+static void xl_autoballoon(void)
+{
+    char why[256];
+    struct lxe_err err = { 0 };
+
+    CU_ASSERT_TRUE(autoballoon("autoballoon=\"on\""));
+    CU_ASSERT_TRUE(autoballoon("autoballoon=1"));
+    CU_ASSERT_FALSE(autoballoon("autoballoon=\"off\""));
+    CU_ASSERT_FALSE(autoballoon("autoballoon=\"auto\""));
+    CU_ASSERT_FALSE(autoballoon("lockfile=\"/x\""));
+    CU_ASSERT_EQUAL(lxe_xl_autoballoon("/nonexistent/xl.conf", 0, why,
+                                       sizeof(why), &err), 0);
+    CU_ASSERT_EQUAL(lxe_xl_autoballoon("/proc/self/status", 0, why,
+                                       sizeof(why), &err), -EINVAL);
+    CU_ASSERT_TRUE(lxe_cmdline_sizes_dom0("dom0_mem=512M com1=1"));
+    CU_ASSERT_TRUE(lxe_cmdline_sizes_dom0("a dom0_mem=max:1G"));
+    CU_ASSERT_FALSE(lxe_cmdline_sizes_dom0("xdom0_mem=1G dom0_memory=1"));
+}
+
 static const struct unit_test tests[] = {
     { "empty gives defaults", empty_gives_defaults },
     { "every key", every_key },
     { "bad ones are named", bad_ones_are_named },
     { "files", files },
+    { "xl's autoballoon", xl_autoballoon },
     { "the example is right", the_example_is_right },
 };
 
