@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* When pages may be left for later, and what it may cost to know which. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include "base/bitmap.h"
+#include "base/clock.h"
+#include "fake_log.h"
+#include "hot_pages.h"
+#include "unit.h"
+
+#define MS(n)   ((n) * LXE_NS_PER_MS)
+#define A_PAGE  77u
+#define PAGE_NS 1000u
+
+struct fixture {
+    struct fake_log fake;
+    struct mig_hot_pages *hot;
+};
+
+static void open_hot(struct fixture *f)
+{
+    fake_log_init(&f->fake);
+    lxe_bitmap_set(f->fake.dirty, A_PAGE);
+    CU_ASSERT_EQUAL_FATAL(mig_hot_open(&f->fake.log, &f->hot, NULL), 0);
+}
+
+/* Whether a batch at that time may leave A_PAGE out. */
+static bool offers_at(struct fixture *f, uint64_t now_ns)
+{
+    uint64_t pages = 0;
+    const uint64_t *bits = mig_hot_begin(f->hot, now_ns, &pages);
+    bool yes = bits && lxe_bitmap_test(bits, A_PAGE);
+
+    CU_ASSERT_EQUAL(pages, FAKE_LOG_PAGES);
+    mig_hot_end(f->hot, yes, PAGE_NS);
+    return yes;
+}
+
+static struct mig_hot_stats stats_of(struct fixture *f)
+{
+    struct mig_hot_stats stats;
+
+    mig_hot_stats(f->hot, &stats);
+    return stats;
+}
+
+static void test_held(void)
+{
+    struct fixture f;
+    bool closed = false;
+
+    open_hot(&f);
+    f.fake.closed = &closed;
+    CU_ASSERT_FALSE(offers_at(&f, MS(1000)));
+    mig_hot_release(f.hot);
+    CU_ASSERT_TRUE(offers_at(&f, MS(2000)));
+    mig_hot_hold(f.hot);
+    mig_hot_hold(f.hot); /* as before a suspend that follows a round's end */
+    CU_ASSERT_FALSE(offers_at(&f, MS(3000)));
+    CU_ASSERT_EQUAL(f.fake.peeks, 1);
+    mig_hot_close(f.hot);
+    CU_ASSERT_TRUE(closed);
+}
+
+/* What was dirty before a CLEAN says nothing about the round after it. */
+static void test_hold_forgets(void)
+{
+    struct fixture f;
+
+    open_hot(&f);
+    mig_hot_release(f.hot);
+    CU_ASSERT_TRUE(offers_at(&f, MS(1000)));
+    mig_hot_hold(f.hot);
+    lxe_bitmap_clear(f.fake.dirty, A_PAGE);
+    mig_hot_release(f.hot);
+    CU_ASSERT_FALSE(offers_at(&f, MS(1010))); /* a PEEK is not due yet */
+    CU_ASSERT_EQUAL(f.fake.peeks, 1);
+    CU_ASSERT_FALSE(offers_at(&f, MS(1100)));
+    CU_ASSERT_EQUAL(f.fake.peeks, 2);
+    mig_hot_close(f.hot);
+}
+
+static void test_interval(void)
+{
+    struct fixture f;
+    uint64_t next;
+
+    open_hot(&f);
+    mig_hot_release(f.hot);
+    CU_ASSERT_TRUE(offers_at(&f, MS(1000)));
+    next = MS(1050) + stats_of(&f).peek_ns;
+    CU_ASSERT_TRUE(offers_at(&f, next - 1)); /* from the same PEEK */
+    CU_ASSERT_EQUAL(f.fake.peeks, 1);
+    CU_ASSERT_TRUE(offers_at(&f, next));
+    CU_ASSERT_EQUAL(f.fake.peeks, 2);
+    CU_ASSERT_EQUAL(stats_of(&f).peeks, 2);
+    mig_hot_close(f.hot);
+}
+
+/* One that takes long may be had less often: 1/20 of the time. */
+static void test_budget(void)
+{
+    struct fixture f;
+    uint64_t took;
+
+    open_hot(&f);
+    f.fake.took_ns = MS(5);
+    mig_hot_release(f.hot);
+    CU_ASSERT_TRUE(offers_at(&f, MS(1000)));
+    took = stats_of(&f).peek_ns;
+    CU_ASSERT_TRUE(took >= MS(5));
+    CU_ASSERT_TRUE(offers_at(&f, MS(1000) + 21 * took - 1));
+    CU_ASSERT_EQUAL(f.fake.peeks, 1);
+    CU_ASSERT_TRUE(offers_at(&f, MS(1000) + 21 * took));
+    CU_ASSERT_EQUAL(f.fake.peeks, 2);
+    mig_hot_close(f.hot);
+}
+
+/* A PEEK that fails costs its chance, no more. */
+static void test_failures(void)
+{
+    struct fixture f;
+
+    open_hot(&f);
+    mig_hot_release(f.hot);
+    f.fake.peek_code = -EBUSY;
+    CU_ASSERT_FALSE(offers_at(&f, MS(1000)));
+    CU_ASSERT_EQUAL(stats_of(&f).busy, 1);
+    f.fake.peek_code = -EIO;
+    CU_ASSERT_FALSE(offers_at(&f, MS(2000)));
+    CU_ASSERT_EQUAL(stats_of(&f).busy, 1);
+    f.fake.peek_code = 0;
+    CU_ASSERT_TRUE(offers_at(&f, MS(3000)));
+    f.fake.peek_code = -EBUSY; /* what was seen is too old now */
+    CU_ASSERT_FALSE(offers_at(&f, MS(4000)));
+    mig_hot_close(f.hot);
+}
+
+static void run_peeks(struct fixture *f, unsigned count, uint64_t skipped)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t pages;
+
+        mig_hot_begin(f->hot, MS(1000) * (i + 1), &pages);
+        mig_hot_end(f->hot, skipped, PAGE_NS);
+    }
+}
+
+static void test_gives_up(void)
+{
+    struct fixture f;
+
+    open_hot(&f);
+    f.fake.took_ns = MS(1) / 2;
+    mig_hot_release(f.hot);
+    run_peeks(&f, 10, 0);
+    CU_ASSERT_EQUAL(f.fake.peeks, 10);
+    CU_ASSERT_TRUE(stats_of(&f).given_up);
+    run_peeks(&f, 10, 0);
+    CU_ASSERT_EQUAL(f.fake.peeks, 10);
+    mig_hot_hold(f.hot);
+    mig_hot_release(f.hot); /* another round, another chance */
+    CU_ASSERT_FALSE(stats_of(&f).given_up);
+    mig_hot_close(f.hot);
+}
+
+static void test_pays(void)
+{
+    struct fixture f;
+
+    open_hot(&f);
+    f.fake.took_ns = MS(1) / 2;
+    mig_hot_release(f.hot);
+    run_peeks(&f, 30, 1000000); /* a second saved each */
+    CU_ASSERT_EQUAL(f.fake.peeks, 30);
+    CU_ASSERT_FALSE(stats_of(&f).given_up);
+    mig_hot_close(f.hot);
+}
+
+static void test_count(void)
+{
+    struct fixture f;
+    uint64_t pages = 0;
+
+    open_hot(&f);
+    f.fake.count = 42;
+    CU_ASSERT_EQUAL(mig_hot_count(f.hot, &pages, NULL), 0);
+    CU_ASSERT_EQUAL(pages, 42);
+    f.fake.count_code = -EBUSY;
+    CU_ASSERT_EQUAL(mig_hot_count(f.hot, &pages, NULL), -EBUSY);
+    f.fake.count_code = 0;
+    mig_hot_release(f.hot); /* a PEEK might be under way */
+    CU_ASSERT_EQUAL(mig_hot_count(f.hot, &pages, NULL), -EBUSY);
+    CU_ASSERT_EQUAL(f.fake.counts, 2);
+    mig_hot_close(f.hot);
+}
+
+/* ---- two threads ---- */
+
+struct looker {
+    struct fixture *f;
+    atomic_bool stop;
+    atomic_uint looks;
+};
+
+/* Each look is so late that a PEEK is always due. */
+static void *look(void *data)
+{
+    struct looker *l = data;
+    uint64_t now_ns = 0;
+
+    while (!atomic_load(&l->stop)) {
+        uint64_t pages;
+
+        now_ns += MS(60000);
+        mig_hot_begin(l->f->hot, now_ns, &pages);
+        mig_hot_end(l->f->hot, 1000000000, PAGE_NS);
+        atomic_fetch_add(&l->looks, 1);
+        sched_yield();
+    }
+    return NULL;
+}
+
+static void wait_for_looks(struct looker *l, unsigned count)
+{
+    unsigned until = atomic_load(&l->looks) + count;
+
+    while ((int)(atomic_load(&l->looks) - until) < 0)
+        sched_yield();
+}
+
+/* Condition 3: no PEEK beside a CLEAN, ever. */
+static void test_threads(void)
+{
+    struct fixture f;
+    struct looker looker = { .f = &f };
+    pthread_t thread;
+
+    open_hot(&f);
+    f.fake.took_ns = 20000;
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, look, &looker), 0);
+    for (int round = 0; round < 200; round++) {
+        uint64_t pages;
+
+        mig_hot_release(f.hot);
+        wait_for_looks(&looker, 2);
+        mig_hot_hold(f.hot);
+        CU_ASSERT_EQUAL(mig_hot_count(f.hot, &pages, NULL), 0);
+        fake_log_clean_begins(&f.fake);
+        wait_for_looks(&looker, 2);
+        fake_log_clean_ends(&f.fake);
+    }
+    atomic_store(&looker.stop, true);
+    pthread_join(thread, NULL);
+    CU_ASSERT_EQUAL(f.fake.overlaps, 0);
+    CU_ASSERT_TRUE(f.fake.peeks >= 200);
+    mig_hot_close(f.hot);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        { "nothing is left out while held", test_held },
+        { "a hold forgets what was seen", test_hold_forgets },
+        { "PEEKs are 50 ms apart", test_interval },
+        { "they take a twentieth of the time", test_budget },
+        { "one that fails costs only its chance", test_failures },
+        { "gives up where skipping does not pay", test_gives_up },
+        { "goes on where it does", test_pays },
+        { "counts while held only", test_count },
+        { "no PEEK runs beside a CLEAN", test_threads },
+    };
+
+    return unit_run("hot_pages", tests, sizeof(tests) / sizeof(tests[0]));
+}
