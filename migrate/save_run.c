@@ -85,17 +85,17 @@ static void take_line(struct state *s, const char *line, size_t len)
         cancel(s);
 }
 
-/* Returns false at the end of the statuses. */
-static bool read_status(struct state *s)
+/* Returns 1 when it read some, 0 when none waits, -1 at their end. */
+static int read_status(struct state *s)
 {
     ssize_t n = read(s->status_fd, s->buf + s->have,
                      sizeof(s->buf) - s->have);
     char *line = s->buf, *end;
 
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return true;
+        return 0;
     if (n <= 0)
-        return false;
+        return -1;
     s->have += (size_t)n;
     while ((end = memchr(line, '\n', s->have - (size_t)(line - s->buf)))) {
         take_line(s, line, (size_t)(end - line));
@@ -105,7 +105,7 @@ static bool read_status(struct state *s)
     memmove(s->buf, line, s->have);
     if (s->have == sizeof(s->buf)) /* no line is that long */
         s->have = 0;
-    return true;
+    return 1;
 }
 
 static void watch(struct state *s)
@@ -119,7 +119,7 @@ static void watch(struct state *s)
     while (!fds[0].revents) {
         if (poll(fds, 3, 500) < 0)
             continue;
-        if (fds[1].revents && !read_status(s))
+        if (fds[1].revents && read_status(s) < 0)
             fds[1].fd = -1;
         if (fds[2].revents & POLLIN) {
             cancel(s);
@@ -127,7 +127,7 @@ static void watch(struct state *s)
         }
         push_cancel(s);
     }
-    while (fds[1].fd >= 0 && read_status(s))
+    while (fds[1].fd >= 0 && read_status(s) > 0)
         ;
 }
 
