@@ -4,6 +4,8 @@ dist_man_MANS += \
 	%D%/man/aerostat-migrate.8 \
 	%D%/man/aerostat-receive.8 \
 	%D%/man/aerostat-save-helper.8 \
+	%D%/man/aerostat.conf.5 \
+	%D%/man/aerostatd.8 \
 	%D%/man/xl-aerostat.1 \
 	%D%/man/xl-mem-policy.1 \
 	%D%/man/xl-mem-status.1 \

@@ -23,7 +23,6 @@ aerostatd_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(XEN_CFLAGS) $(SYSTEMD_CFLAGS)
 aerostatd_SOURCES = %D%/daemon_main.c
 aerostatd_LDADD = $(AERO_LIBS) $(SYSTEMD_LIBS)
 
-dist_man_MANS += docs/man/aerostatd.8 docs/man/aerostat.conf.5
 EXTRA_DIST += docs/control.md docs/policy.md
 
 EXTRA_DIST += %D%/aerostatd.service.in %D%/aerostatd.openrc.in

@@ -341,12 +341,17 @@ static int load_config(struct daemon *d, struct lxe_err *err)
     return 0;
 }
 
+static bool in_rundir(const char *path)
+{
+    return !strncmp(path, AEROSTAT_RUNDIR "/", strlen(AEROSTAT_RUNDIR "/"));
+}
+
 static int lock_and_run(struct daemon *d, struct lxe_err *err)
 {
     int lock, rc;
 
-    if (mkdir(AEROSTAT_RUNDIR, 0755) && errno != EEXIST && errno != EACCES &&
-        errno != EPERM && errno != EROFS && errno != ENOENT)
+    if ((in_rundir(d->opt.pid_file) || in_rundir(d->opt.socket)) &&
+        mkdir(AEROSTAT_RUNDIR, 0755) && errno != EEXIST)
         return lxe_fail(err, -errno, "cannot make " AEROSTAT_RUNDIR ": %m");
     lock = aero_pid_lock(d->opt.pid_file, err);
     if (lock < 0)
