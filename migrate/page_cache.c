@@ -66,14 +66,15 @@ static void wait_ns(const struct mig_page_cache_plan *plan, uint64_t ns)
 }
 
 /*
- * Asks the agent, and waits for a report that it made after the drop.
- * Without an agent, or with one that does not answer, nothing is dropped.
+ * Asks the agent, and waits until it is done. What it reports needs no
+ * refreshing: MemAvailable counts page cache as available anyway. Without an
+ * agent, or with one that does not answer, the balloon does it all.
  */
 static int drop(struct lxe_host *host, uint32_t domid,
                 const struct mig_page_cache_plan *plan,
                 struct mig_page_cache_result *result, struct lxe_err *err)
 {
-    uint64_t end_ns = host->ops->now_ns(host) + DROP_WAIT_NS, seq = 0;
+    uint64_t end_ns = lxe_now_ns() + DROP_WAIT_NS;
     struct lxe_domain dom;
     struct lxe_err no_agent = { 0 };
     int rc = host->ops->drop_page_cache(host, domid, &no_agent);
@@ -82,17 +83,15 @@ static int drop(struct lxe_host *host, uint32_t domid,
         lxe_debug("page cache: %s", no_agent.text);
         return 0;
     }
-    while (host->ops->now_ns(host) < end_ns) {
+    while (lxe_now_ns() < end_ns) {
         if (is_cancelled(plan))
             return lxe_fail(err, -ECANCELED, "cancelled while the page cache"
                                              " was dropped");
-        wait_ns(plan, POLL_NS);
+        lxe_sleep_ns(POLL_NS);
         rc = host->ops->get_domain(host, domid, &dom, err);
         if (rc)
             return rc;
-        if (!dom.report.drop_pending && !seq)
-            seq = dom.report.seq;
-        else if (!dom.report.drop_pending && dom.report.seq != seq) {
+        if (!dom.report.drop_pending) {
             result->dropped = true;
             return 0;
         }

@@ -186,11 +186,10 @@ void mig_progress_summary(const struct mig_report *report)
     double total_s = (double)(report->end_ns - report->begin_ns) / 1e9;
 
     fprintf(stderr,
-            "%s runs on %s: %s sent in %.1f s, %" PRIu64 " pages skipped, "
+            "%s has moved: %s sent in %.1f s, %" PRIu64 " pages skipped, "
             "downtime %.0f ms (%.0f ms of it ours)\n",
-            report->domain, report->to,
-            lxe_format_kib(wire, report->wire_bytes / 1024), total_s,
-            mig_report_skipped_pages(report),
+            report->domain, lxe_format_kib(wire, report->wire_bytes / 1024),
+            total_s, mig_report_skipped_pages(report),
             (double)mig_report_downtime_ns(report) / 1e6,
             (double)(report->last_byte_ns - report->request_ns) / 1e6);
     if (report->limiter.seconds)

@@ -28,7 +28,9 @@
 
 /* A second in which to see how exactly the rate was kept. */
 struct window {
-    uint64_t start_ns, bytes, idle_ns;
+    uint64_t start_ns, bytes;
+    uint64_t idle_ns;    /* waited for the guest's pages */
+    uint64_t blocked_ns; /* waited for the wire */
     double error_sum;
 };
 
@@ -67,12 +69,13 @@ static size_t chunk_for(uint64_t rate_bps)
 static void restart_window(struct mig_pump *p, uint64_t now_ns)
 {
     p->window.start_ns = now_ns;
-    p->window.bytes = p->window.idle_ns = 0;
+    p->window.bytes = p->window.idle_ns = p->window.blocked_ns = 0;
 }
 
 /*
- * Counts bytes against the window. A second counts where the rate held us
- * back, not the guest's memory or the wire.
+ * Counts bytes against the window. A second counts where it was the rate that
+ * held us back: one in which we waited for pages or for the wire for more
+ * than a fifth says nothing about the limiter.
  */
 static void measure_rate(struct mig_pump *p, uint64_t bytes, uint64_t now_ns)
 {
@@ -87,7 +90,7 @@ static void measure_rate(struct mig_pump *p, uint64_t bytes, uint64_t now_ns)
     error = ((double)p->window.bytes - allowed) / allowed;
     if (error < 0)
         error = -error;
-    if (p->window.idle_ns < span / 100) {
+    if (p->window.idle_ns + p->window.blocked_ns < span / 5) {
         p->window.error_sum += error;
         e->seconds++;
         e->mean = p->window.error_sum / e->seconds;
@@ -115,6 +118,9 @@ static size_t wait_for_tokens(struct mig_pump *p, size_t left)
         if (!wait_ns || atomic_load(&p->stopped))
             return chunk;
         lxe_sleep_ns(wait_ns);
+        pthread_mutex_lock(&p->lock);
+        p->stats.held_ns += lxe_now_ns() - now_ns;
+        pthread_mutex_unlock(&p->lock);
     }
 }
 
@@ -140,15 +146,19 @@ static int write_paced(struct mig_pump *p, const uint8_t *data, size_t len)
 {
     while (len) {
         size_t chunk = wait_for_tokens(p, len);
+        uint64_t start_ns = lxe_now_ns(), now_ns;
         int rc = write_chunk(p, data, chunk);
 
         if (rc)
             return rc;
         data += chunk;
         len -= chunk;
+        now_ns = lxe_now_ns();
         pthread_mutex_lock(&p->lock);
         p->stats.bytes += chunk;
-        measure_rate(p, chunk, lxe_now_ns());
+        p->stats.blocked_ns += now_ns - start_ns;
+        p->window.blocked_ns += now_ns - start_ns;
+        measure_rate(p, chunk, now_ns);
         pthread_mutex_unlock(&p->lock);
     }
     return 0;
@@ -208,12 +218,11 @@ static int carry_item(struct mig_pump *p)
 
 /* ---- the thread ---- */
 
-static void set_idle(struct mig_pump *p, bool idle)
+static void become_idle(struct mig_pump *p)
 {
     pthread_mutex_lock(&p->lock);
-    p->idle = idle;
-    if (idle)
-        pthread_cond_broadcast(&p->changed);
+    p->idle = true;
+    pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -226,11 +235,12 @@ static void wait_for_input(struct mig_pump *p)
     struct pollfd pfd = { .fd = p->read_fd, .events = POLLIN };
     uint64_t start_ns = lxe_now_ns();
 
-    set_idle(p, true);
+    become_idle(p);
     while (poll(&pfd, 1, -1) < 0 && errno == EINTR)
         ;
-    set_idle(p, false);
     pthread_mutex_lock(&p->lock);
+    p->idle = false;
+    p->stats.idle_ns += lxe_now_ns() - start_ns;
     p->window.idle_ns += lxe_now_ns() - start_ns;
     pthread_mutex_unlock(&p->lock);
 }

@@ -30,6 +30,9 @@ struct mig_pump_stats {
     uint64_t busy_ns;       /* time in which it moved pages, waits for the rate
                                and for the socket included */
     uint64_t busy_bytes;    /* written in that time */
+    uint64_t idle_ns;       /* waited for libxc to bring more */
+    uint64_t held_ns;       /* waited for the rate */
+    uint64_t blocked_ns;    /* waited for the socket, and wrote */
     struct mig_limiter_error limiter;
 };
 

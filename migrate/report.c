@@ -47,6 +47,9 @@ static void end_stream(struct mig_report *report, const struct mig_status *s)
     report->limiter = s->limiter;
     report->peeks = s->peeks;
     report->peek_ns = s->peek_ns;
+    report->idle_ns = s->idle_ns;
+    report->held_ns = s->held_ns;
+    report->blocked_ns = s->blocked_ns;
     if (s->ok)
         report->last_byte_ns = s->at_ns;
 }
@@ -201,6 +204,12 @@ static void put_sums(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_u64(w, "seconds", r->limiter.seconds);
     lxe_jw_double(w, "mean_error", r->limiter.mean);
     lxe_jw_double(w, "worst_error", r->limiter.worst);
+    lxe_jw_end_object(w);
+    lxe_jw_key(w, "waits_ms");
+    lxe_jw_object(w);
+    lxe_jw_double(w, "for_pages", (double)r->idle_ns / 1e6);
+    lxe_jw_double(w, "for_rate", (double)r->held_ns / 1e6);
+    lxe_jw_double(w, "for_wire", (double)r->blocked_ns / 1e6);
     lxe_jw_end_object(w);
     lxe_jw_key(w, "peeks");
     lxe_jw_object(w);

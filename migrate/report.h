@@ -45,6 +45,7 @@ struct mig_report {
     size_t round_count;
     struct mig_limiter_error limiter;
     uint64_t peeks, peek_ns;
+    uint64_t idle_ns, held_ns, blocked_ns; /* as in pump.h */
     char stop_reason[MIG_STATUS_REASON];
 
     enum mig_outcome outcome;

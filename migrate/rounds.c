@@ -325,6 +325,9 @@ void mig_rounds_finish(struct mig_rounds *rounds,
     mig_hot_stats(rounds->config.hot, &hot);
     status.bytes = stats.bytes;
     status.limiter = stats.limiter;
+    status.idle_ns = stats.idle_ns;
+    status.held_ns = stats.held_ns;
+    status.blocked_ns = stats.blocked_ns;
     status.peeks = hot.peeks;
     status.peek_ns = hot.peek_ns;
     if (failure)

@@ -55,6 +55,9 @@ static const struct member {
     { "limiter_worst_error", DOUBLE, AT(limiter.worst), IN(END) },
     { "peeks", U64, AT(peeks), IN(END) },
     { "peek_ns", U64, AT(peek_ns), IN(END) },
+    { "idle_ns", U64, AT(idle_ns), IN(END) },
+    { "held_ns", U64, AT(held_ns), IN(END) },
+    { "blocked_ns", U64, AT(blocked_ns), IN(END) },
 };
 
 #define MEMBER_COUNT (sizeof(members) / sizeof(members[0]))
