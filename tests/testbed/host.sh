@@ -117,14 +117,17 @@ tb_get() { # HOST PATH
     tb_run "$1" "cat '$2'"
 }
 
-# Starts a command in a dom0 that goes on by itself; its output is in
-# /var/log/tb/NAME. tb_wait waits for its end and has its exit status.
+# Starts a command in a dom0 that goes on by itself, in a session of its own;
+# its output is in /var/log/tb/NAME. tb_wait waits for its end and has its
+# exit status. Without "&", after which a shell ignores SIGINT; the trap is
+# the wrapper's own, so that a signal to the whole group leaves it alone.
 tb_spawn() { # HOST NAME COMMAND
     tb_run "$1" "cd /var/log/tb; rm -f $2.status
 cat >$2.sh <<'END_OF_COMMAND'
 $3
 END_OF_COMMAND
-setsid sh -c 'echo \$\$ >$2.pid; sh $2.sh; echo \$? >$2.status' >$2 2>&1 &"
+exec setsid sh -c 'trap : INT TERM HUP; echo \$\$ >$2.pid
+sh $2.sh; echo \$? >$2.status' >$2 2>&1 </dev/null"
 }
 
 tb_wait() { # HOST NAME SECONDS
@@ -139,7 +142,7 @@ exit \$(cat $2.status)"
 
 # Sends a signal to the whole group of a spawned command.
 tb_kill() { # HOST NAME SIGNAL
-    tb_run "$1" "kill -s $3 -- -\$(cat /var/log/tb/$2.pid)"
+    tb_run "$1" "kill -$3 -\$(cat /var/log/tb/$2.pid)"
 }
 
 # Bytes that left a host over the migration link since it booted.
@@ -149,10 +152,7 @@ tb_wire_bytes() { # HOST
 
 # Ends a host as a power cut would.
 tb_power_off() { # HOST
-    local qemu
-
-    qemu=$(pgrep -P "${tb_pids[$1]}" || true)
-    [ -z "$qemu" ] || kill -KILL "$qemu"
+    tb_monitor "$1" quit >/dev/null || true
     wait "${tb_pids[$1]}" 2>/dev/null || true
 }
 

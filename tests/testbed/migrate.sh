@@ -32,7 +32,9 @@ tb_move_end() {
     return "$status"
 }
 
-tb_wire="socat -b 262144 - TCP:$tb_target:8002"
+# TCP_USER_TIMEOUT (6:18) ends the connection 15 s after the target is gone;
+# without it TCP tries for a quarter of an hour.
+tb_wire="socat -b 262144 - TCP:$tb_target:8002,setsockopt-int=6:18:15000"
 
 # Moves a guest by stock xl.
 tb_xl_migrate() { # NAME [ENVIRONMENT] [OPTIONS]
@@ -55,6 +57,16 @@ tb_live_migrate() { # NAME [OPTIONS...]
     tb_move_end
 }
 
+# Waits until a move has sent this much: it is in the middle of pre-copy.
+tb_move_reaches() { # BYTES
+    local end=$((SECONDS + 60))
+
+    until [ $(($(tb_wire_bytes 1) - tb_wire_before)) -ge "$1" ]; do
+        [ "$SECONDS" -lt "$end" ] || tb_fail "nothing moves"
+        sleep 0.5
+    done
+}
+
 # Fails unless a guest runs on host 2, and only there, with its memory whole.
 tb_moved() { # NAME
     tb_guest_is_there 2 "$1" || tb_fail "$1 is not on host 2"
@@ -73,6 +85,15 @@ tb_stayed() { # NAME TARGET_KIB
     target=$(tb_target_kib 1 "$1")
     [ "$target" = "$2" ] || tb_fail "$1's target is $target KiB, was $2"
     tb_run 1 "logdirty \$(xl domid $1)" || tb_fail "$1's log-dirty mode is on"
+}
+
+# Fails unless host 2 has no guest, nor part of one, within a while.
+tb_target_empty() {
+    TB_TIMEOUT=90 tb_run 2 "end=\$((\$(date +%s) + 60))
+while [ \$(xl list | wc -l) -gt 2 ]; do
+    [ \$(date +%s) -lt \$end ] || exit 1
+    sleep 0.5
+done" || tb_fail "host 2 still has a domain: $(tb_run 2 'xl list')"
 }
 
 tb_report_move() { # WHAT NAME
