@@ -10,11 +10,12 @@
 
 void synth_raw(struct synth *s, const void *data, size_t len)
 {
-    uint8_t *bigger = realloc(s->data, s->len + len + 1);
-
-    if (!bigger)
-        abort();
-    s->data = bigger;
+    if (s->room < s->len + len) {
+        s->room = 2 * (s->len + len);
+        s->data = realloc(s->data, s->room);
+        if (!s->data)
+            abort();
+    }
     if (len)
         memcpy(s->data + s->len, data, len);
     s->len += len;
@@ -134,5 +135,5 @@ void synth_free(struct synth *s)
 {
     free(s->data);
     s->data = NULL;
-    s->len = 0;
+    s->len = s->room = 0;
 }

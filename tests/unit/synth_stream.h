@@ -8,7 +8,7 @@
 
 struct synth {
     uint8_t *data; /* malloc'd */
-    size_t len;
+    size_t len, room;
 };
 
 /* Appends bytes as they are. */
