@@ -55,10 +55,13 @@ tests_test_hello_LDADD = $(TEXT_LIBS)
 # What runs in two threads, with a dirty log that sees what overlaps.
 check_LIBRARIES += libfakelog.a
 libfakelog_a_SOURCES = tests/unit/fake_log.c tests/unit/fake_log.h
-THREAD_TESTS = tests/test-hot-pages
+THREAD_TESTS = tests/test-hot-pages tests/test-pump
 check_PROGRAMS += $(THREAD_TESTS)
 TESTS += $(THREAD_TESTS)
 THREAD_LIBS = libfakelog.a libsynth.a libmig.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_hot_pages_SOURCES = tests/unit/test_hot_pages.c
 tests_test_hot_pages_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_hot_pages_LDADD = $(THREAD_LIBS)
+tests_test_pump_SOURCES = tests/unit/test_pump.c
+tests_test_pump_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_pump_LDADD = $(THREAD_LIBS)
