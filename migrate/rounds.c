@@ -111,12 +111,14 @@ static void open_round(struct mig_rounds *r, unsigned index,
  * The rate that the final pass can expect: that of this round while pages
  * moved, since round 0 also walks frames that hold nothing.
  */
-static void learn_wire_rate(struct mig_rounds *r,
-                            const struct mig_pump_stats *now)
+static void learn_wire_rate(struct mig_rounds *r)
 {
-    uint64_t bytes = now->busy_bytes - r->before.busy_bytes;
-    uint64_t ns = now->busy_ns - r->before.busy_ns;
+    struct mig_pump_stats now;
+    uint64_t bytes, ns;
 
+    mig_pump_stats(r->pump, &now);
+    bytes = now.busy_bytes - r->before.busy_bytes;
+    ns = now.busy_ns - r->before.busy_ns;
     if (bytes >= 64 * MIG_PAGE_WIRE_BYTES && ns)
         r->wire_bps = (double)bytes * 1e9 / (double)ns;
 }
@@ -130,7 +132,6 @@ static void close_round(struct mig_rounds *r)
         return;
     r->open = false;
     mig_pump_stats(r->pump, &now);
-    learn_wire_rate(r, &now);
     pthread_mutex_lock(&r->lock);
     r->round.sent_pages = now.sent_pages - r->before.sent_pages;
     r->round.skipped_pages = now.skipped_pages - r->before.skipped_pages;
@@ -250,6 +251,7 @@ static enum lxe_save_verdict round_sent(struct mig_rounds *r)
     mig_hot_hold(r->config.hot);
     if (mig_pump_drain(r->pump))
         return LXE_SAVE_ABORT;
+    learn_wire_rate(r);
     if (mig_hot_count(r->config.hot, &dirty_pages, &err)) {
         lxe_debug("%s", err.text);
         dirty_pages = MIG_PRECOPY_UNKNOWN;
