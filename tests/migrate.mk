@@ -55,7 +55,7 @@ tests_test_hello_LDADD = $(TEXT_LIBS)
 # What runs in two threads, with a dirty log that sees what overlaps.
 check_LIBRARIES += libfakelog.a
 libfakelog_a_SOURCES = tests/unit/fake_log.c tests/unit/fake_log.h
-THREAD_TESTS = tests/test-hot-pages tests/test-pump
+THREAD_TESTS = tests/test-hot-pages tests/test-pump tests/test-rounds
 check_PROGRAMS += $(THREAD_TESTS)
 TESTS += $(THREAD_TESTS)
 THREAD_LIBS = libfakelog.a libsynth.a libmig.a $(BASE_LIBS) $(UNIT_LIBS)
@@ -65,3 +65,6 @@ tests_test_hot_pages_LDADD = $(THREAD_LIBS)
 tests_test_pump_SOURCES = tests/unit/test_pump.c
 tests_test_pump_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_pump_LDADD = $(THREAD_LIBS)
+tests_test_rounds_SOURCES = tests/unit/test_rounds.c
+tests_test_rounds_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_rounds_LDADD = $(THREAD_LIBS)
