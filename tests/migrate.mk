@@ -68,3 +68,15 @@ tests_test_pump_LDADD = $(THREAD_LIBS)
 tests_test_rounds_SOURCES = tests/unit/test_rounds.c
 tests_test_rounds_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_rounds_LDADD = $(THREAD_LIBS)
+
+check_PROGRAMS += tests/test-report tests/test-transport tests/test-xl-stream
+TESTS += tests/test-report tests/test-transport tests/test-xl-stream
+tests_test_report_SOURCES = tests/unit/test_report.c
+tests_test_report_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_report_LDADD = $(TEXT_LIBS)
+tests_test_transport_SOURCES = tests/unit/test_transport.c
+tests_test_transport_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_transport_LDADD = $(TEXT_LIBS)
+tests_test_xl_stream_SOURCES = tests/unit/test_xl_stream.c
+tests_test_xl_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_xl_stream_LDADD = liblxe.a $(TEXT_LIBS)

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What happened, from statuses to JSON. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "report.h"
+#include "unit.h"
+
+#define MS(n)     ((uint64_t)(n) * LXE_NS_PER_MS)
+#define ROUNDS    3
+#define MAX_BYTES (1u << 20)
+
+static char folder[] = "/tmp/aerostat-report-XXXXXX";
+
+static void take(struct mig_report *r, struct mig_status s)
+{
+    CU_ASSERT_EQUAL(mig_report_status(r, &s), 0);
+}
+
+static struct mig_round a_round(unsigned i)
+{
+    return (struct mig_round){
+        .index = i,
+        .final = i == ROUNDS - 1,
+        .dirty_pages = 1000 >> i,
+        .sent_pages = 900 >> i,
+        .skipped_pages = (1000 >> i) - (900 >> i),
+        .bytes = (900 >> i) * 4104,
+        .start_ns = MS(1000 + 100 * i),
+        .end_ns = MS(1100 + 100 * i),
+        .limit_bps = 40000000,
+        .dirty_pps = i ? 2500.5 : -1,
+        .predicted_downtime_ns = MS(400 >> i),
+    };
+}
+
+/* From the save helper's words alone. */
+static void collect(struct mig_report *r)
+{
+    take(r, (struct mig_status){ .kind = MIG_STATUS_START, .at_ns = MS(990),
+                                 .domain_pages = 1000 });
+    take(r, (struct mig_status){ .kind = MIG_STATUS_PROGRESS });
+    for (unsigned i = 0; i < ROUNDS; i++)
+        take(r, (struct mig_status){ .kind = MIG_STATUS_ROUND,
+                                     .round = a_round(i) });
+    take(r, (struct mig_status){ .kind = MIG_STATUS_STOP,
+                                 .reason = "it fits" });
+    take(r, (struct mig_status){ .kind = MIG_STATUS_SUSPENDED, .ok = true,
+                                 .at_ns = MS(1240), .request_ns = MS(1200) });
+    take(r, (struct mig_status){ .kind = MIG_STATUS_END, .ok = true,
+                                 .at_ns = MS(1300), .bytes = 8000000,
+                                 .limiter = { 5, 0.004, 0.008 },
+                                 .peeks = 7, .peek_ns = MS(3) });
+}
+
+static struct mig_report moved(void)
+{
+    struct mig_report r = {
+        .domain = "web \"1\"",
+        .uuid = "3f1c0b52-8a4e-4a4f-9a6e-1f9b3f6c7d21",
+        .to = "b.example",
+        .domid = 5,
+        .receiver = "xl",
+        .begin_ns = MS(500),
+        .ready_ns = MS(1500),
+        .resumed_ns = MS(1520),
+        .end_ns = MS(1600),
+        .wire_bytes = 8000100,
+        .outcome = MIG_MOVED,
+        .page_cache = { 1048576, 1048576, 524288, true },
+    };
+
+    mig_limits_default(&r.limits);
+    collect(&r);
+    return r;
+}
+
+static void test_sums(void)
+{
+    struct mig_report r = moved();
+
+    CU_ASSERT_EQUAL(r.round_count, ROUNDS);
+    CU_ASSERT_EQUAL(mig_report_sent_pages(&r), 900 + 450 + 225);
+    CU_ASSERT_EQUAL(mig_report_skipped_pages(&r), 100 + 50 + 25);
+    CU_ASSERT_EQUAL(mig_report_downtime_ns(&r), MS(320));
+    CU_ASSERT_STRING_EQUAL(mig_outcome_name(r.outcome), "moved");
+    mig_report_free(&r);
+    CU_ASSERT_EQUAL(r.round_count, 0);
+}
+
+/* A guest that never stood still, or went on here, has no downtime. */
+static void test_no_downtime(void)
+{
+    struct mig_report r = { 0 };
+
+    CU_ASSERT_EQUAL(mig_report_downtime_ns(&r), 0);
+    take(&r, (struct mig_status){ .kind = MIG_STATUS_SUSPENDED, .ok = false,
+                                  .at_ns = 5, .request_ns = 4 });
+    CU_ASSERT_EQUAL(r.request_ns, 0);
+    take(&r, (struct mig_status){ .kind = MIG_STATUS_SUSPENDED, .ok = true,
+                                  .at_ns = 5, .request_ns = 4 });
+    CU_ASSERT_EQUAL(mig_report_downtime_ns(&r), 0);
+    take(&r, (struct mig_status){ .kind = MIG_STATUS_END, .ok = false,
+                                  .at_ns = 9 });
+    CU_ASSERT_EQUAL(r.last_byte_ns, 0);
+    mig_report_free(&r);
+}
+
+/* A helper that goes mad does not fill our memory. */
+static void test_too_many_rounds(void)
+{
+    struct mig_status s = { .kind = MIG_STATUS_ROUND };
+    struct mig_report r = { 0 };
+    int rc = 0;
+
+    for (unsigned i = 0; i < MIG_REPORT_ROUNDS && !rc; i++)
+        rc = mig_report_status(&r, &s);
+    CU_ASSERT_EQUAL(rc, 0);
+    CU_ASSERT_EQUAL(mig_report_status(&r, &s), -EPROTO);
+    CU_ASSERT_EQUAL(r.round_count, MIG_REPORT_ROUNDS);
+    mig_report_free(&r);
+}
+
+/* ---- JSON ---- */
+
+static struct lxe_json *written(const struct mig_report *r, const char *name)
+{
+    struct lxe_json *root = NULL;
+    struct lxe_err err = { 0 };
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    if (mig_report_write(r, path, &err) ||
+        lxe_json_parse_file(path, MAX_BYTES, &root, &err))
+        printf("  %s\n", err.text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(root);
+    unlink(path);
+    return root;
+}
+
+static double number(const struct lxe_json *node, const char *key)
+{
+    double value = -1;
+
+    if (lxe_json_double(lxe_json_get(node, key), &value))
+        printf("  no number '%s'\n", key);
+    return value;
+}
+
+static void check_null(const struct lxe_json *node, const char *key)
+{
+    node = lxe_json_get(node, key);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(node);
+    CU_ASSERT_EQUAL(lxe_json_type(node), LXE_JSON_NULL);
+}
+
+static double sum(const struct lxe_json *rounds, const char *key)
+{
+    double n = 0;
+
+    for (size_t i = 0; i < lxe_json_count(rounds); i++)
+        n += number(lxe_json_at(rounds, i), key);
+    return n;
+}
+
+static void test_adds_up(void)
+{
+    struct mig_report r = moved();
+    struct lxe_json *root = written(&r, "moved.json");
+    const struct lxe_json *rounds = lxe_json_get(root, "rounds");
+    const struct lxe_json *down = lxe_json_get(root, "downtime_ms");
+    const struct lxe_json *last = lxe_json_at(rounds, ROUNDS - 1);
+
+    CU_ASSERT_STRING_EQUAL(lxe_json_str(lxe_json_get(root, "outcome")),
+                           "moved");
+    CU_ASSERT_EQUAL_FATAL(lxe_json_count(rounds), ROUNDS);
+    CU_ASSERT_EQUAL(sum(rounds, "sent_pages"), number(root, "sent_pages"));
+    CU_ASSERT_EQUAL(sum(rounds, "skipped_pages"),
+                    number(root, "skipped_pages"));
+    CU_ASSERT_TRUE(sum(rounds, "bytes") <= number(root, "stream_bytes"));
+    CU_ASSERT_DOUBLE_EQUAL(number(down, "suspend") +
+                               number(down, "last_pass") +
+                               number(down, "device") +
+                               number(down, "resume"),
+                           number(down, "total"), 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(number(down, "total"), 320, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(number(down, "engine"), 100, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(number(root, "total_ms"), 1100, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(number(last, "start_ms"), 700, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(number(last, "duration_ms"), 100, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(number(last, "rate_bps"), 225 * 4104 * 10, 1);
+    check_null(lxe_json_at(rounds, 0), "dirty_pages_per_s");
+    CU_ASSERT_DOUBLE_EQUAL(number(last, "dirty_pages_per_s"), 2500.5, 1e-6);
+    lxe_json_free(root);
+    mig_report_free(&r);
+}
+
+/* What did not happen is null, not 0. */
+static void test_failed(void)
+{
+    struct mig_report r = { .outcome = MIG_FAILED, .begin_ns = MS(1),
+                            .end_ns = MS(2), .error = "no room there" };
+    struct lxe_json *root = written(&r, "a/b/failed.json");
+    const struct lxe_json *down = lxe_json_get(root, "downtime_ms");
+    char path[256];
+
+    CU_ASSERT_STRING_EQUAL(lxe_json_str(lxe_json_get(root, "outcome")),
+                           "failed");
+    CU_ASSERT_STRING_EQUAL(lxe_json_str(lxe_json_get(root, "error")),
+                           "no room there");
+    check_null(down, "total");
+    check_null(down, "suspend");
+    check_null(root, "precopy_ms");
+    check_null(root, "stop_reason");
+    CU_ASSERT_EQUAL(lxe_json_count(lxe_json_get(root, "rounds")), 0);
+    lxe_json_free(root);
+    snprintf(path, sizeof(path), "%s/a/b", folder);
+    rmdir(path);
+    snprintf(path, sizeof(path), "%s/a", folder);
+    rmdir(path);
+}
+
+static void test_cannot_write(void)
+{
+    struct mig_report r = { 0 };
+    struct lxe_err err = { 0 };
+    char path[256], part[300];
+
+    CU_ASSERT_TRUE(mig_report_write(&r, "", &err) < 0);
+    CU_ASSERT_TRUE(mig_report_write(&r, "/dev/null/x.json", &err) < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/dev/null/x.json"));
+    /* A folder in its place; nothing half written is left. */
+    snprintf(path, sizeof(path), "%s/taken", folder);
+    snprintf(part, sizeof(part), "%s.part", path);
+    CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+    CU_ASSERT_TRUE(mig_report_write(&r, path, &err) < 0);
+    CU_ASSERT_EQUAL(access(part, F_OK), -1);
+    rmdir(path);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        { "collected from statuses", test_sums },
+        { "no downtime", test_no_downtime },
+        { "too many rounds", test_too_many_rounds },
+        { "the JSON adds up", test_adds_up },
+        { "a failure's report", test_failed },
+        { "where it cannot be written", test_cannot_write },
+    };
+    int rc;
+
+    if (!mkdtemp(folder))
+        return EXIT_FAILURE;
+    rc = unit_run("report", tests, sizeof(tests) / sizeof(tests[0]));
+    rmdir(folder);
+    return rc;
+}
