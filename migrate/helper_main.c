@@ -34,9 +34,10 @@ static struct lxe_ipc ipc;
 
 /* ---- logging: to libxl, over the IPC ---- */
 
-static void log_message(struct xentoollog_logger *logger,
-                        xentoollog_level level, int errnoval,
-                        const char *context, const char *format, va_list al)
+static void __attribute__((format(printf, 5, 0)))
+log_message(struct xentoollog_logger *logger, xentoollog_level level,
+            int errnoval, const char *context, const char *format,
+            va_list al)
 {
     char text[2048];
     struct lxe_ipc_message msg = {

@@ -536,9 +536,10 @@ static int migration_end(struct call *c)
     if (rc)
         return rc;
     if (!outcome || (strcmp(outcome, "moved") && strcmp(outcome, "failed") &&
-                     strcmp(outcome, "cancelled")))
+                     strcmp(outcome, "cancelled") &&
+                     strcmp(outcome, "unknown")))
         return refuse(c, AERO_RPC_PARAMS,
-                      "outcome must be moved, failed or cancelled");
+                      "outcome must be moved, failed, cancelled or unknown");
     lxe_info("domain %" PRIu32 " (%s): migration to %s: %s", m->domid, m->name,
              m->to, outcome);
     aero_migrations_end(&c->m->balancer->migrations, m);
