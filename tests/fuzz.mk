@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # configure --enable-fuzz CC=clang; make fuzz FUZZ_SECONDS=600. Each fuzzer
 # compiles what it fuzzes itself, so that this is instrumented.
-EXTRA_DIST += tests/fuzz/fuzz_stream.c tests/fuzz/corpus_stream.c
+EXTRA_DIST += tests/fuzz/fuzz_stream.c tests/fuzz/corpus_stream.c \
+	tests/fuzz/fuzz_save_ipc.c tests/fuzz/fuzz_hello.c \
+	tests/fuzz/fuzz_status.c
 if FUZZ
 FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
@@ -15,8 +17,36 @@ tests_corpus_stream_SOURCES = tests/fuzz/corpus_stream.c
 tests_corpus_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_corpus_stream_LDADD = $(SYNTH_LIBS)
 
-.PHONY: fuzz fuzz-stream
-fuzz: fuzz-stream
+# The small parsers; those of guest keys and scenarios are in libxl-ext.mk.
+FUZZ_JSON_SOURCES = libxl-ext/base/json.c libxl-ext/base/err.c
+noinst_PROGRAMS += tests/fuzz-save-ipc tests/fuzz-hello tests/fuzz-status
+tests_fuzz_save_ipc_SOURCES = tests/fuzz/fuzz_save_ipc.c \
+	libxl-ext/save_ipc.c libxl-ext/base/err.c
+tests_fuzz_save_ipc_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_hello_SOURCES = tests/fuzz/fuzz_hello.c migrate/hello.c \
+	$(FUZZ_JSON_SOURCES)
+tests_fuzz_hello_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
+tests_fuzz_hello_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_hello_LDADD = $(YAJL_LIBS)
+tests_fuzz_status_SOURCES = tests/fuzz/fuzz_status.c migrate/status.c \
+	migrate/limits.c libxl-ext/base/units.c $(FUZZ_JSON_SOURCES)
+tests_fuzz_status_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
+tests_fuzz_status_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_status_LDADD = $(YAJL_LIBS)
+
+SMALL_FUZZER_NAMES = save-ipc hello status guest-keys scenario
+SMALL_FUZZERS = tests/fuzz-save-ipc tests/fuzz-hello tests/fuzz-status \
+	tests/fuzz-guest-keys tests/fuzz-scenario
+
+.PHONY: fuzz fuzz-stream fuzz-small
+fuzz: fuzz-stream fuzz-small
+fuzz-small: $(SMALL_FUZZERS)
+	set -e; for name in $(SMALL_FUZZER_NAMES); do \
+		$(MKDIR_P) tests/fuzz-corpus/$$name; \
+		tests/fuzz-$$name -max_len=8192 \
+			-max_total_time=$(FUZZ_SECONDS) \
+			tests/fuzz-corpus/$$name; \
+	done
 fuzz-stream: tests/fuzz-stream tests/corpus-stream
 	$(MKDIR_P) tests/fuzz-corpus/stream
 	tests/corpus-stream tests/fuzz-corpus/stream

@@ -25,10 +25,9 @@ tests_test_host_xen_LDADD = $(LXE_LIBS) $(UNIT_LIBS)
 
 if FUZZ
 noinst_PROGRAMS += tests/fuzz-guest-keys
-tests_fuzz_guest_keys_SOURCES = tests/fuzz/fuzz_guest_keys.c
-tests_fuzz_guest_keys_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer
-tests_fuzz_guest_keys_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-tests_fuzz_guest_keys_LDADD = liblxe.a
+tests_fuzz_guest_keys_SOURCES = tests/fuzz/fuzz_guest_keys.c \
+	libxl-ext/guest_keys.c
+tests_fuzz_guest_keys_CFLAGS = $(FUZZ_CFLAGS)
 endif
 
 SIM_TESTS = tests/test-sim-guest tests/test-sim-host \
