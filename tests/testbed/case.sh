@@ -22,6 +22,8 @@ tb_case() { # NAME SECONDS [DESTDIR]
         tb_case_inner "$name" "${2:-}"
         return
     fi
+    TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/aerostat-case.XXXXXX")
+    export TMPDIR # removed here even where the inner script is killed
     for try in 1 2; do
         status=0
         timeout --foreground --kill-after=15 "$limit" \
@@ -31,9 +33,11 @@ tb_case() { # NAME SECONDS [DESTDIR]
     done
     case $status in
     0) echo "PASS $name" ;;
-    124 | 137) echo "FAIL $name: not done within $limit s" ;;
+    124) echo "FAIL $name: not done within $limit s" ;;
+    137) echo "FAIL $name: killed" ;;
     "$tb_void") echo "FAIL $name: the emulated machine failed twice" ;;
     esac
+    [ -n "${TB_KEEP:-}" ] || rm -rf "$TMPDIR"
     [ "$status" = 0 ]
 }
 
@@ -43,13 +47,26 @@ tb_fail() {
     exit 1
 }
 
+# The case's own line that led to a failure, and the command that failed.
+tb_where() { # COMMAND
+    local i
+
+    for ((i = 1; i < ${#BASH_SOURCE[@]} - 1; i++)); do
+        [ "${BASH_SOURCE[i]}" != "$0" ] || break
+    done
+    echo "${BASH_SOURCE[i]##*/} line ${BASH_LINENO[i - 1]}: $1"
+}
+
 tb_case_inner() { # NAME DESTDIR
     tb_name=$1
     tb_why=
+    tb_signalled=
     set -E
-    trap 'tb_why=${tb_why:-"line $LINENO of ${BASH_SOURCE[0]##*/}: $BASH_COMMAND"}' ERR
+    trap 'tb_why=${tb_why:-$(tb_where "$BASH_COMMAND")}' ERR
     tb_begin "$2"
     trap tb_case_end EXIT
+    trap 'tb_signalled=1; exit 130' INT
+    trap 'tb_signalled=1; exit 143' TERM HUP
     case_body
 }
 
@@ -58,11 +75,11 @@ tb_case_end() {
 
     trap - ERR EXIT
     set +e
-    if [ "$status" = 1 ] || [ "$status" -ge 124 ]; then
+    if [ "$status" != 0 ]; then
         tb_case_logs >&2
         if tb_emulation_fault >&2; then
             status=$tb_void
-        elif [ "$status" -lt 128 ]; then
+        elif [ -z "$tb_signalled" ]; then
             echo "FAIL $tb_name: ${tb_why:-exit status $status}"
             status=1
         fi
