@@ -74,7 +74,7 @@ static int drop(struct lxe_host *host, uint32_t domid,
                 const struct mig_page_cache_plan *plan,
                 struct mig_page_cache_result *result, struct lxe_err *err)
 {
-    uint64_t end_ns = lxe_now_ns() + DROP_WAIT_NS;
+    uint64_t end_ns = host->ops->now_ns(host) + DROP_WAIT_NS;
     struct lxe_domain dom;
     struct lxe_err no_agent = { 0 };
     int rc = host->ops->drop_page_cache(host, domid, &no_agent);
@@ -83,11 +83,11 @@ static int drop(struct lxe_host *host, uint32_t domid,
         lxe_debug("page cache: %s", no_agent.text);
         return 0;
     }
-    while (lxe_now_ns() < end_ns) {
+    while (host->ops->now_ns(host) < end_ns) {
         if (is_cancelled(plan))
             return lxe_fail(err, -ECANCELED, "cancelled while the page cache"
                                              " was dropped");
-        lxe_sleep_ns(POLL_NS);
+        wait_ns(plan, POLL_NS);
         rc = host->ops->get_domain(host, domid, &dom, err);
         if (rc)
             return rc;
