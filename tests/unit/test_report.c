@@ -56,7 +56,9 @@ static void collect(struct mig_report *r)
     take(r, (struct mig_status){ .kind = MIG_STATUS_END, .ok = true,
                                  .at_ns = MS(1300), .bytes = 8000000,
                                  .limiter = { 5, 0.004, 0.008 },
-                                 .peeks = 7, .peek_ns = MS(3) });
+                                 .peeks = 7, .peek_ns = MS(3),
+                                 .idle_ns = MS(20), .held_ns = MS(30),
+                                 .blocked_ns = MS(40) });
 }
 
 static struct mig_report moved(void)
@@ -176,6 +178,7 @@ static void test_adds_up(void)
     const struct lxe_json *rounds = lxe_json_get(root, "rounds");
     const struct lxe_json *down = lxe_json_get(root, "downtime_ms");
     const struct lxe_json *last = lxe_json_at(rounds, ROUNDS - 1);
+    const struct lxe_json *waits = lxe_json_get(root, "waits_ms");
 
     CU_ASSERT_STRING_EQUAL(lxe_json_str(lxe_json_get(root, "outcome")),
                            "moved");
@@ -195,6 +198,9 @@ static void test_adds_up(void)
     CU_ASSERT_DOUBLE_EQUAL(number(last, "start_ms"), 700, 1e-6);
     CU_ASSERT_DOUBLE_EQUAL(number(last, "duration_ms"), 100, 1e-6);
     CU_ASSERT_DOUBLE_EQUAL(number(last, "rate_bps"), 225 * 4104 * 10, 1);
+    CU_ASSERT_EQUAL(number(waits, "for_pages"), 20);
+    CU_ASSERT_EQUAL(number(waits, "for_rate"), 30);
+    CU_ASSERT_EQUAL(number(waits, "for_wire"), 40);
     check_null(lxe_json_at(rounds, 0), "dirty_pages_per_s");
     CU_ASSERT_DOUBLE_EQUAL(number(last, "dirty_pages_per_s"), 2500.5, 1e-6);
     lxe_json_free(root);

@@ -125,7 +125,8 @@ static void test_end(void)
     struct mig_status s = { .kind = MIG_STATUS_END, .at_ns = 10,
                             .ok = true, .bytes = 987654321,
                             .limiter = { 30, 0.004, 0.009 },
-                            .peeks = 40, .peek_ns = 50000 };
+                            .peeks = 40, .peek_ns = 50000,
+                            .idle_ns = 1, .held_ns = 2, .blocked_ns = 3 };
     struct mig_status out = there_and_back(&s);
 
     CU_ASSERT_TRUE(out.ok);
@@ -135,6 +136,9 @@ static void test_end(void)
     CU_ASSERT_DOUBLE_EQUAL(out.limiter.worst, 0.009, 1e-12);
     CU_ASSERT_EQUAL(out.peeks, 40);
     CU_ASSERT_EQUAL(out.peek_ns, 50000);
+    CU_ASSERT_EQUAL(out.idle_ns, 1);
+    CU_ASSERT_EQUAL(out.held_ns, 2);
+    CU_ASSERT_EQUAL(out.blocked_ns, 3);
     CU_ASSERT_STRING_EQUAL(out.reason, "");
 }
 
@@ -143,7 +147,8 @@ static void test_longest(void)
 {
     struct mig_status s = { .kind = MIG_STATUS_END, .at_ns = UINT64_MAX,
                             .bytes = UINT64_MAX, .peeks = UINT64_MAX,
-                            .peek_ns = UINT64_MAX };
+                            .peek_ns = UINT64_MAX, .idle_ns = UINT64_MAX,
+                            .held_ns = UINT64_MAX, .blocked_ns = UINT64_MAX };
 
     memset(s.reason, 1, sizeof(s.reason) - 1);
     CU_ASSERT_STRING_EQUAL(there_and_back(&s).reason, s.reason);
