@@ -13,3 +13,4 @@ dist_man_MANS += \
 	%D%/man/xl-migrate-status.1
 EXTRA_DIST += %D%/architecture.svg
 EXTRA_DIST += %D%/xenstore.md
+EXTRA_DIST += %D%/migration.md %D%/migration-protocol.md %D%/report.md
