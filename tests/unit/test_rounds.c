@@ -236,7 +236,8 @@ static void test_order(void)
     finish(f, true);
     CU_ASSERT_EQUAL(status_of(f, MIG_STATUS_START, 0).domain_pages,
                     DOMAIN_PAGES);
-    CU_ASSERT_EQUAL(status_of(f, MIG_STATUS_START, 0).pid, getpid());
+    CU_ASSERT_EQUAL(status_of(f, MIG_STATUS_START, 0).pid,
+                    (uint64_t)getpid());
     first = status_of(f, MIG_STATUS_ROUND, 0);
     second = status_of(f, MIG_STATUS_ROUND, 1);
     last = status_of(f, MIG_STATUS_ROUND, 2);
