@@ -25,6 +25,7 @@
 #define WINDOW_NS  LXE_NS_PER_SEC
 #define KICK_NS    (100 * LXE_NS_PER_MS)
 #define KICK_SIGNAL SIGUSR1
+#define CANCELLED  "the save was cancelled"
 
 /* A second in which to see how exactly the rate was kept. */
 struct window {
@@ -261,6 +262,8 @@ static int pump_once(struct mig_pump *p, struct lxe_err *err)
     if (n < 0)
         return errno == EINTR ? 1 : lxe_fail(err, -errno,
                                              "cannot read the stream: %m");
+    if (!n && atomic_load(&p->stopped))
+        return lxe_fail(err, -ECANCELED, CANCELLED);
     if (!n)
         return mig_stream_eof(&p->stream, err);
     rc = mig_stream_got(&p->stream, (size_t)n, err);
@@ -280,8 +283,7 @@ static void *pump_main(void *data)
     int rc;
 
     do
-        rc = atomic_load(&p->stopped) ? lxe_fail(&err, -ECANCELED,
-                                                 "the save was cancelled")
+        rc = atomic_load(&p->stopped) ? lxe_fail(&err, -ECANCELED, CANCELLED)
                                       : pump_once(p, &err);
     while (rc > 0);
     /* libxc's next write fails at once instead of filling the pipe. */
