@@ -19,6 +19,7 @@
 
 #define SEED      11
 #define BATCH     64u
+#define BATCH_BYTES (16 + BATCH * (8 + 4096))
 /* A pump that is stopped ends within 100 ms; a busy machine adds its own. */
 #define STOP_NS   (3 * LXE_NS_PER_SEC)
 
@@ -256,7 +257,7 @@ static void test_whole(void)
     CU_ASSERT_EQUAL(stats.bytes, f.stream.len);
     CU_ASSERT_EQUAL(stats.sent_pages, 32 * BATCH);
     CU_ASSERT_EQUAL(stats.skipped_pages + stats.hole_frames, 0);
-    CU_ASSERT_EQUAL(stats.busy_bytes, 32 * (16 + BATCH * (8 + 4096)));
+    CU_ASSERT_EQUAL(stats.busy_bytes, 32 * BATCH_BYTES);
     CU_ASSERT_TRUE(stats.busy_ns > 0);
     CU_ASSERT_EQUAL(calls, 32);
     clean_up(&f);
@@ -366,6 +367,25 @@ static void test_drain(void)
     CU_ASSERT_EQUAL(mig_pump_drain(f.pump), 0);
     CU_ASSERT_EQUAL(finish(&f, true, true), 0);
     CU_ASSERT_EQUAL(f.sink.len, f.stream.len);
+    clean_up(&f);
+}
+
+/* The pipe is empty, but what was in it still waits for its rate. */
+static void test_drain_in_hand(void)
+{
+    struct fixture f = { .config.rate_bps = 1000000,
+                         .config.max_rate_bps = 1000000 };
+
+    put_batch(&f.stream, 0, false);
+    put_stream(&f.stream, 0, false);
+    start(&f, true);
+    /* The headers, as put_stream() made them behind the batch; then it. */
+    CU_ASSERT_EQUAL(write_bytes(&f, f.stream.data + BATCH_BYTES, 40 + 8), 0);
+    CU_ASSERT_EQUAL(write_bytes(&f, f.stream.data, BATCH_BYTES), 0);
+    lxe_sleep_ns(30 * LXE_NS_PER_MS);
+    CU_ASSERT_EQUAL(mig_pump_drain(f.pump), 0);
+    CU_ASSERT_EQUAL(stats_of(&f).bytes, 40 + 8 + BATCH_BYTES);
+    CU_ASSERT_EQUAL(finish(&f, false, true), -ECANCELED);
     clean_up(&f);
 }
 
@@ -531,7 +551,7 @@ static void test_damaged(void)
 
     put_stream(&f.stream, 4, false);
     /* The type of the record behind the first batch. */
-    f.stream.data[40 + 8 + 16 + BATCH * 4104] = 0x77;
+    f.stream.data[40 + 8 + BATCH_BYTES] = 0x77;
     start(&f, true);
     write_stream(&f); /* fails if the pump is quicker */
     CU_ASSERT_EQUAL(mig_pump_drain(f.pump), -EPROTO);
@@ -550,6 +570,7 @@ int main(void)
         { "holes are left out", test_holes },
         { "hot pages are left for later, until the hold", test_skips },
         { "a drain waits for all that was written", test_drain },
+        { "a drain waits for what left the pipe", test_drain_in_hand },
         { "paced", test_paced },
         { "a new rate holds at once", test_new_rate },
         { "stopped in the middle of a write", test_stop_blocked },
