@@ -93,6 +93,20 @@ int lxe_xl_rename(struct lxe_xl *xl, uint32_t domid, const char *from,
     return 0;
 }
 
+int lxe_xl_log_dirty_off(uint32_t domid, struct lxe_err *err)
+{
+    xc_interface *xch = xc_interface_open(lxe_logger(), lxe_logger(), 0);
+    int rc = 0;
+
+    if (!xch)
+        return lxe_fail(err, -EIO, "cannot open libxc: %m");
+    if (xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0) < 0)
+        rc = lxe_fail(err, -EIO, "cannot turn log-dirty mode of domain %u"
+                      " off: %m", domid);
+    xc_interface_close(xch);
+    return rc;
+}
+
 int lxe_xl_destroy(struct lxe_xl *xl, uint32_t domid, struct lxe_err *err)
 {
     if (libxl_domain_destroy(xl->ctx, domid, NULL))

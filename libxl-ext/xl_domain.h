@@ -30,6 +30,12 @@ int lxe_xl_config(struct lxe_xl *xl, uint32_t domid, uint64_t target_kib,
 int lxe_xl_rename(struct lxe_xl *xl, uint32_t domid, const char *from,
                   const char *to, struct lxe_err *err);
 
+/*
+ * Turns log-dirty mode off, after a save helper that was killed before it
+ * could. Does nothing where it is off. Returns 0 or -EIO.
+ */
+int lxe_xl_log_dirty_off(uint32_t domid, struct lxe_err *err);
+
 /* Destroys it at once. Returns 0 or -EIO. */
 int lxe_xl_destroy(struct lxe_xl *xl, uint32_t domid, struct lxe_err *err);
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -111,6 +112,8 @@ static int catch_signals(struct lxe_err *err)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
+    /* If libxl is killed, nobody else would ask us to end. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     return 0;
 }
 

@@ -394,6 +394,9 @@ static void undo(struct session *s)
     if (s->renamed &&
         lxe_xl_rename(s->xl, s->dom.domid, away, s->dom.name, &err))
         complain("giving the guest its name back", &err);
+    /* The helper did, unless it was killed. */
+    if (s->saved && lxe_xl_log_dirty_off(s->dom.domid, &err))
+        complain("ending log-dirty mode", &err);
     if (s->saved && s->host->ops->resume(s->host, s->dom.domid, &err))
         complain("resuming the guest", &err);
     if (s->shrunk && mig_page_cache_restore(s->host, s->dom.domid,

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # A migration that is ended in the middle of pre-copy: by Ctrl-C, by SIGTERM,
-# and by the loss of its transport. Each time the guest runs on at the source
-# with its memory, log-dirty mode is off, and the target has nothing.
+# by the loss of its transport, and by kill -9 of the save helper and of
+# aerostat-migrate itself. Each time the guest runs on at the source with its
+# memory, log-dirty mode is off, and the target has nothing.
 # Usage: case-cancel.sh DESTDIR
 set -euo pipefail
 # shellcheck source=tests/testbed/case.sh
@@ -15,6 +16,12 @@ set -euo pipefail
 ctrl_c() { tb_kill 1 migrate INT; }
 terminate() { tb_run 1 "kill -TERM \$(pidof aerostat-migrate)"; }
 kill_transport() { tb_run 1 "kill -KILL \$(pidof socat)"; }
+kill_helper() { tb_run 1 "kill -KILL \$(pidof aerostat-save-helper)"; }
+# The helper then cleans up by itself.
+kill_migrate() {
+    tb_run 1 "kill -KILL \$(pidof aerostat-migrate)
+        while pidof aerostat-save-helper >/dev/null; do sleep 0.2; done"
+}
 
 ended_by() { # ACTION STATUS
     local action=$1 expected=$2 status=0 target
@@ -39,6 +46,8 @@ case_body() {
     ended_by ctrl_c 130
     ended_by terminate 143
     ended_by kill_transport 1
+    ended_by kill_helper 1
+    ended_by kill_migrate 137
     tb_live_migrate g1 || tb_fail "it does not move after that"
     tb_moved g1
 }
