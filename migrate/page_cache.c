@@ -9,6 +9,8 @@
 #define POLL_NS       (200 * LXE_NS_PER_MS)
 #define DROP_WAIT_NS  (15 * LXE_NS_PER_SEC)
 #define STALL_NS      (3 * LXE_NS_PER_SEC) /* the balloon came to its end */
+#define REST_NS       LXE_NS_PER_SEC
+#define UNREST_NS     (30 * LXE_NS_PER_SEC)
 #define SHRINK_NS     (60 * LXE_NS_PER_SEC)
 #define STEP_KIB      2048                 /* the balloon driver's */
 #define DEFAULT_FLOOR (64 * 1024)
@@ -192,6 +194,36 @@ int mig_page_cache_shrink(struct lxe_host *host, uint32_t domid,
     else
         result->after_kib = dom.current_kib;
     return rc;
+}
+
+int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
+                        const struct mig_page_cache_plan *plan,
+                        uint64_t *rest_kib, struct lxe_err *err)
+{
+    uint64_t start_ns = host->ops->now_ns(host), moved_ns = start_ns;
+    uint64_t now_ns = start_ns, last_kib = LXE_UNKNOWN;
+    struct lxe_domain dom;
+
+    while (now_ns - moved_ns < REST_NS) {
+        int rc = host->ops->get_domain(host, domid, &dom, err);
+
+        if (rc)
+            return rc;
+        now_ns = host->ops->now_ns(host);
+        if (dom.current_kib != last_kib)
+            moved_ns = now_ns;
+        last_kib = dom.current_kib;
+        if (now_ns - start_ns > UNREST_NS)
+            return lxe_fail(err, -EBUSY, "the balloon of %s still moves, from"
+                            " a change of its target before; try again when"
+                            " it rests", dom.name);
+        if (is_cancelled(plan))
+            return lxe_fail(err, -ECANCELED,
+                            "cancelled while the guest's balloon came to rest");
+        wait_ns(plan, POLL_NS);
+    }
+    *rest_kib = last_kib;
+    return 0;
 }
 
 int mig_page_cache_restore(struct lxe_host *host, uint32_t domid,

@@ -59,6 +59,17 @@ int mig_page_cache_shrink(struct lxe_host *host, uint32_t domid,
                           struct mig_page_cache_result *result,
                           struct lxe_err *err);
 
+/*
+ * Waits until the balloon has rested for a second, whatever moved it: what it
+ * does during the rounds would be lost (condition 5).
+ * @rest_kib  gets what the guest has then
+ * Returns 0; -EBUSY if it still moves after half a minute; -ECANCELED or what
+ * the host failed with.
+ */
+int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
+                        const struct mig_page_cache_plan *plan,
+                        uint64_t *rest_kib, struct lxe_err *err);
+
 /* Gives the memory back. Returns 0 or a negative errno. */
 int mig_page_cache_restore(struct lxe_host *host, uint32_t domid,
                            const struct mig_page_cache_result *result,

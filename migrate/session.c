@@ -41,8 +41,7 @@ struct session {
     uint64_t need_kib;
     struct mig_transport transport;
     struct mig_daemon_link daemon;
-    uint64_t frozen_kib; /* what the guest had when its balloon was frozen */
-    uint64_t floor_kib;
+    uint64_t frozen_target_kib, frozen_kib; /* when its balloon came to rest */
 
     /* What there is to undo. */
     bool shrunk, saved, renamed;
@@ -215,36 +214,46 @@ static void shrink_progress(void *data, uint64_t current_kib,
     tell(s, NULL);
 }
 
-static int shrink(struct session *s, struct lxe_err *err)
+static int shrink(struct session *s, const struct mig_page_cache_plan *how,
+                  struct lxe_err *err)
 {
-    struct mig_page_cache_plan how = {
-        .margin_kib = s->config->margin_kib,
-        .floor_kib = s->floor_kib,
-        .cancelled = is_cancelled,
-        .progress = shrink_progress,
-        .data = s,
-    };
     struct mig_page_cache_result result;
-    int rc = mig_page_cache_shrink(s->host, s->dom.domid, &how, &result, err);
+    int rc = mig_page_cache_shrink(s->host, s->dom.domid, how, &result, err);
 
     s->report->page_cache = result;
     s->shrunk = true;
     return rc;
 }
 
-static int free_page_cache(struct session *s, struct lxe_err *err)
+static int freeze(struct session *s, const struct mig_page_cache_plan *how,
+                  struct lxe_err *err)
 {
     struct lxe_domain dom;
-    int rc = mig_daemon_begin(&s->daemon, s->config->to, s->dom.target_kib,
-                              &s->floor_kib, err);
+    int rc = mig_page_cache_rest(s->host, s->dom.domid, how, &s->frozen_kib,
+                                 err);
 
-    if (!rc && s->config->page_cache)
-        rc = shrink(s, err);
     if (!rc)
         rc = s->host->ops->get_domain(s->host, s->dom.domid, &dom, err);
     if (!rc)
-        s->frozen_kib = dom.target_kib;
+        s->frozen_target_kib = dom.target_kib;
+    s->report->page_cache.after_kib = s->frozen_kib;
     return rc;
+}
+
+static int free_page_cache(struct session *s, struct lxe_err *err)
+{
+    struct mig_page_cache_plan how = {
+        .margin_kib = s->config->margin_kib,
+        .cancelled = is_cancelled,
+        .progress = shrink_progress,
+        .data = s,
+    };
+    int rc = mig_daemon_begin(&s->daemon, s->config->to, s->dom.target_kib,
+                              &how.floor_kib, err);
+
+    if (!rc && s->config->page_cache)
+        rc = shrink(s, &how, err);
+    return rc ? rc : freeze(s, &how, err);
 }
 
 /* ---- stages 3 and 4: pre-copy, stop and copy ---- */
@@ -271,10 +280,13 @@ static int check_frozen(struct session *s, struct lxe_err *err)
     struct lxe_domain dom;
     int rc = s->host->ops->get_domain(s->host, s->dom.domid, &dom, err);
 
-    if (!rc && dom.target_kib != s->frozen_kib)
+    if (!rc && dom.target_kib != s->frozen_target_kib)
         rc = lxe_fail(err, -ESTALE, "somebody changed the memory target of"
                       " %s during the migration; stop that balancer first",
                       s->dom.name);
+    if (!rc && dom.current_kib != s->frozen_kib)
+        rc = lxe_fail(err, -ESTALE, "the balloon of %s moved during the"
+                      " migration, by itself; try again", s->dom.name);
     return rc;
 }
 

@@ -309,6 +309,46 @@ static void test_never_learnt(void)
     check_undone(&r);
 }
 
+/* ---- rest ---- */
+
+static int rest(struct run *r, uint64_t *rest_kib)
+{
+    struct mig_page_cache_plan plan = {
+        .cancelled = cancelled,
+        .wait = pass,
+        .data = r,
+    };
+
+    return mig_page_cache_rest(r->host, GUEST, &plan, rest_kib, &r->err);
+}
+
+static void test_rests(void)
+{
+    struct run r = { 0 };
+    uint64_t kib = 0;
+
+    start(&r, ONE_GUEST(", 'balloon_kib_s': 20480"));
+    CU_ASSERT_EQUAL(rest(&r, &kib), 0);
+    CU_ASSERT_EQUAL(kib, ORIGINAL);
+    CU_ASSERT_EQUAL(r.host->ops->set_target(r.host, GUEST, MIB(924), NULL), 0);
+    CU_ASSERT_EQUAL(rest(&r, &kib), 0);
+    CU_ASSERT_EQUAL(kib, MIB(924));
+    r.host->ops->close(r.host);
+}
+
+static void test_never_rests(void)
+{
+    struct run r = { 0 };
+    uint64_t kib = 0;
+
+    start(&r, ONE_GUEST(", 'balloon_kib_s': 4096"));
+    CU_ASSERT_EQUAL(r.host->ops->set_target(r.host, GUEST, MIB(512), NULL), 0);
+    CU_ASSERT_EQUAL(rest(&r, &kib), -EBUSY);
+    r.cancel_at = r.waits + 3;
+    CU_ASSERT_EQUAL(rest(&r, &kib), -ECANCELED);
+    r.host->ops->close(r.host);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -327,6 +367,8 @@ int main(void)
         { "a freeze that is refused", test_freeze_refused },
         { "the guest vanishes", test_vanished },
         { "what was never learnt is not restored", test_never_learnt },
+        { "a balloon that comes to rest", test_rests },
+        { "a balloon that does not", test_never_rests },
     };
 
     return unit_run("page_cache", tests, sizeof(tests) / sizeof(tests[0]));
