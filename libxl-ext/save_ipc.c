@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd_io.h"
+
 /* ---- taking apart ---- */
 
 struct cursor {
@@ -151,29 +153,14 @@ void lxe_ipc_init(struct lxe_ipc *ipc, int in_fd, int out_fd)
     pthread_mutex_init(&ipc->lock, NULL);
 }
 
-static int write_all(int fd, const uint8_t *data, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, data, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -EPIPE;
-        data += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 int lxe_ipc_send(struct lxe_ipc *ipc, const struct lxe_ipc_message *msg)
 {
     int rc;
 
     pthread_mutex_lock(&ipc->lock);
-    rc = write_all(ipc->out_fd, ipc->buf, lxe_ipc_encode(msg, ipc->buf));
+    rc = lxe_write_all(ipc->out_fd, ipc->buf, lxe_ipc_encode(msg, ipc->buf));
     pthread_mutex_unlock(&ipc->lock);
-    return rc;
+    return rc ? -EPIPE : 0;
 }
 
 int lxe_ipc_call(struct lxe_ipc *ipc, const struct lxe_ipc_message *msg,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "xl_stream.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/fd_io.h"
 
 #define BANNER "xl migration receiver ready, send binary domain data.\n"
 #define READY  "domain received, ready to unpause"
@@ -31,25 +31,6 @@ struct file_header {
 #define FLAG_JSON       UINT32_C(1)
 #define FLAG_STREAM_V2  UINT32_C(2)
 
-static int write_all(int fd, const void *data, size_t len,
-                     struct lxe_err *err)
-{
-    const char *at = data;
-
-    while (len) {
-        ssize_t n = write(fd, at, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return lxe_fail(err, -errno,
-                            "cannot send the configuration: %m");
-        at += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 int lxe_xl_write_header(int fd, const char *config_json, struct lxe_err *err)
 {
     uint32_t config_len = (uint32_t)strlen(config_json) + 1;
@@ -62,10 +43,12 @@ int lxe_xl_write_header(int fd, const char *config_json, struct lxe_err *err)
 
     _Static_assert(sizeof(MAGIC) - 1 == sizeof(header.magic), "xl's magic");
     memcpy(header.magic, MAGIC, sizeof(header.magic));
-    rc = write_all(fd, &header, sizeof(header), err);
+    rc = lxe_write_all(fd, &header, sizeof(header));
     if (!rc)
-        rc = write_all(fd, &config_len, sizeof(config_len), err);
+        rc = lxe_write_all(fd, &config_len, sizeof(config_len));
     if (!rc)
-        rc = write_all(fd, config_json, config_len, err);
+        rc = lxe_write_all(fd, config_json, config_len);
+    if (rc)
+        lxe_fail(err, rc, "cannot send the configuration: %s", strerror(-rc));
     return rc;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd_io.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "daemon_link.h"
@@ -34,23 +35,6 @@ struct receive {
 };
 
 /* ---- talking to the source ---- */
-
-static int write_text(int fd, const char *text)
-{
-    size_t len = strlen(text);
-
-    while (len) {
-        ssize_t n = write(fd, text, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -EPIPE;
-        text += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
 
 /* Byte by byte: what follows the newline is xl's. */
 static int read_line(int fd, char line[MIG_HELLO_MAX_LINE],
@@ -147,7 +131,7 @@ static int answer(struct receive *r, int refused, const struct lxe_err *why)
         a.reserved_kib = r->hello.need_kib;
     if (mig_hello_write_answer(&a, line))
         return -ENOMEM;
-    return write_text(r->config->out_fd, line);
+    return lxe_write_all(r->config->out_fd, line, strlen(line));
 }
 
 /* ---- taking it in ---- */
@@ -245,7 +229,8 @@ int mig_receive_run(const struct mig_receive_config *config)
     struct lxe_err err = { 0 };
     int status = EXIT_FAILURE, rc;
 
-    rc = write_text(config->out_fd, MIG_HELLO_GREETING "\n");
+    rc = lxe_write_all(config->out_fd, MIG_HELLO_GREETING "\n",
+                       sizeof(MIG_HELLO_GREETING));
     if (!rc)
         rc = read_line(config->in_fd, line, &err);
     if (!rc)

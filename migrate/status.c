@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd_io.h"
 #include "base/json.h"
 
 static const char *const kinds[] = {
@@ -83,21 +84,6 @@ static void write_member(struct lxe_jw *w, const struct member *m,
     }
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, text, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -EPIPE;
-        text += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 int mig_status_send(int fd, const struct mig_status *status)
 {
     struct lxe_jw *w = lxe_jw_new(false);
@@ -120,7 +106,7 @@ int mig_status_send(int fd, const struct mig_status *status)
     if (text && len < sizeof(line)) {
         memcpy(line, text, len);
         line[len] = '\n';
-        rc = write_all(fd, line, len + 1);
+        rc = lxe_write_all(fd, line, len + 1);
     }
     lxe_jw_free(w);
     return rc;

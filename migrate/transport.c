@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd_io.h"
 
 #define STOP_NS (2 * LXE_NS_PER_SEC)
 
@@ -206,19 +207,11 @@ int mig_transport_read_line(struct mig_transport *t, char *buf, size_t size,
 int mig_transport_write(struct mig_transport *t, const void *data, size_t len,
                         const char *what, struct lxe_err *err)
 {
-    const char *at = data;
+    int rc = lxe_write_all(t->send_fd, data, len);
 
-    while (len) {
-        ssize_t n = write(t->send_fd, at, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return lxe_fail(err, -ECONNRESET, "cannot send %s: %m", what);
-        at += n;
-        len -= (size_t)n;
-    }
-    return 0;
+    return rc ? lxe_fail(err, -ECONNRESET, "cannot send %s: %s", what,
+                         strerror(-rc))
+              : 0;
 }
 
 /* Whether it ended within STOP_NS. */

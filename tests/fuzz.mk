@@ -21,7 +21,7 @@ tests_corpus_stream_LDADD = $(SYNTH_LIBS)
 FUZZ_JSON_SOURCES = libxl-ext/base/json.c libxl-ext/base/err.c
 noinst_PROGRAMS += tests/fuzz-save-ipc tests/fuzz-hello tests/fuzz-status
 tests_fuzz_save_ipc_SOURCES = tests/fuzz/fuzz_save_ipc.c \
-	libxl-ext/save_ipc.c libxl-ext/base/err.c
+	libxl-ext/save_ipc.c libxl-ext/base/err.c libxl-ext/base/fd_io.c
 tests_fuzz_save_ipc_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_hello_SOURCES = tests/fuzz/fuzz_hello.c migrate/hello.c \
 	$(FUZZ_JSON_SOURCES)
@@ -29,6 +29,7 @@ tests_fuzz_hello_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
 tests_fuzz_hello_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_hello_LDADD = $(YAJL_LIBS)
 tests_fuzz_status_SOURCES = tests/fuzz/fuzz_status.c migrate/status.c \
+	libxl-ext/base/fd_io.c \
 	migrate/limits.c libxl-ext/base/units.c $(FUZZ_JSON_SOURCES)
 tests_fuzz_status_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
 tests_fuzz_status_CFLAGS = $(FUZZ_CFLAGS)
