@@ -22,7 +22,7 @@ EXTRA_DIST += %D%/run %D%/packages.sh \
 	%D%/testbed/image.sh %D%/testbed/lib.sh %D%/testbed/migrate.sh \
 	%D%/testbed/shell.sh \
 	%D%/testbed/case-balance.sh %D%/testbed/case-cancel.sh \
-	%D%/testbed/case-helper.sh %D%/testbed/case-migrate.sh \
+	%D%/testbed/case-helper.sh %D%/testbed/case-migrate.sh %D%/testbed/case-ssh.sh \
 	%D%/testbed/case-stock.sh %D%/testbed/case-target-dies.sh \
 	%D%/testbed/logdirty.c %D%/testbed/remote.c %D%/testbed/work.c \
 	%D%/testbed/rootfs/block %D%/testbed/rootfs/dom0-init \
