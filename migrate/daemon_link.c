@@ -101,7 +101,7 @@ static void reconnect(struct mig_daemon_link *link)
     struct lxe_err err = { 0 };
     uint64_t floor_kib;
 
-    if (link->rpc || !link->announced)
+    if (link->rpc)
         return;
     if (!lxe_rpc_open(NULL, &link->rpc, &err) &&
         announce(link, &floor_kib, &err))
@@ -126,6 +126,8 @@ void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
 {
     struct lxe_jw *w;
 
+    if (!link->announced)
+        return; /* stages before mig_daemon_begin() */
     reconnect(link);
     if (!link->rpc)
         return;
@@ -148,7 +150,7 @@ int mig_daemon_commit(struct mig_daemon_link *link, struct lxe_err *err)
 {
     int rc;
 
-    if (!link->rpc)
+    if (!link->rpc || !link->announced)
         return 0;
     rc = call(link, "migration.commit", domain_params(link), CALL_MS, NULL,
               err);
@@ -159,7 +161,7 @@ void mig_daemon_end(struct mig_daemon_link *link, enum mig_outcome outcome)
 {
     struct lxe_jw *w;
 
-    if (!link->rpc)
+    if (!link->rpc || !link->announced)
         return;
     w = domain_params(link);
     if (w)
