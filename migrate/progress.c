@@ -61,17 +61,25 @@ static void sent_text(char out[TEXT_MAX], const struct mig_status *s)
 static void stage_text(char out[TEXT_MAX], enum mig_stage stage,
                        const struct mig_report *report)
 {
-    char now[LXE_UNIT_TEXT];
+    uint64_t before = report->page_cache.before_kib;
+    uint64_t after = report->page_cache.after_kib;
+    char now[LXE_UNIT_TEXT], less[LXE_UNIT_TEXT];
 
     *out = '\0';
     if (stage == MIG_STAGE_PLAN && *report->domain)
         snprintf(out, TEXT_MAX, "%s has %s", report->domain,
-                 lxe_format_kib(now, report->page_cache.before_kib));
+                 lxe_format_kib(now, before));
     else if (stage == MIG_STAGE_RESERVE)
         snprintf(out, TEXT_MAX, "asking the target");
     else if (stage == MIG_STAGE_PAGE_CACHE)
         snprintf(out, TEXT_MAX, "the guest has %s",
-                 lxe_format_kib(now, report->page_cache.after_kib));
+                 lxe_format_kib(now, after));
+    else if (stage == MIG_STAGE_PRECOPY && after < before)
+        snprintf(out, TEXT_MAX, "%s to move; %s of page cache stay behind",
+                 lxe_format_kib(now, after),
+                 lxe_format_kib(less, before - after));
+    else if (stage == MIG_STAGE_PRECOPY)
+        snprintf(out, TEXT_MAX, "%s to move", lxe_format_kib(now, after));
     else if (stage == MIG_STAGE_COMMIT)
         snprintf(out, TEXT_MAX, "the target starts the guest");
 }
@@ -164,11 +172,13 @@ void mig_progress_show(void *data, enum mig_stage stage,
     char text[TEXT_MAX];
     bool lasting = worth_a_line(p, stage, status);
 
-    p->stage = stage;
-    p->begun = true;
     if (p->style == MIG_PROGRESS_NONE || !make_text(text, stage, report,
                                                     status))
         return;
+    if (p->style == MIG_PROGRESS_LINES && !*text)
+        return;
+    p->stage = stage;
+    p->begun = true;
     if (p->style == MIG_PROGRESS_JSON) {
         show_json(stage, status);
     } else if (p->style == MIG_PROGRESS_LINE) {
