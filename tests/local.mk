@@ -16,14 +16,16 @@ include tests/plugin.mk
 include tests/fuzz.mk
 
 # Scripts that are run from the source tree.
-EXTRA_DIST += %D%/run %D%/packages.sh \
+EXTRA_DIST += %D%/run %D%/packages.sh %D%/demo \
+	%D%/demo.d/balance.sh %D%/demo.d/migration.sh %D%/demo.d/show.sh \
 	%D%/testbed/README.md \
 	%D%/testbed/case.sh %D%/testbed/guest.sh %D%/testbed/host.sh \
 	%D%/testbed/image.sh %D%/testbed/lib.sh %D%/testbed/migrate.sh \
 	%D%/testbed/shell.sh \
 	%D%/testbed/case-balance.sh %D%/testbed/case-cancel.sh \
-	%D%/testbed/case-helper.sh %D%/testbed/case-migrate.sh %D%/testbed/case-ssh.sh \
-	%D%/testbed/case-stock.sh %D%/testbed/case-target-dies.sh \
+	%D%/testbed/case-helper.sh %D%/testbed/case-migrate.sh \
+	%D%/testbed/case-ssh.sh %D%/testbed/case-stock.sh \
+	%D%/testbed/case-target-dies.sh \
 	%D%/testbed/logdirty.c %D%/testbed/remote.c %D%/testbed/work.c \
 	%D%/testbed/rootfs/block %D%/testbed/rootfs/dom0-init \
 	%D%/testbed/rootfs/guest-init %D%/testbed/rootfs/vif-bridge
