@@ -67,6 +67,28 @@ static void prepare_agents(struct aero_balancer *b, char *now)
     }
 }
 
+/* Whether somebody else balances the guest; says when that changes. */
+static bool foreign(const struct aero_balancer *b, struct aero_guest *g,
+                    uint64_t now_ns)
+{
+    enum aero_guest_state state = g->condition.state;
+    bool was = g->rival.alone;
+    bool ours = aero_guest_movable(state) || state == AERO_GUEST_FOREIGN;
+
+    /* A client that migrates the guest sets its target. */
+    if (g->retargeted && ours &&
+        !aero_migrations_find(&b->migrations, g->dom.domid) &&
+        aero_rival_change(&g->rival, now_ns))
+        lxe_warn("domain %" PRIu32 " (%s): %u changes of its target within"
+                 " %u s were not ours (%s): left alone", g->dom.domid,
+                 g->dom.name, AERO_RIVAL_CHANGES, AERO_RIVAL_WINDOW_S,
+                 aero_rival_guess(&g->dom));
+    if (was && !aero_rival_alone(&g->rival, now_ns))
+        lxe_info("domain %" PRIu32 " (%s): left alone for long enough; ours"
+                 " again", g->dom.domid, g->dom.name);
+    return g->rival.alone;
+}
+
 static void judge(struct aero_balancer *b, struct aero_guest *g,
                   uint64_t now_ns)
 {
@@ -87,6 +109,7 @@ static void judge(struct aero_balancer *b, struct aero_guest *g,
         .dom = &g->dom,
         .held_kib = g->held_kib,
         .announced = aero_migrations_find(&b->migrations, g->dom.domid),
+        .foreign = foreign(b, g, now_ns),
     };
     enum aero_guest_state was = g->condition.state;
 
@@ -267,6 +290,9 @@ static void note_reasons(struct aero_balancer *b,
 
         if (aero_guest_movable(g->condition.state))
             memcpy(g->reason, out[i].reason, sizeof(g->reason));
+        else if (g->condition.state == AERO_GUEST_FOREIGN)
+            snprintf(g->reason, sizeof(g->reason), "managed by another (%s):"
+                     " not touched", aero_rival_guess(&g->dom));
         else
             snprintf(g->reason, sizeof(g->reason), "%s: not touched",
                      aero_guest_state_name(g->condition.state));

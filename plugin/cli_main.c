@@ -22,10 +22,11 @@ static const struct aero_verb verbs[] = {
       "  --json           print the daemon's answer as JSON\n" },
     { "mem-policy", aero_cli_mem_policy,
       "Show or change the memory policy of a guest",
-      "DOMAIN [--min SIZE] [--max SIZE] [--shares N] [--json]",
+      "DOMAIN [--min SIZE] [--max SIZE] [--shares N] [--take-back] [--json]",
       "  --min SIZE       never take it below this\n"
       "  --max SIZE       never give it more than this\n"
       "  --shares N       its weight where memory is short\n"
+      "  --take-back      balance it again though another balancer did\n"
       "  --json           print the daemon's answer as JSON\n"
       "\nSIZE is 512M, 2G or 4096K; a bare number is MiB. Without options the\n"
       "policy is shown. A change lasts until aerostatd ends.\n" },

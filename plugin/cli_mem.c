@@ -131,7 +131,7 @@ int aero_cli_mem_status(const struct aero_cli *cli, int argc, char **argv)
 struct policy_args {
     const char *domain;
     uint64_t min_kib, max_kib, shares;
-    bool has_min, has_max, has_shares, json;
+    bool has_min, has_max, has_shares, take_back, json;
 };
 
 static int parse_size(const char *option, const char *text, uint64_t *kib,
@@ -173,6 +173,7 @@ static int parse_policy_args(int argc, char **argv, struct policy_args *args)
         { "min", required_argument, NULL, 'm' },
         { "max", required_argument, NULL, 'M' },
         { "shares", required_argument, NULL, 's' },
+        { "take-back", no_argument, NULL, 't' },
         { "json", no_argument, NULL, 'j' },
         { NULL, 0, NULL, 0 },
     };
@@ -186,6 +187,8 @@ static int parse_policy_args(int argc, char **argv, struct policy_args *args)
             rc = parse_size("--max", optarg, &args->max_kib, &args->has_max);
         else if (opt == 's')
             rc = parse_shares(optarg, args);
+        else if (opt == 't')
+            args->take_back = true;
         else if (opt == 'j')
             args->json = true;
         else
@@ -214,6 +217,8 @@ static struct lxe_jw *policy_params(const struct policy_args *args)
         lxe_jw_u64(w, "max_kib", args->max_kib);
     if (args->has_shares)
         lxe_jw_u64(w, "shares", args->shares);
+    if (args->take_back)
+        lxe_jw_bool(w, "take_back", true);
     lxe_jw_end_object(w);
     return w;
 }

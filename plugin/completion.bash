@@ -68,7 +68,7 @@ _aerostat_verb() {
     done
     case $verb:$cur in
         mem-status:*|migrate-status:*) _aerostat_offer --json ;;
-        mem-policy:-*) _aerostat_offer --min --max --shares --json ;;
+        mem-policy:-*) _aerostat_offer --min --max --shares --take-back --json ;;
         migrate-live:-*)
             # shellcheck disable=SC2086
             _aerostat_offer $_aerostat_migrate_options ;;

@@ -15,7 +15,8 @@
 #include "base/log.h"
 
 #define RESERVE_TIMEOUT_MAX_MS (60u * 60u * 1000u)
-#define PARAMS_MAX             4
+#define PARAMS_MAX             5
+#define RIVALS_TOLD            8 /* by name, in warnings */
 
 /* One request on its way. */
 struct call {
@@ -265,6 +266,37 @@ static void put_host(struct lxe_jw *w, const struct aero_balancer *b)
     lxe_jw_end_object(w);
 }
 
+static void put_rival(struct lxe_jw *w, const struct aero_guest *g,
+                      uint64_t now)
+{
+    uint64_t until = g->rival.until_ns;
+    char text[AERO_WARNING_TEXT];
+
+    snprintf(text, sizeof(text), "domain %" PRIu32 " (%s) is managed by"
+             " another (%s): %" PRIu64 " changes of its target were not ours;"
+             " left alone for %" PRIu64 " s more, or until 'xl mem-policy %"
+             PRIu32 " --take-back'", g->dom.domid, g->dom.name,
+             aero_rival_guess(&g->dom), g->rival.changes,
+             (until > now ? until - now : 0) / LXE_NS_PER_SEC, g->dom.domid);
+    lxe_jw_str(w, NULL, text);
+}
+
+static void put_rivals(struct lxe_jw *w, const struct aero_guests *guests,
+                       uint64_t now)
+{
+    char text[AERO_WARNING_TEXT];
+    size_t n = 0;
+
+    for (size_t i = 0; i < guests->count; i++)
+        if (guests->items[i].rival.alone && n++ < RIVALS_TOLD)
+            put_rival(w, &guests->items[i], now);
+    if (n <= RIVALS_TOLD)
+        return;
+    snprintf(text, sizeof(text), "and %zu more domains are managed by another",
+             n - RIVALS_TOLD);
+    lxe_jw_str(w, NULL, text);
+}
+
 static int mem_status(struct call *c)
 {
     const struct aero_balancer *b = c->m->balancer;
@@ -278,6 +310,7 @@ static int mem_status(struct call *c)
         lxe_jw_str(c->w, NULL, b->autoballoon);
     if (b->trouble[0])
         lxe_jw_str(c->w, NULL, b->trouble);
+    put_rivals(c->w, &b->guests, now_ns(c));
     lxe_jw_end_array(c->w);
     lxe_jw_key(c->w, "domains");
     lxe_jw_array(c->w);
@@ -336,6 +369,20 @@ static int find_domain(struct call *c, struct aero_guest **out)
     return 0;
 }
 
+/* A guest that was left to another balancer is ours again. */
+static int take_back(struct call *c, struct aero_guest *g)
+{
+    bool yes;
+
+    if (lxe_json_bool(param(c, "take_back"), &yes) || !yes)
+        return refuse(c, AERO_RPC_PARAMS, "take_back must be true");
+    aero_rival_take_back(&g->rival);
+    lxe_info("domain %" PRIu32 " (%s): process %d took it back from another"
+             " balancer", g->dom.domid, g->dom.name, (int)c->peer->pid);
+    c->m->kick(c->m->data);
+    return 0;
+}
+
 static int mem_policy(struct call *c)
 {
     bool change = param(c, "min_kib") || param(c, "max_kib") ||
@@ -343,10 +390,12 @@ static int mem_policy(struct call *c)
     struct aero_guest *g;
     int rc = find_domain(c, &g);
 
-    if (!rc && change && c->peer->uid != 0)
+    if (!rc && (change || param(c, "take_back")) && c->peer->uid != 0)
         rc = refuse(c, AERO_RPC_DENIED, "only root may change a policy");
     if (!rc && change)
         rc = change_policy(c, g);
+    if (!rc && param(c, "take_back"))
+        rc = take_back(c, g);
     if (rc)
         return rc;
     lxe_jw_key(c->w, "result");
@@ -603,7 +652,7 @@ static const struct method methods[] = {
     { "daemon.info", daemon_info, false, { "" } },
     { "mem.status", mem_status, false, { "" } },
     { "mem.policy", mem_policy, false,
-      { "domain", "min_kib", "max_kib", "shares" } },
+      { "domain", "min_kib", "max_kib", "shares", "take_back" } },
     { "mem.reserve", mem_reserve, true, { "kib", "domain", "timeout_ms" } },
     { "mem.release", mem_release, true, { "id" } },
     { "mem.transfer", mem_transfer, true, { "id", "domid" } },

@@ -15,6 +15,7 @@ libaero_a_SOURCES = \
 	%D%/pid_lock.c %D%/pid_lock.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/reservations.c %D%/reservations.h \
+	%D%/rivals.c %D%/rivals.h \
 	%D%/water.c %D%/water.h
 AERO_LIBS = libaero.a $(LXE_LIBS) $(UV_LIBS)
 

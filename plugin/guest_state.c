@@ -20,6 +20,7 @@ const char *aero_guest_state_name(enum aero_guest_state state)
         [AERO_GUEST_STUCK] = "stuck",
         [AERO_GUEST_BOOTING] = "booting",
         [AERO_GUEST_FIXED] = "fixed",
+        [AERO_GUEST_FOREIGN] = "foreign",
         [AERO_GUEST_PAUSED] = "paused",
         [AERO_GUEST_BUILDING] = "building",
         [AERO_GUEST_MIGRATING] = "migrating",
@@ -66,6 +67,8 @@ static enum aero_guest_state untouchable(const struct aero_state_input *in)
         return AERO_GUEST_PAUSED;
     if (d->no_balloon || d->uncooperative)
         return AERO_GUEST_FIXED;
+    if (in->foreign)
+        return AERO_GUEST_FOREIGN;
     return booting(in) ? AERO_GUEST_BOOTING : AERO_GUEST_ACTIVE;
 }
 

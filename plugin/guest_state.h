@@ -26,6 +26,7 @@ enum aero_guest_state {
     AERO_GUEST_STUCK,
     AERO_GUEST_BOOTING,   /* from here on: not touched */
     AERO_GUEST_FIXED,     /* says that it cannot balloon */
+    AERO_GUEST_FOREIGN,   /* another balancer manages it */
     AERO_GUEST_PAUSED,
     AERO_GUEST_BUILDING,
     AERO_GUEST_MIGRATING,
@@ -48,6 +49,7 @@ struct aero_state_input {
     const struct lxe_domain *dom;
     uint64_t held_kib;        /* what it holds, in units of the target */
     bool announced;           /* a client is migrating it */
+    bool foreign;             /* another balancer manages it (rivals.h) */
 };
 
 /* What is kept of a guest between samples; zero it for a new guest. */

@@ -75,7 +75,8 @@ static void note_target(struct aero_guest *g, uint64_t was_kib)
     if (is == was_kib || is == g->set_kib || is == LXE_UNKNOWN)
         return;
     g->resting_kib = is;
-    if (was_kib == LXE_UNKNOWN)
+    g->retargeted = was_kib != LXE_UNKNOWN;
+    if (!g->retargeted)
         g->offset_kib = find_offset(&g->dom);
     else
         lxe_info("domain %" PRIu32 " (%s): somebody else set its target to %s",
@@ -88,6 +89,7 @@ static void go_on(struct aero_guest *g, const struct lxe_domain *d,
     bool news = !same_report(&g->dom.report, &d->report);
     uint64_t was_kib = g->dom.target_kib;
 
+    g->retargeted = false;
     g->dom = *d;
     note_target(g, was_kib);
     g->held_kib = held(g);

@@ -17,6 +17,7 @@
 #include "guest_state.h"
 #include "host.h"
 #include "policy.h"
+#include "rivals.h"
 
 struct aero_guest {
     struct lxe_domain dom;
@@ -28,6 +29,8 @@ struct aero_guest {
     uint64_t resting_kib; /* its target as others last set it */
     uint64_t set_kib;     /* its target as we last set it, or LXE_UNKNOWN */
     bool prepared;        /* its agent's keys are there */
+    bool retargeted;      /* by somebody else, since the last tick */
+    struct aero_rival rival;
 
     struct aero_domain_policy asked; /* by mem.policy; lost with the daemon */
     uint64_t min_kib;                /* what holds, of all sources */

@@ -216,6 +216,9 @@ ok 'and what to write down' \
 ok 'it asks in KiB' grep -q \
     '"domain":"web","min_kib":262144,"max_kib":1049600,"shares":200}' \
     "$dir/asked"
+ask mem-policy web --take-back
+ok 'mem-policy --take-back' grep -q '"domain":"web","take_back":true}' \
+    "$dir/asked"
 answer '{"domid":3,"name":"a\",x=\u001b","shares":1}'
 ask mem-policy 3 --shares 1
 ok 'a name that the file cannot hold' grep -q 'cannot stand in' "$dir/out"

@@ -2,7 +2,7 @@
 # The daemon: its pure modules, its loop on a simulated host, the program.
 daemon_tests = tests/test-demand tests/test-guest-state tests/test-policy \
 	tests/test-apply tests/test-reservations tests/test-config \
-	tests/test-control tests/test-balancer
+	tests/test-control tests/test-balancer tests/test-rivals
 check_PROGRAMS += $(daemon_tests) tests/rpc-call
 TESTS += $(daemon_tests) tests/daemon.sh
 EXTRA_DIST += tests/daemon.sh
@@ -42,3 +42,7 @@ tests_test_control_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_balancer_SOURCES = tests/unit/test_balancer.c
 tests_test_balancer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_balancer_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_rivals_SOURCES = tests/unit/test_rivals.c
+tests_test_rivals_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_rivals_LDADD = $(AERO_LIBS) $(UNIT_LIBS)

@@ -158,6 +158,13 @@ else
         mem.reserve '{"kib":4,"timeout_ms":1}'
 fi
 
+if [ "$(id -u)" -eq 0 ]; then
+    check "a guest is taken back from another balancer" \
+        says '"name":"web"' mem.policy '{"domain":"web","take_back":true}'
+    check "by a true word" says 'take_back must be true' \
+        mem.policy '{"domain":"web","take_back":1}'
+fi
+
 set --
 while [ $# -lt 120 ]; do
     set -- "$@" daemon.info '{}'

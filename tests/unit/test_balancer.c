@@ -363,6 +363,74 @@ static void squeezed_cases(void)
     CU_ASSERT_EQUAL(squeezed("d", 1000), -1);
 }
 
+/* Sets the target as another balancer would, which wants 700 MiB. */
+static void fight_s(struct bench *b, unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds; i++) {
+        if (domain(b, 1).target_kib != 700 * MIB)
+            b->host->ops->set_target(b->host, 1, 700 * MIB, NULL);
+        run_s(b, 1);
+    }
+}
+
+static void another_balancer_is_not_fought(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 2097152, \"report\": \"agent\","
+        "    \"demand\": [[0, 204800]] } ] }";
+    struct aero_guest *g;
+    struct bench b;
+
+    set_up(&b, scenario);
+    run_s(&b, 30);
+    b.host->ops->set_target(b.host, 1, 700 * MIB, NULL);
+    run_s(&b, 60);
+    CU_ASSERT(domain(&b, 1).target_kib > 1024 * MIB);
+    CU_ASSERT_EQUAL(state(&b, 1), AERO_GUEST_ACTIVE);
+
+    fight_s(&b, 20);
+    g = aero_guests_find(&b.balancer.guests, 1);
+    CU_ASSERT_EQUAL(g->condition.state, AERO_GUEST_FOREIGN);
+    CU_ASSERT_EQUAL(g->rival.changes, 3);
+    CU_ASSERT_EQUAL(domain(&b, 1).target_kib, 700 * MIB);
+    CU_ASSERT_PTR_NOT_NULL(strstr(g->reason, "another"));
+
+    run_s(&b, AERO_RIVAL_ALONE_S - 20);
+    CU_ASSERT_EQUAL(domain(&b, 1).target_kib, 700 * MIB);
+    run_s(&b, 60);
+    CU_ASSERT_EQUAL(state(&b, 1), AERO_GUEST_ACTIVE);
+    CU_ASSERT(domain(&b, 1).target_kib > 1024 * MIB);
+    tear_down(&b);
+}
+
+static void a_migrations_targets_are_its_clients(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 1048576,"
+        "    \"report\": \"agent\", \"demand\": [[0, 204800]] } ] }";
+    struct lxe_err err = { 0 };
+    struct lxe_domain d;
+    struct bench b;
+
+    set_up(&b, scenario);
+    run_s(&b, 30);
+    d = domain(&b, 1);
+    CU_ASSERT_EQUAL(aero_migrations_begin(&b.balancer.migrations, 1, &d,
+                                          "far", 1048576, 0, &err), 0);
+    for (uint64_t mib = 900; mib > 500; mib -= 50) {
+        b.host->ops->set_target(b.host, 1, mib * MIB, &err);
+        run_s(&b, 1);
+    }
+    aero_migrations_lose_owner(&b.balancer.migrations, 1);
+    run_s(&b, 3);
+    CU_ASSERT_EQUAL(state(&b, 1), AERO_GUEST_ACTIVE);
+    CU_ASSERT_EQUAL(aero_guests_find(&b.balancer.guests, 1)->rival.changes, 0);
+    tear_down(&b);
+}
+
 static const struct unit_test tests[] = {
     { "idle ones give to one that grows", idle_give_to_one_that_grows },
     { "comes to rest", comes_to_rest },
@@ -374,6 +442,9 @@ static const struct unit_test tests[] = {
     { "a migrating guest finds its memory",
       a_migrating_guest_finds_its_memory },
     { "squeezed's cases", squeezed_cases },
+    { "another balancer is not fought", another_balancer_is_not_fought },
+    { "a migration's targets are its client's",
+      a_migrations_targets_are_its_clients },
     { "a transfer is not counted twice", a_transfer_does_not_count_twice },
 };
 

@@ -39,6 +39,9 @@ static void left_alone(void)
 
     set_up(&b);
     CU_ASSERT_EQUAL(judge(&b, 0), AERO_GUEST_ACTIVE);
+    b.in.foreign = true;
+    CU_ASSERT_EQUAL(judge(&b, 1), AERO_GUEST_FOREIGN);
+    CU_ASSERT_FALSE(aero_guest_movable(AERO_GUEST_FOREIGN));
     b.dom.no_balloon = true;
     CU_ASSERT_EQUAL(judge(&b, 1), AERO_GUEST_FIXED);
     b.dom.paused = true;
