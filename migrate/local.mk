@@ -19,6 +19,7 @@ libmig_a_SOURCES = \
 	%D%/status.c %D%/status.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/stream_edit.c %D%/stream_edit.h \
+	%D%/svg.c %D%/svg.h \
 	%D%/transport.c %D%/transport.h
 MIG_LIBS = libmig.a $(LXE_LIBS)
 

@@ -80,3 +80,10 @@ tests_test_transport_LDADD = $(TEXT_LIBS)
 tests_test_xl_stream_SOURCES = tests/unit/test_xl_stream.c
 tests_test_xl_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_xl_stream_LDADD = liblxe.a $(TEXT_LIBS)
+
+# Pictures.
+check_PROGRAMS += tests/test-svg
+TESTS += tests/test-svg
+tests_test_svg_SOURCES = tests/unit/test_svg.c
+tests_test_svg_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_svg_LDADD = libmig.a $(UNIT_LIBS) -lm
