@@ -20,8 +20,10 @@ libmig_a_SOURCES = \
 	%D%/stream.c %D%/stream.h \
 	%D%/stream_edit.c %D%/stream_edit.h \
 	%D%/svg.c %D%/svg.h \
-	%D%/transport.c %D%/transport.h
-MIG_LIBS = libmig.a $(LXE_LIBS)
+	%D%/transport.c %D%/transport.h \
+	%D%/wws.c %D%/wws.h \
+	%D%/wws_build.c %D%/wws_build.h
+MIG_LIBS = libmig.a $(LXE_LIBS) -lm
 
 pkglibexec_PROGRAMS += aerostat-save-helper aerostat-migrate
 sbin_PROGRAMS += aerostat-receive

@@ -87,3 +87,10 @@ TESTS += tests/test-svg
 tests_test_svg_SOURCES = tests/unit/test_svg.c
 tests_test_svg_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_svg_LDADD = libmig.a $(UNIT_LIBS) -lm
+
+# The writable working set's curve.
+check_PROGRAMS += tests/test-wws
+TESTS += tests/test-wws
+tests_test_wws_SOURCES = tests/unit/test_wws.c
+tests_test_wws_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_wws_LDADD = $(TEXT_LIBS) -lm
