@@ -183,6 +183,7 @@ static struct aero_policy_host policy_host(const struct aero_balancer *b)
                          aero_reservations_held_kib(&b->reservations),
         .change_kib = b->config->change_per_tick_kib,
         .dead_band_kib = AERO_DEAD_BAND_KIB,
+        .tax = b->config->idle_tax,
         /* Somebody waits for memory: gently would be too late. */
         .shrink_part = waiting ? 0 : AERO_SHRINK_PART,
     };

@@ -34,6 +34,7 @@ void aero_config_defaults(struct aero_config *config)
         .default_shares = AERO_SHARES_DEFAULT,
         .margin_kib = 256 << 10,
         .change_per_tick_kib = 256 << 10,
+        .idle_tax = 750,
         .agent = true,
     };
 }
@@ -91,6 +92,33 @@ static int get_number(struct reader *r, const char *key, uint64_t min,
     return 0;
 }
 
+/* Reads a part of one, "0.75", as thousandths; more digits do not count. */
+static int get_part(struct reader *r, const char *key, unsigned max,
+                    unsigned *out)
+{
+    const char *text, *digit;
+    unsigned thousandths = 0, worth = 100;
+    int rc = get_text(r, key, &text);
+
+    if (rc || !text)
+        return rc;
+    if (text[0] == '0' && (text[1] == '.' || !text[1])) {
+        for (digit = text + 1 + (text[1] == '.'); *digit; digit++) {
+            if (*digit < '0' || *digit > '9')
+                break;
+            thousandths += (unsigned)(*digit - '0') * worth;
+            worth /= 10;
+        }
+        if (!*digit && thousandths <= max) {
+            *out = thousandths;
+            return 0;
+        }
+    }
+    return lxe_fail(r->err, -EINVAL,
+                    "%s: %s: '%.40s' is no number like \"0.75\", from 0 to"
+                    " 0.%u", r->path, key, text, max);
+}
+
 static int get_group(struct reader *r, char out[AERO_GROUP_TEXT])
 {
     const char *text;
@@ -124,6 +152,8 @@ static int get_settings(struct reader *r, struct aero_config *c)
     if (!rc && c->change_per_tick_kib < 1024)
         rc = lxe_fail(r->err, -EINVAL,
                       "%s: change_per_tick: must be at least 1M", r->path);
+    if (!rc)
+        rc = get_part(r, "idle_tax", AERO_TAX_MAX, &c->idle_tax);
     if (!rc)
         rc = get_number(r, "agent", 0, 1, &agent);
     if (!rc)
@@ -330,6 +360,7 @@ void aero_config_print(const struct aero_config *config, FILE *to)
     fprintf(to, "margin = \"%" PRIu64 "K\"\n", config->margin_kib);
     fprintf(to, "change_per_tick = \"%" PRIu64 "K\"\n",
             config->change_per_tick_kib);
+    fprintf(to, "idle_tax = \"0.%03u\"\n", config->idle_tax);
     fprintf(to, "socket_group = \"%s\"\n", config->socket_group);
     fprintf(to, "agent = %d\n", config->agent);
     fprintf(to, "domains = [\n");

@@ -36,6 +36,7 @@ struct aero_config {
     unsigned default_shares;
     uint64_t margin_kib;
     uint64_t change_per_tick_kib;
+    unsigned idle_tax;        /* in thousandths, up to AERO_TAX_MAX */
     char socket_group[AERO_GROUP_TEXT]; /* empty: root only */
     bool agent;                         /* make keys for guests' agents */
     struct aero_named_policy *policies;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/units.h"
@@ -14,10 +15,15 @@
 /* A part of a small guest is less than the balloon driver's own steps. */
 #define SHRINK_MIN_KIB (16u << 10)
 
+/* Targets are whole superpages: a smaller step would only split one. */
+#define STEP_PAGES 512u
+
 /* A movable guest on its way through the steps. All in pages. */
 struct slot {
     size_t index; /* of the guest */
-    uint64_t lo, hi, demand;
+    uint64_t lo, hi;
+    uint64_t demand; /* between them */
+    uint64_t knee;   /* what it needs, and pays no tax for */
     uint64_t held, target;
     uint64_t want;  /* the water-filling's answer */
     uint64_t next;  /* what this tick comes to */
@@ -29,9 +35,9 @@ struct plan {
     struct slot *slots;
     struct aero_vessel *vessels;
     size_t n;
-    uint64_t pool;      /* pages */
-    uint64_t demands;   /* sum, pages */
-    uint64_t bottoms;
+    uint64_t pool;    /* pages */
+    uint64_t bottoms; /* sum, pages */
+    double median;    /* of the prices */
 };
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -49,6 +55,11 @@ static uint64_t less(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
+static uint64_t whole_steps(uint64_t pages)
+{
+    return pages - pages % STEP_PAGES;
+}
+
 static uint64_t pages_up(uint64_t kib)
 {
     return (kib + LXE_KIB_PER_PAGE - 1) / LXE_KIB_PER_PAGE;
@@ -61,12 +72,10 @@ static void bounds(const struct aero_policy_guest *g, uint64_t *lo,
     uint64_t held = g->held_kib / LXE_KIB_PER_PAGE;
     uint64_t top = g->max_kib / LXE_KIB_PER_PAGE;
 
-    *hi = top;
     *lo = min_u64(pages_up(g->min_kib), top);
+    *hi = max_u64(whole_steps(top), *lo);
     if (!g->demand_known) {
-        uint64_t rest = min_u64(g->demand_kib / LXE_KIB_PER_PAGE, top);
-
-        *hi = max_u64(rest, *lo);
+        *hi = max_u64(min_u64(g->demand_kib / LXE_KIB_PER_PAGE, top), *lo);
         if (!g->min_is_set)
             *lo = *hi;
     }
@@ -81,12 +90,14 @@ static void bounds(const struct aero_policy_guest *g, uint64_t *lo,
 }
 
 static void fill_slot(const struct aero_policy_guest *g, size_t index,
-                      struct slot *s)
+                      bool no_surplus, struct slot *s)
 {
     s->index = index;
     bounds(g, &s->lo, &s->hi);
-    s->demand = pages_up(g->demand_kib);
-    s->demand = min_u64(max_u64(s->demand, s->lo), s->hi);
+    s->knee = pages_up(g->demand_kib);
+    s->demand = min_u64(max_u64(s->knee, s->lo), s->hi);
+    if (no_surplus)
+        s->hi = s->demand;
     s->held = g->held_kib / LXE_KIB_PER_PAGE;
     s->target = g->target_kib / LXE_KIB_PER_PAGE;
 }
@@ -111,33 +122,35 @@ static void collect(struct plan *p, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (!p->guests[i].movable)
             continue;
-        fill_slot(&p->guests[i], i, &p->slots[p->n]);
-        p->demands += p->slots[p->n].demand;
+        fill_slot(&p->guests[i], i, p->host->no_surplus, &p->slots[p->n]);
         p->bottoms += p->slots[p->n].lo;
         p->n++;
     }
 }
 
-/* Steps 1 to 3: where each guest should come to in the end. */
+/* Where each guest should come to in the end. */
 static int share_out(struct plan *p)
 {
-    bool enough = p->pool >= p->demands;
     int rc;
 
     for (size_t i = 0; i < p->n; i++) {
         const struct slot *s = &p->slots[i];
 
         p->vessels[i] = (struct aero_vessel){
-            .lo = enough ? 0 : s->lo,
-            .hi = enough ? s->hi - s->demand : s->demand,
+            .lo = s->lo,
+            .hi = s->hi,
+            .knee = s->knee,
             .shares = p->guests[s->index].shares,
         };
     }
-    rc = aero_water_fill(p->vessels, p->n,
-                         enough ? p->pool - p->demands : p->pool);
-    for (size_t i = 0; i < p->n && !rc; i++)
-        p->slots[i].want =
-            p->vessels[i].x + (enough ? p->slots[i].demand : 0);
+    rc = aero_water_fill(p->vessels, p->n, p->pool,
+                         AERO_KEEP_ALL - p->host->tax);
+    for (size_t i = 0; i < p->n && !rc; i++) {
+        struct slot *s = &p->slots[i];
+        uint64_t x = p->vessels[i].x;
+
+        s->want = x == s->hi ? x : max_u64(whole_steps(x), s->lo);
+    }
     return rc;
 }
 
@@ -180,13 +193,18 @@ static int bound_growth(struct plan *p)
         p->vessels[i] = (struct aero_vessel){
             .lo = grows ? s->held : 0,
             .hi = grows ? s->next : 0,
+            .knee = s->next,
             .shares = p->guests[s->index].shares,
         };
     }
-    rc = aero_water_fill(p->vessels, p->n, rest);
-    for (size_t i = 0; i < p->n && !rc; i++)
-        if (p->slots[i].next > p->slots[i].held)
-            p->slots[i].next = p->vessels[i].x;
+    rc = aero_water_fill(p->vessels, p->n, rest, AERO_KEEP_ALL);
+    for (size_t i = 0; i < p->n && !rc; i++) {
+        struct slot *s = &p->slots[i];
+        uint64_t x = p->vessels[i].x;
+
+        if (s->next > s->held)
+            s->next = x == s->next ? x : max_u64(whole_steps(x), s->held);
+    }
     return rc;
 }
 
@@ -230,7 +248,41 @@ static void say(char out[AERO_REASON_TEXT], const char *fmt, ...)
     va_end(ap);
 }
 
-static void explain(const struct plan *p, const struct slot *s, char *out)
+/* The price that a guest pays for what it holds: shares for each page. */
+static double price(const struct plan *p, const struct slot *s)
+{
+    uint64_t active = min_u64(s->held, s->knee);
+    double idle = (double)(s->held - active);
+    double cost = (double)active +
+                  idle * AERO_KEEP_ALL / (AERO_KEEP_ALL - p->host->tax);
+
+    return (double)p->guests[s->index].shares / (cost > 1 ? cost : 1);
+}
+
+static int compare_prices(const void *pa, const void *pb)
+{
+    double a = *(const double *)pa, b = *(const double *)pb;
+
+    return a < b ? -1 : a > b;
+}
+
+/* Prices say something beside others only. */
+static int find_median(struct plan *p)
+{
+    _cleanup_free_ double *all = calloc(p->n + 1, sizeof(*all));
+
+    if (!all)
+        return -ENOMEM;
+    for (size_t i = 0; i < p->n; i++)
+        all[i] = price(p, &p->slots[i]);
+    qsort(all, p->n, sizeof(*all), compare_prices);
+    if (p->n)
+        p->median = (all[(p->n - 1) / 2] + all[p->n / 2]) / 2;
+    return 0;
+}
+
+static void explain_size(const struct plan *p, const struct slot *s,
+                         char *out)
 {
     const struct aero_policy_guest *g = &p->guests[s->index];
     char a[LXE_UNIT_TEXT], b[LXE_UNIT_TEXT];
@@ -246,10 +298,10 @@ static void explain(const struct plan *p, const struct slot *s, char *out)
         say(out, "host is short: less than all minima; minimum %s", b);
     else if (!g->demand_known && s->lo == s->hi)
         say(out, "%s: left as it is", g->why);
-    else if (s->want < s->demand)
+    else if (s->want + STEP_PAGES <= s->demand)
         say(out, "host is short: %s of %s wanted, by %u shares%s", b, a,
             g->shares, s->want == s->lo ? " (minimum)" : "");
-    else if (s->want == s->demand)
+    else if (s->want < s->demand + STEP_PAGES)
         say(out, "wants %s, %s%s", a, g->why,
             s->want == s->lo ? "; has its minimum" : "");
     else
@@ -257,23 +309,48 @@ static void explain(const struct plan *p, const struct slot *s, char *out)
             s->want == s->hi ? " (maximum)" : "");
 }
 
+static void add(char out[AERO_REASON_TEXT], const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add(char out[AERO_REASON_TEXT], const char *fmt, ...)
+{
+    size_t len = strlen(out);
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(out + len, AERO_REASON_TEXT - len, fmt, ap);
+    va_end(ap);
+}
+
+/* The tax decides where a guest has neither its minimum nor its maximum. */
+static void explain_tax(const struct plan *p, const struct slot *s,
+                        const struct aero_policy_target *t, char *out)
+{
+    if (!p->host->tax || t->idle < 10 || p->n < 2 || s->want <= s->lo ||
+        s->want >= s->hi)
+        return;
+    add(out, "; idle tax: %u %% idle, price %.2g of the median", t->idle / 10,
+        t->price);
+}
+
 static void answer(const struct plan *p, const struct slot *s,
                    struct aero_policy_target *out)
 {
+    uint64_t goal_kib = s->want * LXE_KIB_PER_PAGE;
     char goal[LXE_UNIT_TEXT];
-    size_t len;
 
-    explain(p, s, out->reason);
     /* Not a whole number of pages only where somebody else set it. */
     out->target_kib = s->next == s->target
                           ? p->guests[s->index].target_kib
                           : s->next * LXE_KIB_PER_PAGE;
-    if (s->next == s->want || s->next == s->target)
-        return;
-    for (len = 0; out->reason[len];)
-        len++;
-    snprintf(out->reason + len, AERO_REASON_TEXT - len, "; on the way to %s",
-             lxe_format_kib(goal, s->want * LXE_KIB_PER_PAGE));
+    out->goal_kib = goal_kib;
+    if (s->held > s->knee)
+        out->idle = (unsigned)((s->held - s->knee) * 1000 / s->held);
+    out->price = p->median > 0 ? price(p, s) / p->median : 1;
+    explain_size(p, s, out->reason);
+    explain_tax(p, s, out, out->reason);
+    if (s->next != s->want && s->next != s->target)
+        add(out->reason, "; on the way to %s", lxe_format_kib(goal, goal_kib));
 }
 
 int aero_policy_run(const struct aero_policy_host *host,
@@ -290,9 +367,15 @@ int aero_policy_run(const struct aero_policy_host *host,
     if (!slots || !vessels)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++)
-        out[i] = (struct aero_policy_target){ guests[i].target_kib, "" };
+        out[i] = (struct aero_policy_target){
+            .target_kib = guests[i].target_kib,
+            .goal_kib = guests[i].target_kib,
+            .price = 1,
+        };
     collect(&p, count);
     rc = share_out(&p);
+    if (!rc)
+        rc = find_median(&p);
     if (rc)
         return rc;
     bound_change(&p);

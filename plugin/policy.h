@@ -3,13 +3,16 @@
  * Who gets how much: a snapshot of all guests in, targets and reasons out.
  * Pure, and in O(n log n).
  *
- * One water-filling by shares, in whole pages:
+ * One water-filling by shares, in whole pages, with Waldspurger's tax on idle
+ * memory (docs/policy.md has the derivation). What a guest with a demand D
+ * pays for a size x, and its price for it:
  *
- *   1. every guest has its minimum;
- *   2. then each rises towards its demand, at a speed given by its shares,
- *      until the pool is used up;
- *   3. if all demands are met, the surplus rises likewise towards the
- *      maxima.
+ *   cost(x) = x               up to D         k = 1 / (1 - tax)
+ *             D + k (x - D)   beyond it       price = shares / cost
+ *
+ * Every guest has its minimum. Above it the pool is shared so that all pay
+ * the same price, but for those that are at their minimum or maximum: memory
+ * goes from the guest with the lowest price to the one with the highest.
  *
  *   pool = free + what movable guests hold - what is kept free
  *          - what guests that are not touched may still take
@@ -31,7 +34,9 @@
 #define AERO_SHARES_MAX     100000u
 #define AERO_SHARES_DEFAULT 100u
 
-#define AERO_REASON_TEXT 160
+#define AERO_TAX_MAX       999u
+
+#define AERO_REASON_TEXT 200
 
 struct aero_policy_guest {
     bool movable;          /* else only its outstanding growth counts */
@@ -54,10 +59,15 @@ struct aero_policy_host {
     uint64_t change_kib;    /* most a target may go beyond what is held */
     unsigned shrink_part;   /* and down, by 1/n of that; 0: no such bound */
     uint64_t dead_band_kib; /* a smaller change is not worth it */
+    unsigned tax;           /* on idle memory, in thousandths: 0 to 999 */
+    bool no_surplus;        /* nobody is given more than its demand */
 };
 
 struct aero_policy_target {
-    uint64_t target_kib;
+    uint64_t target_kib; /* for now */
+    uint64_t goal_kib;   /* where it shall come to in the end */
+    unsigned idle;       /* part of what it holds, in thousandths */
+    double price;        /* in terms of the median of all movable guests */
     char reason[AERO_REASON_TEXT];
 };
 

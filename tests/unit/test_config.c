@@ -31,6 +31,7 @@ static void every_key(void)
         "default_shares = 50\n"
         "margin = \"10M\"\n"
         "change_per_tick = \"32M\"\n"
+        "idle_tax = \"0.5\"\n"
         "socket_group = \"ops\"\n"
         "agent = 0\n"
         "domains = [ \"name=web1,min=256M,max=2G,shares=200\",\n"
@@ -50,6 +51,7 @@ static void every_key(void)
     CU_ASSERT_EQUAL(c.default_shares, 50);
     CU_ASSERT_EQUAL(c.margin_kib, 10 << 10);
     CU_ASSERT_EQUAL(c.change_per_tick_kib, 32 << 10);
+    CU_ASSERT_EQUAL(c.idle_tax, 500);
     CU_ASSERT_STRING_EQUAL(c.socket_group, "ops");
     CU_ASSERT_FALSE(c.agent);
     p = aero_config_policy(&c, "web1");
@@ -85,6 +87,9 @@ static void bad_ones_are_named(void)
     refused("margin = \"1Q\"", "margin", "1Q");
     refused("agent = 2", "agent", "1");
     refused("change_per_tick = \"4K\"", "change_per_tick", "1M");
+    refused("idle_tax = \"1\"", "idle_tax", "0.75");
+    refused("idle_tax = \"-0.5\"", "idle_tax", "0.999");
+    refused("idle_tax = \"0.5x\"", "idle_tax", "0.5x");
     refused("domains = \"web1\"", "domains", ":1:");
     refused("domains = [ \"min=1G\" ]", "item 1", "name");
     refused("domains = [ \"name=a,size=1G\" ]", "size", "known");

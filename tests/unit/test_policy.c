@@ -28,18 +28,96 @@ static struct aero_policy_guest guest(uint64_t min, uint64_t max,
 
 static void water_levels(void)
 {
-    struct aero_vessel v[3] = { { 0, 100, 1, 0 }, { 10, 20, 1, 0 },
-                                { 0, 1000, 2, 0 } };
+    struct aero_vessel v[3] = { { 0, 100, 100, 1, 0 }, { 10, 20, 20, 1, 0 },
+                                { 0, 1000, 1000, 2, 0 } };
 
-    CU_ASSERT_EQUAL(aero_water_fill(v, 3, 5), 0); /* the bottoms are 10 */
+    /* The bottoms are 10. */
+    CU_ASSERT_EQUAL(aero_water_fill(v, 3, 5, AERO_KEEP_ALL), 0);
     CU_ASSERT(v[0].x == 0 && v[1].x == 10 && v[2].x == 0);
-    aero_water_fill(v, 3, 40); /* level 10: 10, 10, 20 */
+    aero_water_fill(v, 3, 40, AERO_KEEP_ALL); /* level 10: 10, 10, 20 */
     CU_ASSERT(v[0].x == 10 && v[1].x == 10 && v[2].x == 20);
-    aero_water_fill(v, 3, 200); /* level 60: 60, 20, 120 */
+    aero_water_fill(v, 3, 200, AERO_KEEP_ALL); /* level 60: 60, 20, 120 */
     CU_ASSERT(v[0].x == 60 && v[1].x == 20 && v[2].x == 120);
-    aero_water_fill(v, 3, 5000);
+    aero_water_fill(v, 3, 5000, AERO_KEEP_ALL);
     CU_ASSERT(v[0].x == 100 && v[1].x == 20 && v[2].x == 1000);
-    CU_ASSERT_EQUAL(aero_water_fill(v, 0, 10), 0);
+    CU_ASSERT_EQUAL(aero_water_fill(v, 0, 10, AERO_KEEP_ALL), 0);
+}
+
+static void water_above_the_knee(void)
+{
+    struct aero_vessel v[3] = { { 0, 1000, 100, 1, 0 },
+                                { 0, 1000, 1000, 1, 0 },
+                                { 150, 1000, 50, 1, 0 } };
+
+    /* At a quarter of the speed: level 200 is 100 + 25, 200, 150. */
+    aero_water_fill(v, 3, 475, 250);
+    CU_ASSERT(v[0].x == 125 && v[1].x == 200 && v[2].x == 150);
+    /* Level 850: 100 + 187.5, 850, 50 + 200. */
+    aero_water_fill(v, 3, 1388, 250);
+    CU_ASSERT(v[0].x == 287 && v[1].x == 850 && v[2].x == 250);
+}
+
+/* The size at a level, in floating point. */
+static double at_level(const struct aero_vessel *v, double level, double keep)
+{
+    double x = level * (double)v->shares, knee = (double)v->knee;
+
+    if (x > knee)
+        x = knee + (x - knee) * keep / AERO_KEEP_ALL;
+    if (x < (double)v->lo)
+        return (double)v->lo;
+    return x > (double)v->hi ? (double)v->hi : x;
+}
+
+/* The same by trying levels. */
+static void try_levels(const struct aero_vessel *v, double pool, double keep,
+                       double *x)
+{
+    double low = 0, high = 1e12;
+
+    for (int i = 0; i < 200; i++) {
+        double level = (low + high) / 2, sum = 0;
+
+        for (size_t k = 0; k < COUNT; k++)
+            sum += at_level(&v[k], level, keep);
+        if (sum <= pool)
+            low = level;
+        else
+            high = level;
+    }
+    for (size_t k = 0; k < COUNT; k++)
+        x[k] = at_level(&v[k], low, keep);
+}
+
+static void water_is_exact(void)
+{
+    uint64_t seed = unit_seed();
+    struct aero_vessel v[COUNT];
+    double x[COUNT];
+
+    for (int run = 0; run < 1000; run++) {
+        uint64_t bottoms = 0, tops = 0, pool;
+        unsigned keep = 1 + (unsigned)unit_below(&seed, AERO_KEEP_ALL);
+
+        for (size_t i = 0; i < COUNT; i++) {
+            v[i].lo = unit_below(&seed, 100000);
+            v[i].hi = v[i].lo + unit_below(&seed, 100000);
+            v[i].knee = unit_below(&seed, 250000);
+            v[i].shares = 1 + unit_below(&seed, 100000);
+            bottoms += v[i].lo;
+            tops += v[i].hi;
+        }
+        pool = bottoms + unit_below(&seed, tops - bottoms + 1);
+        aero_water_fill(v, COUNT, pool, keep);
+        try_levels(v, (double)pool, keep, x);
+        for (size_t i = 0; i < COUNT; i++) {
+            if ((double)v[i].x < x[i] + 0.01 && (double)v[i].x > x[i] - 1.01)
+                continue;
+            CU_FAIL("another size than by trying levels");
+            return;
+        }
+    }
+    CU_PASS("all sizes are those found by trying levels");
 }
 
 static void idle_gives_to_busy(void)
@@ -47,13 +125,60 @@ static void idle_gives_to_busy(void)
     struct aero_policy_guest g[] = { guest(64, 512, 96, 256),
                                      guest(64, 512, 96, 256),
                                      guest(64, 512, 400, 256) };
+    struct aero_policy_host host = no_limits;
     struct aero_policy_target t[3];
 
-    CU_ASSERT_EQUAL(aero_policy_run(&no_limits, g, 3, t), 0);
+    host.tax = 750;
+    CU_ASSERT_EQUAL(aero_policy_run(&host, g, 3, t), 0);
     CU_ASSERT(t[0].target_kib < 256 * MIB && t[1].target_kib < 256 * MIB);
     CU_ASSERT(t[0].target_kib >= 96 * MIB);
     CU_ASSERT(t[2].target_kib >= 400 * MIB);
     CU_ASSERT_PTR_NOT_NULL(strstr(t[2].reason, "wants 400 MiB"));
+}
+
+/* Waldspurger's experiment: equal shares, one of two hardly uses its own. */
+static void the_tax_takes_idle_memory(void)
+{
+    struct aero_policy_host host = no_limits;
+    struct aero_policy_guest g[] = { guest(16, 256, 20, 180),
+                                     guest(16, 256, 256, 180) };
+    struct aero_policy_target t[2];
+
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 180 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 180 * MIB);
+    CU_ASSERT_PTR_NULL(strstr(t[0].reason, "idle tax"));
+    host.tax = 750;
+    aero_policy_run(&host, g, 2, t);
+    /* With cost C for both: 20 + (C - 20) / 4 and, at its maximum, 256. */
+    CU_ASSERT_EQUAL(t[0].target_kib, 104 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 256 * MIB);
+    /* For its 180: 20 + 4 * 160 = 660; the median is of 1/660 and 1/180. */
+    CU_ASSERT_EQUAL(t[0].idle, 888);
+    CU_ASSERT(t[0].price > 0.42 && t[0].price < 0.43);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(t[0].reason, "idle tax: 88 % idle, price 0.43 of the median"));
+    host.tax = 500;
+    g[1].max_kib = 1024 * MIB;
+    g[1].demand_kib = 1000 * MIB;
+    aero_policy_run(&host, g, 2, t);
+    /* 20 + (C - 20) / 2 + C = 360: C = 233, in whole steps. */
+    CU_ASSERT_EQUAL(t[0].target_kib, 126 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 232 * MIB);
+    CU_ASSERT_EQUAL(t[1].goal_kib, 232 * MIB);
+}
+
+static void no_surplus_is_kept_free(void)
+{
+    struct aero_policy_host host = no_limits;
+    struct aero_policy_guest g[] = { guest(50, 500, 100, 300),
+                                     guest(200, 500, 100, 300) };
+    struct aero_policy_target t[2];
+
+    host.no_surplus = true;
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 100 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 200 * MIB);
 }
 
 static void shares_decide_in_shortage(void)
@@ -179,6 +304,8 @@ static void make_guests(uint64_t *seed, struct aero_policy_guest *g,
     *host = (struct aero_policy_host){
         .free_kib = unit_below(seed, 4000) * MIB,
         .change_kib = 1ull << 40,
+        .tax = (unsigned)unit_below(seed, AERO_TAX_MAX + 1),
+        .no_surplus = unit_below(seed, 4) == 0,
     };
     host->keep_free_kib = unit_below(seed, host->free_kib / MIB + 1) * MIB;
 }
@@ -337,7 +464,11 @@ static void constant_input_converges(void)
 
 static const struct unit_test tests[] = {
     { "water levels", water_levels },
+    { "water above the knee", water_above_the_knee },
+    { "water is exact", water_is_exact },
     { "idle gives to busy", idle_gives_to_busy },
+    { "the tax takes idle memory", the_tax_takes_idle_memory },
+    { "no surplus is kept free", no_surplus_is_kept_free },
     { "shares decide in a shortage", shares_decide_in_shortage },
     { "steps are bounded", steps_are_bounded },
     { "a stuck guest is clipped", stuck_is_clipped },
