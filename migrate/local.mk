@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libmig.a
 
 libmig_a_SOURCES = \
+	%D%/archive.c %D%/archive.h \
 	%D%/daemon_link.c %D%/daemon_link.h \
 	%D%/hello.c %D%/hello.h \
 	%D%/hot_pages.c %D%/hot_pages.h \

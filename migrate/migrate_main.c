@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/units.h"
+#include "archive.h"
 #include "progress.h"
 #include "report.h"
 #include "session.h"
@@ -29,7 +29,7 @@ enum exit_status {
 
 struct options {
     struct mig_session_config session;
-    const char *report_path; /* NULL: the default place */
+    const char *report_path; /* beside the archive's; or NULL */
     bool json, quiet;
     xentoollog_level level;
 };
@@ -53,8 +53,8 @@ static void usage(FILE *f)
           "      --margin SIZE      leave the guest so much beyond what it"
           " uses\n"
           "                         (default 32M)\n"
-          "      --report FILE      where the JSON report goes; '-' is"
-          " stdout\n"
+          "      --report FILE      write the JSON report there as well; '-'"
+          " is stdout\n"
           "      --json             progress as JSON lines on stdout\n"
           "      --verify           send all again while suspended, and"
           " compare\n"
@@ -206,33 +206,15 @@ static enum mig_progress_style progress_style(const struct options *o)
     return isatty(STDERR_FILENO) ? MIG_PROGRESS_LINE : MIG_PROGRESS_LINES;
 }
 
-static void default_report_path(const struct mig_report *report, char *out,
-                                size_t size)
+/* Keeps the report, and writes it where else it was asked for. */
+static void keep_report(const struct options *o, struct mig_report *report)
 {
-    char stamp[32], name[64];
-    struct tm tm;
-    time_t at = (time_t)report->wall_start_s;
-
-    gmtime_r(&at, &tm);
-    strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-    snprintf(name, sizeof(name), "%.60s",
-             *report->domain ? report->domain : "unknown");
-    for (char *p = name; *p; p++)
-        if (*p == '/' || (unsigned char)*p <= ' ')
-            *p = '_';
-    snprintf(out, size, AEROSTAT_LOGDIR "/migrations/%s-%s.json", name,
-             stamp);
-}
-
-static void write_report(const struct options *o,
-                         const struct mig_report *report)
-{
-    char path[512];
     struct lxe_err err = { 0 };
 
-    default_report_path(report, path, sizeof(path));
-    if (mig_report_write(report, o->report_path ? o->report_path : path,
-                         &err))
+    mig_archive_name(MIG_ARCHIVE_DIR, report);
+    if (o->report_path && mig_report_write(report, o->report_path, &err))
+        lxe_error("report: %s", err.text);
+    if (mig_archive_keep(MIG_ARCHIVE_DIR, report, MIG_ARCHIVE_KEEP, &err))
         lxe_error("report: %s", err.text);
 }
 
@@ -287,7 +269,7 @@ static int migrate(struct options *o)
     o->session.data = &progress;
     mig_session_run(&o->session, &report, &signal, &err);
     mig_progress_end(&progress);
-    write_report(o, &report);
+    keep_report(o, &report);
     say_outcome(o, &report, &err);
     mig_report_free(&report);
     return exit_status(report.outcome, signal);

@@ -26,6 +26,14 @@ const char *mig_outcome_name(enum mig_outcome outcome)
 
 /* ---- collecting ---- */
 
+void mig_report_stage(struct mig_report *report, const char *name,
+                      uint64_t now_ns)
+{
+    if (report->stage_count < MIG_REPORT_STAGES)
+        report->stages[report->stage_count++] =
+            (struct mig_stage_time){ name, now_ns };
+}
+
 static int add_round(struct mig_report *report, const struct mig_round *round)
 {
     struct mig_round *rounds;
@@ -192,6 +200,24 @@ static void put_times(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_end_object(w);
 }
 
+static void put_stages(struct lxe_jw *w, const struct mig_report *r)
+{
+    lxe_jw_key(w, "stages");
+    lxe_jw_array(w);
+    for (size_t i = 0; i < r->stage_count; i++) {
+        uint64_t from = r->stages[i].start_ns;
+        uint64_t to = i + 1 < r->stage_count ? r->stages[i + 1].start_ns
+                                             : r->end_ns;
+
+        lxe_jw_object(w);
+        lxe_jw_str(w, "stage", r->stages[i].name);
+        put_span(w, "start_ms", r->begin_ns, from);
+        put_span(w, "duration_ms", from, to);
+        lxe_jw_end_object(w);
+    }
+    lxe_jw_end_array(w);
+}
+
 static void put_sums(struct lxe_jw *w, const struct mig_report *r)
 {
     lxe_jw_u64(w, "wire_bytes", r->wire_bytes);
@@ -222,6 +248,7 @@ static void put_report(struct lxe_jw *w, const struct mig_report *r)
 {
     lxe_jw_object(w);
     lxe_jw_u64(w, "version", 1);
+    lxe_jw_str(w, "id", *r->id ? r->id : NULL);
     lxe_jw_str(w, "outcome", mig_outcome_name(r->outcome));
     lxe_jw_str(w, "error", *r->error ? r->error : NULL);
     lxe_jw_str(w, "domain", r->domain);
@@ -233,6 +260,7 @@ static void put_report(struct lxe_jw *w, const struct mig_report *r)
     put_limits(w, &r->limits);
     put_page_cache(w, r);
     put_times(w, r);
+    put_stages(w, r);
     put_sums(w, r);
     lxe_jw_str(w, "stop_reason", *r->stop_reason ? r->stop_reason : NULL);
     lxe_jw_key(w, "rounds");

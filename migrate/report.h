@@ -15,12 +15,20 @@
 #include "status.h"
 
 #define MIG_REPORT_ROUNDS 10002 /* the most that max-rounds allows, and two */
+#define MIG_REPORT_STAGES 8
+#define MIG_RUN_ID        96 /* bytes of a run's name; see archive.h */
 
 enum mig_outcome {
     MIG_FAILED,    /* the guest runs at the source */
     MIG_CANCELLED, /* likewise */
     MIG_MOVED,
     MIG_UNKNOWN,   /* committed, but the target did not say how it went */
+};
+
+/* When a stage began; it ended when the next one did. */
+struct mig_stage_time {
+    const char *name; /* static */
+    uint64_t start_ns;
 };
 
 /*
@@ -30,6 +38,7 @@ enum mig_outcome {
  *  resume       until it says that the guest runs
  */
 struct mig_report {
+    char id[MIG_RUN_ID]; /* "" until the run has a name */
     char domain[256], uuid[40], to[256];
     uint32_t domid;
     int64_t wall_start_s; /* seconds since the epoch */
@@ -38,6 +47,8 @@ struct mig_report {
 
     uint64_t begin_ns, precopy_ns, request_ns, suspended_ns, last_byte_ns,
         ready_ns, resumed_ns, end_ns;
+    struct mig_stage_time stages[MIG_REPORT_STAGES];
+    size_t stage_count;
     uint64_t domain_pages, stream_bytes, wire_bytes;
     uint64_t reserved_kib;
     struct mig_page_cache_result page_cache;
@@ -54,6 +65,10 @@ struct mig_report {
 
 /* "moved", "failed", … */
 const char *mig_outcome_name(enum mig_outcome outcome);
+
+/* Notes that a stage begins; one too many is not noted. */
+void mig_report_stage(struct mig_report *report, const char *name,
+                      uint64_t now_ns);
 
 /* Takes in what the save helper told. -ENOMEM, or -EPROTO for one round too
  * many. */

@@ -70,6 +70,7 @@ static void tell(struct session *s, const struct mig_status *status)
 static void enter(struct session *s, enum mig_stage stage)
 {
     s->stage = stage;
+    mig_report_stage(s->report, mig_stage_name(stage), lxe_now_ns());
     tell(s, NULL);
     mig_daemon_update(&s->daemon, mig_stage_name(stage), NULL);
 }

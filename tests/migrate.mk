@@ -71,6 +71,11 @@ tests_test_rounds_LDADD = $(THREAD_LIBS)
 
 check_PROGRAMS += tests/test-report tests/test-transport tests/test-xl-stream
 TESTS += tests/test-report tests/test-transport tests/test-xl-stream
+check_PROGRAMS += tests/test-archive
+TESTS += tests/test-archive
+tests_test_archive_SOURCES = tests/unit/test_archive.c
+tests_test_archive_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_archive_LDADD = $(TEXT_LIBS)
 tests_test_report_SOURCES = tests/unit/test_report.c
 tests_test_report_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_report_LDADD = $(TEXT_LIBS)

@@ -76,9 +76,13 @@ static struct mig_report moved(void)
         .wire_bytes = 8000100,
         .outcome = MIG_MOVED,
         .page_cache = { 1048576, 1048576, 524288, true },
+        .id = "20251121-104000-web",
     };
 
     mig_limits_default(&r.limits);
+    mig_report_stage(&r, "plan", MS(500));
+    mig_report_stage(&r, "pre-copy", MS(900));
+    mig_report_stage(&r, "commit", MS(1500));
     collect(&r);
     return r;
 }
@@ -207,6 +211,32 @@ static void test_adds_up(void)
     mig_report_free(&r);
 }
 
+/* Each stage ends where the next one begins, the last at the end. */
+static void test_stages(void)
+{
+    static const double starts[] = { 0, 400, 1000 };
+    static const double lengths[] = { 400, 600, 100 };
+    struct mig_report r = moved();
+    struct lxe_json *root = written(&r, "stages.json");
+    const struct lxe_json *stages = lxe_json_get(root, "stages");
+
+    CU_ASSERT_STRING_EQUAL(lxe_json_str(lxe_json_get(root, "id")),
+                           "20251121-104000-web");
+    CU_ASSERT_EQUAL_FATAL(lxe_json_count(stages), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const struct lxe_json *stage = lxe_json_at(stages, i);
+
+        CU_ASSERT_DOUBLE_EQUAL(number(stage, "start_ms"), starts[i], 1e-6);
+        CU_ASSERT_DOUBLE_EQUAL(number(stage, "duration_ms"), lengths[i],
+                               1e-6);
+    }
+    for (int i = 0; i < 20; i++)
+        mig_report_stage(&r, "again", MS(2000));
+    CU_ASSERT_EQUAL(r.stage_count, MIG_REPORT_STAGES);
+    lxe_json_free(root);
+    mig_report_free(&r);
+}
+
 /* What did not happen is null, not 0. */
 static void test_failed(void)
 {
@@ -257,6 +287,7 @@ int main(void)
         { "no downtime", test_no_downtime },
         { "too many rounds", test_too_many_rounds },
         { "the JSON adds up", test_adds_up },
+        { "its stages", test_stages },
         { "a failure's report", test_failed },
         { "where it cannot be written", test_cannot_write },
     };
