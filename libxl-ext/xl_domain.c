@@ -3,9 +3,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <xenstore.h>
 
 #include "base/log.h"
 #include "xen_compat.h"
+#include "xen_store.h"
+
+#define STORE_TRIES 20 /* a guest could write all the time */
 
 struct lxe_xl {
     libxl_ctx *ctx;
@@ -105,6 +110,61 @@ int lxe_xl_log_dirty_off(uint32_t domid, struct lxe_err *err)
                       " off: %m", domid);
     xc_interface_close(xch);
     return rc;
+}
+
+/* One try: -EAGAIN where somebody else wrote meanwhile. */
+static int take_request_back(struct xs_handle *xs, uint32_t domid,
+                             bool *was_pending, struct lxe_err *err)
+{
+    char path[LXE_XS_PATH], *text = NULL;
+    xs_transaction_t t = xs_transaction_start(xs);
+    unsigned len;
+    int rc;
+
+    if (t == XBT_NULL)
+        return lxe_fail(err, -EIO, "cannot begin a transaction: %m");
+    rc = lxe_xs_read(xs, t, domid, "control/shutdown", &text, &len, err);
+    *was_pending = text && !strcmp(text, "suspend");
+    free(text);
+    lxe_xs_path(path, domid, "control/shutdown");
+    if (*was_pending && !xs_write(xs, t, path, "", 0))
+        rc = lxe_fail(err, -EIO, "cannot write %s: %m", path);
+    if (!xs_transaction_end(xs, t, rc || !*was_pending) && !rc)
+        rc = errno == EAGAIN
+                 ? -EAGAIN
+                 : lxe_fail(err, -EIO, "cannot write %s: %m", path);
+    return rc;
+}
+
+int lxe_xl_cancel_suspend(uint32_t domid, bool *was_pending,
+                          struct lxe_err *err)
+{
+    struct xs_handle *xs = xs_open(0);
+    int rc = -EAGAIN;
+
+    *was_pending = false;
+    if (!xs)
+        return lxe_fail(err, -EIO, "cannot open xenstore: %m");
+    for (int i = 0; rc == -EAGAIN && i < STORE_TRIES; i++)
+        rc = take_request_back(xs, domid, was_pending, err);
+    xs_close(xs);
+    return rc == -EAGAIN ? lxe_fail(err, -EIO, "domain %u writes its"
+                                    " control/shutdown all the time", domid)
+                         : rc;
+}
+
+int lxe_xl_cpu_time_ns(struct lxe_xl *xl, uint32_t domid, uint64_t *ns,
+                       struct lxe_err *err)
+{
+    libxl_dominfo info;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(xl->ctx, &info, domid);
+    *ns = info.cpu_time;
+    libxl_dominfo_dispose(&info);
+    return rc ? lxe_fail(err, -EIO, "libxl cannot tell of domain %u", domid)
+              : 0;
 }
 
 int lxe_xl_destroy(struct lxe_xl *xl, uint32_t domid, struct lxe_err *err)

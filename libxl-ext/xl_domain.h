@@ -6,6 +6,7 @@
 #ifndef LXE_XL_DOMAIN_H
 #define LXE_XL_DOMAIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -35,6 +36,19 @@ int lxe_xl_rename(struct lxe_xl *xl, uint32_t domid, const char *from,
  * could. Does nothing where it is off. Returns 0 or -EIO.
  */
 int lxe_xl_log_dirty_off(uint32_t domid, struct lxe_err *err);
+
+/*
+ * Takes back a request to suspend that the guest has not yet acknowledged.
+ * @was_pending  whether there was one
+ * Returns 0 or -EIO.
+ */
+int lxe_xl_cancel_suspend(uint32_t domid, bool *was_pending,
+                          struct lxe_err *err);
+
+/* The processor time that it has had, in ns: it grows while the guest runs.
+ * Returns 0 or -EIO. */
+int lxe_xl_cpu_time_ns(struct lxe_xl *xl, uint32_t domid, uint64_t *ns,
+                       struct lxe_err *err);
 
 /* Destroys it at once. Returns 0 or -EIO. */
 int lxe_xl_destroy(struct lxe_xl *xl, uint32_t domid, struct lxe_err *err);

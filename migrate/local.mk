@@ -6,6 +6,7 @@ libmig_a_SOURCES = \
 	%D%/daemon_link.c %D%/daemon_link.h \
 	%D%/hello.c %D%/hello.h \
 	%D%/hot_pages.c %D%/hot_pages.h \
+	%D%/journal.c %D%/journal.h \
 	%D%/limits.c %D%/limits.h \
 	%D%/page_cache.c %D%/page_cache.h \
 	%D%/precopy.c %D%/precopy.h \
@@ -13,6 +14,7 @@ libmig_a_SOURCES = \
 	%D%/pump.c %D%/pump.h \
 	%D%/rate.c %D%/rate.h \
 	%D%/receive.c %D%/receive.h \
+	%D%/repair.c %D%/repair.h \
 	%D%/report.c %D%/report.h \
 	%D%/rounds.c %D%/rounds.h \
 	%D%/save_run.c %D%/save_run.h \

@@ -37,6 +37,16 @@ tests_test_page_cache_SOURCES = tests/unit/test_page_cache.c \
 tests_test_page_cache_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_page_cache_LDADD = libmig.a $(SIM_LIBS)
 
+# What is left of a migration that was killed.
+check_PROGRAMS += tests/test-journal tests/test-repair
+TESTS += tests/test-journal tests/test-repair
+tests_test_journal_SOURCES = tests/unit/test_journal.c
+tests_test_journal_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_journal_LDADD = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_repair_SOURCES = tests/unit/test_repair.c tests/unit/sim_fixture.h
+tests_test_repair_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_repair_LDADD = libmig.a $(SIM_LIBS)
+
 # The small texts that are passed around, and the report.
 TEXT_TESTS = tests/test-limits tests/test-status tests/test-hello
 check_PROGRAMS += $(TEXT_TESTS)

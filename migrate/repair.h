@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Undoes what a migration did, from its journal: one that fails undoes itself
+ * by this, and one that was killed is undone by whoever finds its journal.
+ *
+ *   at the source   name, log-dirty mode, suspension, pause, cap, target
+ *   at the target   a half-received domain is destroyed, if it is ours
+ *
+ * Once the target was told to go on, the guest may run there, and nothing is
+ * done to it here but to say where to look.
+ */
+#ifndef MIG_REPAIR_H
+#define MIG_REPAIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "host.h"
+#include "journal.h"
+
+enum mig_repair_verdict {
+    MIG_REPAIR_NOTHING, /* no such domain any more, or all is well */
+    MIG_REPAIR_UNDO,    /* the guest belongs here */
+    MIG_REPAIR_DESTROY, /* remains of a guest that is elsewhere */
+    MIG_REPAIR_ADVISE,  /* only a person who sees both hosts can tell */
+};
+
+/*
+ * Pure: what is to be done for a migration that has ended.
+ * @now  the domain with the journal's UUID; NULL where there is none
+ */
+enum mig_repair_verdict mig_repair_judge(const struct mig_journal *j,
+                                         const struct lxe_domain *now);
+
+/* What lxe_host has not; lxe_xl's on Xen. Each returns 0 or a negative errno. */
+struct mig_repair_ops {
+    int (*rename)(void *data, uint32_t domid, const char *from,
+                  const char *to, struct lxe_err *err);
+    int (*destroy)(void *data, uint32_t domid, struct lxe_err *err);
+    int (*log_dirty_off)(void *data, uint32_t domid, struct lxe_err *err);
+    /* Takes back a request to suspend that the guest has not yet seen. */
+    int (*cancel_suspend)(void *data, uint32_t domid, bool *was_pending,
+                          struct lxe_err *err);
+};
+
+struct mig_repair {
+    struct lxe_host *host;
+    const struct mig_repair_ops *ops;
+    void *data;
+    const char *dir; /* of the journals */
+    /* Lets the host's time pass; NULL sleeps. */
+    void (*wait)(void *data, uint64_t ns);
+};
+
+/* On Xen: @xl is a struct lxe_xl. */
+struct lxe_xl;
+extern const struct mig_repair_ops mig_repair_xen;
+
+/*
+ * Undoes at once all that a journal of the source holds: every step, even if
+ * one fails; each failure is logged.
+ * Returns 0 or the first failure.
+ */
+int mig_repair_undo(const struct mig_repair *r, const struct mig_journal *j,
+                    struct lxe_err *err);
+
+struct mig_repair_count {
+    unsigned running;  /* migrations that go on */
+    unsigned repaired;
+    unsigned open;     /* those that still need somebody */
+};
+
+/*
+ * Repairs what all dead migrations left, and removes their journals. Only one
+ * process does it at a time; another waits. A guest that was asked to suspend
+ * may do so late: it is watched for ten seconds.
+ * Returns 0, or -EACCES, -ENOMEM where the journals cannot be read.
+ */
+int mig_repair_all(const struct mig_repair *r, struct mig_repair_count *count,
+                   struct lxe_err *err);
+
+/*
+ * An administrator has seen that a guest does not run at the target: undoes
+ * its migration here, committed or not.
+ * @what  domid, name or UUID
+ * Returns 0; -ESRCH where no journal is about it; -EBUSY where its migration
+ * goes on; what failed.
+ */
+int mig_repair_take_back(const struct mig_repair *r, const char *what,
+                         struct lxe_err *err);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a dead migration left behind, undone on a simulated host. Its name,
+ * log-dirty mode and end, which that host has not, are kept here.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "repair.h"
+#include "sim_fixture.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static char top[64], dir[96];
+
+struct bed {
+    struct lxe_host *host;
+    struct mig_repair repair;
+    struct mig_journal j;
+    bool log_dirty, pending, suspends_late;
+    unsigned renames, destroys;
+    int fail; /* what the extra ops fail with; 0: nothing */
+};
+
+static int bed_rename(void *data, uint32_t domid, const char *from,
+                      const char *to, struct lxe_err *err)
+{
+    struct bed *b = data;
+
+    (void)err;
+    CU_ASSERT_EQUAL(domid, 1);
+    CU_ASSERT_STRING_EQUAL(from, "g--migratedaway");
+    CU_ASSERT_STRING_EQUAL(to, "g");
+    b->renames++;
+    return 0;
+}
+
+static int bed_destroy(void *data, uint32_t domid, struct lxe_err *err)
+{
+    struct bed *b = data;
+
+    b->destroys++;
+    return lxe_sim_destroy(b->host, domid, err);
+}
+
+static int bed_log_dirty_off(void *data, uint32_t domid, struct lxe_err *err)
+{
+    struct bed *b = data;
+
+    (void)domid;
+    if (b->fail)
+        return lxe_fail(err, b->fail, "no way");
+    b->log_dirty = false;
+    return 0;
+}
+
+static int bed_cancel_suspend(void *data, uint32_t domid, bool *was_pending,
+                              struct lxe_err *err)
+{
+    struct bed *b = data;
+
+    (void)domid;
+    (void)err;
+    *was_pending = b->pending;
+    b->pending = false;
+    return 0;
+}
+
+static void suspend(struct bed *b)
+{
+    struct lxe_save_args args = { .domid = 1, .stream_fd = -1 };
+    int pipe_fd[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe(pipe_fd), 0);
+    close(pipe_fd[0]);
+    args.stream_fd = pipe_fd[1];
+    CU_ASSERT_EQUAL(b->host->ops->save(b->host, &args, NULL), 0);
+    close(pipe_fd[1]);
+    CU_ASSERT_TRUE(sim_dom(b->host, 1).suspended);
+}
+
+/* A guest that had acknowledged the request suspends three seconds later. */
+static void bed_wait(void *data, uint64_t ns)
+{
+    struct bed *b = data;
+
+    lxe_sim_advance(b->host, ns);
+    if (b->suspends_late && b->host->ops->now_ns(b->host) > SECONDS(3)) {
+        b->suspends_late = false;
+        suspend(b);
+    }
+}
+
+static void begin(struct bed *b)
+{
+    static const struct mig_repair_ops ops = {
+        bed_rename, bed_destroy, bed_log_dirty_off, bed_cancel_suspend,
+    };
+    struct lxe_domain dom;
+
+    *b = (struct bed){ .host = sim_open(ONE_GUEST("")), .log_dirty = true };
+    b->repair = (struct mig_repair){ b->host, &ops, b, dir, bed_wait };
+    dom = sim_dom(b->host, 1);
+    mig_journal_init(&b->j, MIG_JOURNAL_SOURCE);
+    b->j.owner.start_ticks++; /* so it is dead */
+    b->j.domid = 1;
+    snprintf(b->j.name, sizeof(b->j.name), "%s", dom.name);
+    snprintf(b->j.uuid, sizeof(b->j.uuid), "%s", dom.uuid);
+    b->j.original_target_kib = dom.target_kib;
+    b->j.saving = true;
+}
+
+/* Repairs all, and expects so many repaired and open. */
+static void repair(struct bed *b, unsigned repaired, unsigned open)
+{
+    struct mig_repair_count count;
+    struct mig_journal_list list;
+
+    CU_ASSERT_EQUAL_FATAL(mig_journal_write(dir, &b->j, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mig_repair_all(&b->repair, &count, NULL), 0);
+    CU_ASSERT_EQUAL(count.repaired, repaired);
+    CU_ASSERT_EQUAL(count.open, open);
+    CU_ASSERT_EQUAL_FATAL(mig_journal_read_all(dir, &list, NULL), 0);
+    CU_ASSERT_EQUAL(list.count, 1 - repaired);
+    mig_journal_list_free(&list);
+}
+
+static void end(struct bed *b)
+{
+    mig_journal_remove(dir, &b->j);
+    b->host->ops->close(b->host);
+}
+
+/* ---- judging ---- */
+
+static void test_judge_source(void)
+{
+    struct mig_journal j = { .domid = 1, .name = "g", .uuid = "u" };
+    struct lxe_domain dom = { .domid = 1, .name = "g", .uuid = "u" };
+
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, NULL), MIG_REPAIR_NOTHING);
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_UNDO);
+    j.state = MIG_JOURNAL_COMMITTED;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    dom.suspended = true;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_ADVISE);
+    j.state = MIG_JOURNAL_MOVED;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_ADVISE);
+    snprintf(dom.name, sizeof(dom.name), "g--migratedaway");
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_DESTROY);
+    j.state = MIG_JOURNAL_OPEN;
+    dom.domid = 2; /* the same guest, started again */
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    dom.domid = 1;
+    dom.dying = true;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+}
+
+static void test_judge_target(void)
+{
+    struct mig_journal j = { .role = MIG_JOURNAL_TARGET, .name = "g",
+                             .uuid = "u" };
+    struct lxe_domain dom = { .domid = 3, .name = "g--incoming", .uuid = "u",
+                              .paused = true };
+
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_DESTROY);
+    dom.paused = false;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    dom.paused = true;
+    snprintf(dom.name, sizeof(dom.name), "g"); /* xl has committed */
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    dom.name[0] = '\0'; /* being made: by whom? */
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    j.domid = 3;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_DESTROY);
+    snprintf(dom.uuid, sizeof(dom.uuid), "v");
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+}
+
+/* ---- undoing ---- */
+
+static void test_all_of_it(void)
+{
+    struct lxe_domain dom;
+    unsigned cap = 0;
+    struct bed b;
+
+    begin(&b);
+    b.j.original_cap = 80;
+    b.j.may_pause = true;
+    b.host->ops->set_target(b.host, 1, MIB(512), NULL);
+    b.host->ops->cap_set(b.host, 1, 10, NULL);
+    suspend(&b);
+    b.host->ops->pause(b.host, 1, NULL);
+    repair(&b, 1, 0);
+    dom = sim_dom(b.host, 1);
+    CU_ASSERT_TRUE(dom.running);
+    CU_ASSERT_EQUAL(dom.target_kib, b.j.original_target_kib);
+    b.host->ops->cap_get(b.host, 1, &cap, NULL);
+    CU_ASSERT_EQUAL(cap, 80);
+    CU_ASSERT_FALSE(b.log_dirty);
+    end(&b);
+}
+
+/* What the journal does not name is somebody else's. */
+static void test_no_more_than_that(void)
+{
+    unsigned cap = 0;
+    struct bed b;
+
+    begin(&b);
+    b.j.saving = false;
+    b.j.original_target_kib = LXE_UNKNOWN;
+    b.host->ops->set_target(b.host, 1, MIB(512), NULL);
+    b.host->ops->cap_set(b.host, 1, 10, NULL);
+    b.host->ops->pause(b.host, 1, NULL);
+    repair(&b, 1, 0);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).paused);
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(512));
+    b.host->ops->cap_get(b.host, 1, &cap, NULL);
+    CU_ASSERT_EQUAL(cap, 10);
+    CU_ASSERT_TRUE(b.log_dirty);
+    CU_ASSERT_EQUAL(b.renames, 0);
+    end(&b);
+}
+
+static void test_late_suspend(void)
+{
+    struct bed b;
+
+    begin(&b);
+    b.suspends_late = true;
+    repair(&b, 1, 0);
+    CU_ASSERT_FALSE(b.suspends_late);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).running);
+    end(&b);
+}
+
+/* A request that was taken back needs no waiting for what may follow it. */
+static void test_pending_suspend(void)
+{
+    struct bed b;
+
+    begin(&b);
+    b.pending = true;
+    repair(&b, 1, 0);
+    CU_ASSERT_FALSE(b.pending);
+    CU_ASSERT_EQUAL(b.host->ops->now_ns(b.host), 0);
+    end(&b);
+}
+
+static void test_one_step_fails(void)
+{
+    struct bed b;
+
+    begin(&b);
+    b.fail = -EIO;
+    suspend(&b);
+    b.host->ops->set_target(b.host, 1, MIB(512), NULL);
+    repair(&b, 0, 1);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).running); /* the others were made */
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, b.j.original_target_kib);
+    b.fail = 0;
+    repair(&b, 1, 0);
+    CU_ASSERT_FALSE(b.log_dirty);
+    end(&b);
+}
+
+static void test_committed(void)
+{
+    struct bed b;
+
+    begin(&b);
+    b.j.state = MIG_JOURNAL_COMMITTED;
+    suspend(&b);
+    repair(&b, 0, 1);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
+    CU_ASSERT_EQUAL(b.destroys, 0);
+    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "h", NULL), -ESRCH);
+    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", NULL), 0);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).running);
+    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", NULL), -ESRCH);
+    end(&b);
+}
+
+static void test_living(void)
+{
+    struct mig_repair_count count;
+    struct bed b;
+
+    begin(&b);
+    b.j.owner.start_ticks--; /* ours: alive */
+    suspend(&b);
+    CU_ASSERT_EQUAL_FATAL(mig_journal_write(dir, &b.j, NULL), 0);
+    CU_ASSERT_EQUAL(mig_repair_all(&b.repair, &count, NULL), 0);
+    CU_ASSERT_EQUAL(count.running, 1);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
+    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", NULL), -EBUSY);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
+    end(&b);
+}
+
+static void test_gone(void)
+{
+    struct bed b;
+
+    begin(&b);
+    lxe_sim_destroy(b.host, 1, NULL);
+    repair(&b, 1, 0);
+    end(&b);
+}
+
+static void test_host_fails(void)
+{
+    struct bed b;
+
+    begin(&b);
+    lxe_sim_fail_next(b.host, LXE_SIM_OP_LIST_DOMAINS, -EIO, 1);
+    repair(&b, 0, 1);
+    repair(&b, 1, 0);
+    end(&b);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        { "what is to be done at the source", test_judge_source },
+        { "what is to be done at the target", test_judge_target },
+        { "suspended, paused, capped, squeezed: all undone", test_all_of_it },
+        { "no more than the journal names", test_no_more_than_that },
+        { "a guest that suspends late", test_late_suspend },
+        { "a request to suspend is taken back", test_pending_suspend },
+        { "one step fails: the others are made", test_one_step_fails },
+        { "committed: left to a person, who takes it back", test_committed },
+        { "a living migration is left alone", test_living },
+        { "a domain that is gone", test_gone },
+        { "a host that does not answer", test_host_fails },
+    };
+    int status;
+
+    snprintf(top, sizeof(top), "/tmp/aerostat-repair.XXXXXX");
+    if (!mkdtemp(top))
+        return EXIT_FAILURE;
+    snprintf(dir, sizeof(dir), "%s/migrations", top);
+    status = unit_run("repair", tests, COUNT(tests));
+    snprintf(dir, sizeof(dir), "%s/migrations/repair.lock", top);
+    unlink(dir);
+    snprintf(dir, sizeof(dir), "%s/migrations", top);
+    rmdir(dir);
+    rmdir(top);
+    return status;
+}
