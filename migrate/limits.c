@@ -14,30 +14,39 @@ void mig_limits_default(struct mig_limits *limits)
     *limits = (struct mig_limits){
         .policy = MIG_RATE_ADAPTIVE,
         .max_downtime_ns = 300 * LXE_NS_PER_MS,
+        .suspend_cost_ns = 50 * LXE_NS_PER_MS,
         .max_rounds = 30,
+        .throttle_max_percent = 99,
         .skip = true,
     };
 }
 
-static int set_policy(struct mig_limits *limits, const char *value,
-                      struct lxe_err *err)
-{
-    if (!strcmp(value, "clark"))
-        limits->policy = MIG_RATE_ADAPTIVE;
-    else if (!strcmp(value, "fixed"))
-        limits->policy = MIG_RATE_FIXED;
-    else
-        return lxe_fail(err, -EINVAL, "'%.40s' is neither clark nor fixed",
-                        value);
-    return 0;
-}
+/* The words that a limit may have, in the order of its enum. */
+struct words {
+    const char *name;
+    const char *word[4]; /* NULL ends them */
+};
 
-static int set_yes_no(bool *out, const char *value, struct lxe_err *err)
+static const struct words yes_no = { "skip", { "no", "yes" } };
+static const struct words policies = { "rate-policy", { "clark", "fixed" } };
+static const struct words timeouts = { "on-timeout", { "force", "abort" } };
+static const struct words throttles = { "throttle",
+                                        { "none", "cap", "pause" } };
+
+static int set_word(const struct words *words, const char *value,
+                    unsigned *out, struct lxe_err *err)
 {
-    if (strcmp(value, "yes") && strcmp(value, "no"))
-        return lxe_fail(err, -EINVAL, "'%.40s' is neither yes nor no", value);
-    *out = !strcmp(value, "yes");
-    return 0;
+    char all[64] = "";
+
+    for (unsigned i = 0; words->word[i]; i++) {
+        if (!strcmp(value, words->word[i])) {
+            *out = i;
+            return 0;
+        }
+        snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s",
+                 i ? ", " : "", words->word[i]);
+    }
+    return lxe_fail(err, -EINVAL, "'%.40s' is none of %s", value, all);
 }
 
 static int set_duration(uint64_t *out_ns, const char *value,
@@ -53,30 +62,66 @@ static int set_duration(uint64_t *out_ns, const char *value,
     return rc;
 }
 
-static int set_named(struct mig_limits *limits, const char *name,
-                     const char *value, struct lxe_err *err)
+static int set_number(unsigned *out, uint64_t max, const char *value,
+                      struct lxe_err *err)
 {
     uint64_t n;
-    int rc;
+    int rc = lxe_parse_u64(value, 1, max, &n, err);
 
-    if (!strcmp(name, "max-rate"))
-        return lxe_parse_rate_bps(value, &limits->rate.max_bps, err);
-    if (!strcmp(name, "min-rate"))
-        return lxe_parse_rate_bps(value, &limits->rate.min_bps, err);
-    if (!strcmp(name, "rate-policy"))
-        return set_policy(limits, value, err);
-    if (!strcmp(name, "max-downtime"))
-        return set_duration(&limits->max_downtime_ns, value, err);
-    if (!strcmp(name, "timeout"))
-        return set_duration(&limits->timeout_ns, value, err);
-    if (!strcmp(name, "skip"))
-        return set_yes_no(&limits->skip, value, err);
-    if (strcmp(name, "max-rounds"))
-        return lxe_fail(err, -ENOENT, "no limit has that name");
-    rc = lxe_parse_u64(value, 1, 10000, &n, err);
     if (!rc)
-        limits->max_rounds = (unsigned)n;
+        *out = (unsigned)n;
     return rc;
+}
+
+/* One that is a word. -ENOENT where none has that name. */
+static int set_choice(struct mig_limits *l, const char *name,
+                      const char *value, struct lxe_err *err)
+{
+    unsigned policy = l->policy, skip = l->skip, way = l->throttle,
+             on_timeout = l->on_timeout;
+    const struct {
+        const struct words *words;
+        unsigned *out;
+    } choices[] = {
+        { &policies, &policy },
+        { &yes_no, &skip },
+        { &throttles, &way },
+        { &timeouts, &on_timeout },
+    };
+    int rc = -ENOENT;
+
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+        if (!strcmp(name, choices[i].words->name))
+            rc = set_word(choices[i].words, value, choices[i].out, err);
+    l->policy = (enum mig_rate_policy)policy;
+    l->skip = skip;
+    l->throttle = (enum mig_throttle_way)way;
+    l->on_timeout = (enum mig_on_timeout)on_timeout;
+    if (rc == -ENOENT)
+        lxe_fail(err, rc, "no limit has that name");
+    return rc;
+}
+
+static int set_named(struct mig_limits *l, const char *name,
+                     const char *value, struct lxe_err *err)
+{
+    if (!strcmp(name, "max-rate"))
+        return lxe_parse_rate_bps(value, &l->rate.max_bps, err);
+    if (!strcmp(name, "min-rate"))
+        return lxe_parse_rate_bps(value, &l->rate.min_bps, err);
+    if (!strcmp(name, "max-downtime"))
+        return set_duration(&l->max_downtime_ns, value, err);
+    if (!strcmp(name, "downtime-limit-max"))
+        return set_duration(&l->downtime_limit_max_ns, value, err);
+    if (!strcmp(name, "suspend-cost"))
+        return set_duration(&l->suspend_cost_ns, value, err);
+    if (!strcmp(name, "timeout"))
+        return set_duration(&l->timeout_ns, value, err);
+    if (!strcmp(name, "max-rounds"))
+        return set_number(&l->max_rounds, 10000, value, err);
+    if (!strcmp(name, "throttle-max"))
+        return set_number(&l->throttle_max_percent, 99, value, err);
+    return set_choice(l, name, value, err);
 }
 
 int mig_limits_set(struct mig_limits *limits, const char *name,
@@ -98,20 +143,30 @@ int mig_limits_check(const struct mig_limits *limits, struct lxe_err *err)
                         "max-rate: less than 100KB a second never ends");
     if (r->max_bps && r->min_bps > r->max_bps)
         return lxe_fail(err, -EINVAL, "min-rate is above max-rate");
+    if (limits->downtime_limit_max_ns &&
+        limits->downtime_limit_max_ns < limits->max_downtime_ns)
+        return lxe_fail(err, -EINVAL,
+                        "downtime-limit-max is below max-downtime");
     return 0;
 }
 
 void mig_limits_format(const struct mig_limits *limits,
                        char text[MIG_LIMITS_TEXT])
 {
+    const struct mig_limits *l = limits;
+
     snprintf(text, MIG_LIMITS_TEXT,
              "max-rate=%" PRIu64 "B min-rate=%" PRIu64 "B rate-policy=%s"
-             " max-downtime=%" PRIu64 "ms max-rounds=%u timeout=%" PRIu64
-             "ms skip=%s",
-             limits->rate.max_bps, limits->rate.min_bps,
-             limits->policy == MIG_RATE_FIXED ? "fixed" : "clark",
-             limits->max_downtime_ns / LXE_NS_PER_MS, limits->max_rounds,
-             limits->timeout_ns / LXE_NS_PER_MS, limits->skip ? "yes" : "no");
+             " max-downtime=%" PRIu64 "ms downtime-limit-max=%" PRIu64 "ms"
+             " suspend-cost=%" PRIu64 "ms max-rounds=%u timeout=%" PRIu64 "ms"
+             " on-timeout=%s throttle=%s throttle-max=%u skip=%s",
+             l->rate.max_bps, l->rate.min_bps, policies.word[l->policy],
+             l->max_downtime_ns / LXE_NS_PER_MS,
+             l->downtime_limit_max_ns / LXE_NS_PER_MS,
+             l->suspend_cost_ns / LXE_NS_PER_MS, l->max_rounds,
+             l->timeout_ns / LXE_NS_PER_MS, timeouts.word[l->on_timeout],
+             throttles.word[l->throttle], l->throttle_max_percent,
+             yes_no.word[l->skip]);
 }
 
 int mig_limits_parse(const char *text, struct mig_limits *limits,

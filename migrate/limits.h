@@ -13,26 +13,51 @@
 #include "base/err.h"
 #include "rate.h"
 
-#define MIG_LIMITS_ENV    "AEROSTAT_MIGRATE"   /* the line of text */
+#define MIG_LIMITS_ENV    "AEROSTAT_MIGRATE"    /* the line of text */
+#define MIG_CONTROL_FD_ENV "AEROSTAT_CONTROL_FD" /* see control_line.h */
 #define MIG_STATUS_FD_ENV "AEROSTAT_STATUS_FD" /* see status.h */
-#define MIG_LIMITS_TEXT   512
+#define MIG_LIMITS_TEXT   640
+
+enum mig_on_timeout {
+    MIG_TIMEOUT_FORCE, /* stop and copy, however long that takes */
+    MIG_TIMEOUT_ABORT, /* the guest stays here */
+};
+
+/* How a guest that outruns the wire may be slowed. */
+enum mig_throttle_way {
+    MIG_THROTTLE_NONE,
+    MIG_THROTTLE_CAP,   /* by the scheduler's cap */
+    MIG_THROTTLE_PAUSE, /* by short pauses */
+};
 
 struct mig_limits {
     struct mig_rate_limits rate;
     enum mig_rate_policy policy; /* only where there is a maximum rate */
     uint64_t max_downtime_ns;
     unsigned max_rounds;
+    uint64_t downtime_limit_max_ns; /* max_downtime_ns may be relaxed in
+                                       steps up to it; 0: it is not */
+    uint64_t suspend_cost_ns; /* from asking a guest to suspend until it
+                                 stands still, as far as is known */
     uint64_t timeout_ns; /* of the whole pre-copy; 0 for none */
+    enum mig_on_timeout on_timeout;
+    enum mig_throttle_way throttle;
+    unsigned throttle_max_percent; /* slowed at most, 1 to 99 */
     bool skip;           /* leave pages that are dirty again for later */
 };
 
-/* The defaults: unlimited rate, 300 ms, 30 rounds, no time-out, skipping. */
+/*
+ * The defaults: unlimited rate, 300 ms, 30 rounds, no time-out, skipping; the
+ * guest is not slowed (if allowed, by 99 % at most). Suspending is taken to
+ * cost 50 ms: it is 20 to 60 on real hosts.
+ */
 void mig_limits_default(struct mig_limits *limits);
 
 /*
  * Sets one limit by its name, as on the command line without the dashes:
- * max-rate, min-rate, rate-policy, max-downtime, max-rounds, timeout, skip
- * (yes or no).
+ * max-rate, min-rate, rate-policy (clark, fixed), max-downtime,
+ * downtime-limit-max, suspend-cost, max-rounds, timeout, on-timeout (force,
+ * abort), throttle (none, cap, pause), throttle-max (percent), skip (yes, no).
  * Returns 0, or -EINVAL / -ERANGE with a message that names it; -ENOENT where
  * no limit has that name.
  */

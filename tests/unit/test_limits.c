@@ -37,6 +37,9 @@ static void test_defaults(void)
     CU_ASSERT_EQUAL(l.timeout_ns, 0);
     CU_ASSERT_EQUAL(l.policy, MIG_RATE_ADAPTIVE);
     CU_ASSERT_TRUE(l.skip);
+    CU_ASSERT_EQUAL(l.throttle, MIG_THROTTLE_NONE);
+    CU_ASSERT_EQUAL(l.on_timeout, MIG_TIMEOUT_FORCE);
+    CU_ASSERT_EQUAL(l.downtime_limit_max_ns, 0);
     CU_ASSERT_EQUAL(mig_limits_check(&l, NULL), 0);
 }
 
@@ -58,6 +61,20 @@ static void test_set(void)
     CU_ASSERT_EQUAL(l.max_rounds, 7);
     CU_ASSERT_EQUAL(l.timeout_ns, 120 * LXE_NS_PER_SEC);
     CU_ASSERT_FALSE(l.skip);
+    set(&l, "downtime-limit-max", "2s");
+    set(&l, "suspend-cost", "7ms");
+    set(&l, "on-timeout", "abort");
+    set(&l, "throttle", "cap");
+    set(&l, "throttle-max", "80");
+    CU_ASSERT_EQUAL(l.downtime_limit_max_ns, 2 * LXE_NS_PER_SEC);
+    CU_ASSERT_EQUAL(l.suspend_cost_ns, 7 * LXE_NS_PER_MS);
+    CU_ASSERT_EQUAL(l.on_timeout, MIG_TIMEOUT_ABORT);
+    CU_ASSERT_EQUAL(l.throttle, MIG_THROTTLE_CAP);
+    CU_ASSERT_EQUAL(l.throttle_max_percent, 80);
+    set(&l, "throttle", "pause");
+    set(&l, "on-timeout", "force");
+    CU_ASSERT_EQUAL(l.throttle, MIG_THROTTLE_PAUSE);
+    CU_ASSERT_EQUAL(l.on_timeout, MIG_TIMEOUT_FORCE);
     set(&l, "rate-policy", "clark");
     set(&l, "skip", "yes");
     CU_ASSERT_EQUAL(l.policy, MIG_RATE_ADAPTIVE);
@@ -77,7 +94,7 @@ static const struct bad bad_values[] = {
     { "max-rate", "5", -EINVAL, "500Mbit" }, /* bits or bytes? */
     { "max-rate", "9999999999GB", -ERANGE, "max-rate: rate '9999999999GB'" },
     { "min-rate", "5M", -EINVAL, "min-rate: '5M' is not a rate" },
-    { "rate-policy", "Clark", -EINVAL, "neither clark nor fixed" },
+    { "rate-policy", "Clark", -EINVAL, "'Clark' is none of clark, fixed" },
     { "max-downtime", "soon", -EINVAL, "max-downtime: 'soon' is not a" },
     { "max-downtime", "-1", -EINVAL, "max-downtime" },
     { "max-downtime", "99999999999h", -ERANGE, "max-downtime" },
@@ -87,7 +104,15 @@ static const struct bad bad_values[] = {
     { "max-rounds", "99999999999999999999", -ERANGE, "too large" },
     { "max-rounds", "ten", -EINVAL, "max-rounds: 'ten' is not a whole" },
     { "max-rounds", "+3", -EINVAL, "max-rounds" },
-    { "skip", "true", -EINVAL, "skip: 'true' is neither yes nor no" },
+    { "skip", "true", -EINVAL, "skip: 'true' is none of no, yes" },
+    { "on-timeout", "stop", -EINVAL, "on-timeout: 'stop' is none of force" },
+    { "throttle", "yes", -EINVAL, "is none of none, cap, pause" },
+    { "throttle", "", -EINVAL, "throttle: '' is none of" },
+    { "throttle-max", "100", -ERANGE, "throttle-max: 100 is not within 1" },
+    { "throttle-max", "0", -ERANGE, "throttle-max" },
+    { "throttle-max", "50%", -EINVAL, "throttle-max" },
+    { "downtime-limit-max", "-", -EINVAL, "downtime-limit-max" },
+    { "suspend-cost", "x", -EINVAL, "suspend-cost: 'x'" },
     { "speed", "5", -ENOENT, "speed: no limit has that name" },
     { "", "5", -ENOENT, "no limit has that name" },
 };
@@ -124,6 +149,11 @@ static void test_do_not_agree(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "100KB"));
     set(&l, "max-rate", "100KB");
     CU_ASSERT_EQUAL(mig_limits_check(&l, &err), 0);
+    set(&l, "downtime-limit-max", "299ms");
+    CU_ASSERT_EQUAL(mig_limits_check(&l, &err), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is below max-downtime"));
+    set(&l, "downtime-limit-max", "300ms");
+    CU_ASSERT_EQUAL(mig_limits_check(&l, &err), 0);
 }
 
 static void check_round_trip(const struct mig_limits *l)
@@ -142,6 +172,11 @@ static void check_round_trip(const struct mig_limits *l)
     CU_ASSERT_EQUAL(back.max_downtime_ns, l->max_downtime_ns);
     CU_ASSERT_EQUAL(back.max_rounds, l->max_rounds);
     CU_ASSERT_EQUAL(back.timeout_ns, l->timeout_ns);
+    CU_ASSERT_EQUAL(back.downtime_limit_max_ns, l->downtime_limit_max_ns);
+    CU_ASSERT_EQUAL(back.suspend_cost_ns, l->suspend_cost_ns);
+    CU_ASSERT_EQUAL(back.on_timeout, l->on_timeout);
+    CU_ASSERT_EQUAL(back.throttle, l->throttle);
+    CU_ASSERT_EQUAL(back.throttle_max_percent, l->throttle_max_percent);
     CU_ASSERT_EQUAL(back.skip, l->skip);
 }
 
@@ -158,6 +193,12 @@ static void test_round_trip(void)
         l.max_downtime_ns = unit_below(&seed, 1u << 30) * LXE_NS_PER_MS;
         l.max_rounds = 1 + (unsigned)unit_below(&seed, 10000);
         l.timeout_ns = unit_below(&seed, 1u << 30) * LXE_NS_PER_MS;
+        l.downtime_limit_max_ns =
+            l.max_downtime_ns + unit_below(&seed, 1000) * LXE_NS_PER_MS;
+        l.suspend_cost_ns = unit_below(&seed, 1000) * LXE_NS_PER_MS;
+        l.on_timeout = unit_below(&seed, 2);
+        l.throttle = unit_below(&seed, 3);
+        l.throttle_max_percent = 1 + (unsigned)unit_below(&seed, 99);
         l.skip = unit_below(&seed, 2);
         check_round_trip(&l);
     }
