@@ -13,7 +13,7 @@ liblxe_base_a_SOURCES = \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/rpc_client.c %D%/base/rpc_client.h \
 	%D%/base/units.c %D%/base/units.h
-BASE_LIBS = liblxe_base.a $(YAJL_LIBS) $(XTL_LIBS)
+BASE_LIBS = liblxe_base.a $(YAJL_LIBS) $(XTL_LIBS) -lm
 
 liblxe_a_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS)
 liblxe_a_SOURCES = \

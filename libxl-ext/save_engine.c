@@ -13,6 +13,7 @@ struct lxe_save_engine {
     struct lxe_ipc *ipc;
     const struct lxe_save_policy *policy;
     xc_interface *xch;
+    bool given_up; /* by the policy */
 };
 
 int lxe_save_engine_open(const struct lxe_save_job *job, struct lxe_ipc *ipc,
@@ -120,6 +121,7 @@ static int on_precopy(struct precopy_stats stats, void *data)
     case LXE_SAVE_ABORT:
         break;
     }
+    e->given_up = true;
     return XGS_POLICY_ABORT;
 }
 
@@ -143,9 +145,13 @@ int lxe_save_engine_run(struct lxe_save_engine *engine,
     engine->policy = policy;
     errno = 0;
     if (xc_domain_save(engine->xch, engine->job.stream_fd, engine->job.domid,
-                       engine->job.xc_flags, &cb, XC_STREAM_PLAIN, -1))
-        return lxe_fail(err, -errno, "saving domain %u failed: %s",
-                        engine->job.domid, strerror(errno));
+                       engine->job.xc_flags, &cb, XC_STREAM_PLAIN, -1)) {
+        /* libxc sets no errno of its own for a policy's ABORT. */
+        int code = engine->given_up ? ECANCELED : errno ? errno : EIO;
+
+        return lxe_fail(err, -code, "saving domain %u failed: %s",
+                        engine->job.domid, strerror(code));
+    }
     return 0;
 }
 

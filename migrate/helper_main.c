@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "control_line.h"
 #include "dirty_log.h"
 #include "limits.h"
 #include "pump.h"
@@ -158,11 +159,13 @@ struct save {
     struct mig_hot_pages *hot;
     struct mig_rounds *rounds;
     struct mig_pump *pump;
+    struct mig_control *control;
 };
 
-static int status_fd(void)
+/* A descriptor that the environment names; -1 where there is none. */
+static int inherited_fd(const char *variable)
 {
-    const char *text = getenv(MIG_STATUS_FD_ENV);
+    const char *text = getenv(variable);
     uint64_t fd;
 
     if (!text || lxe_parse_u64(text, 3, 65535, &fd, NULL) ||
@@ -193,7 +196,7 @@ static int open_rounds(struct save *s, struct lxe_err *err)
     struct mig_rounds_config config = {
         .limits = s->limits,
         .hot = s->hot,
-        .status_fd = status_fd(),
+        .status_fd = inherited_fd(MIG_STATUS_FD_ENV),
     };
     struct lxe_save_domain domain;
     int rc = lxe_save_engine_domain(s->engine, &domain, err);
@@ -218,6 +221,23 @@ static int start_pump(struct save *s, struct lxe_err *err)
     return mig_pump_start(&config, &s->pump, err);
 }
 
+static void change_limits(void *data, const struct mig_limits *limits)
+{
+    mig_rounds_set_limits(data, limits);
+}
+
+static int start_control(struct save *s, struct lxe_err *err)
+{
+    struct mig_control_config config = {
+        .fd = inherited_fd(MIG_CONTROL_FD_ENV),
+        .limits = s->limits,
+        .changed = change_limits,
+        .data = s->rounds,
+    };
+
+    return config.fd < 0 ? 0 : mig_control_start(&config, &s->control, err);
+}
+
 static int run_live(struct save *s, struct lxe_err *err)
 {
     struct lxe_err pump_err = { 0 };
@@ -233,7 +253,10 @@ static int run_live(struct save *s, struct lxe_err *err)
     running_pump = s->pump;
     save_fd = mig_pump_fd(s->pump);
     lxe_save_engine_redirect(s->engine, save_fd);
-    rc = lxe_save_engine_run(s->engine, mig_rounds_policy(s->rounds), err);
+    rc = start_control(s, err);
+    if (!rc)
+        rc = lxe_save_engine_run(s->engine, mig_rounds_policy(s->rounds), err);
+    mig_control_stop(s->control);
     save_fd = -1;
     /* The pump knows why: libxc only saw that it could not write. */
     if (mig_pump_finish(s->pump, !rc, &pump_err)) {
@@ -241,6 +264,8 @@ static int run_live(struct save *s, struct lxe_err *err)
             *err = pump_err;
         rc = err->code;
     }
+    if (rc)
+        mig_rounds_gave_up(s->rounds, err);
     running_pump = NULL;
     mig_rounds_finish(s->rounds, rc ? err : NULL);
     return rc;

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libmig.a
 
 libmig_a_SOURCES = \
 	%D%/archive.c %D%/archive.h \
+	%D%/control_line.c %D%/control_line.h \
 	%D%/daemon_link.c %D%/daemon_link.h \
 	%D%/hello.c %D%/hello.h \
 	%D%/hot_pages.c %D%/hot_pages.h \
@@ -15,6 +16,7 @@ libmig_a_SOURCES = \
 	%D%/rate.c %D%/rate.h \
 	%D%/receive.c %D%/receive.h \
 	%D%/repair.c %D%/repair.h \
+	%D%/relax.c %D%/relax.h \
 	%D%/report.c %D%/report.h \
 	%D%/rounds.c %D%/rounds.h \
 	%D%/save_run.c %D%/save_run.h \

@@ -46,8 +46,15 @@ static void usage(FILE *f)
           "      --min-rate RATE    begin with so much (default 100Mbit)\n"
           "      --rate-policy P    clark (adapts) or fixed; default clark\n"
           "      --max-downtime D   stop when the rest fits (default 300ms)\n"
+          "      --downtime-limit-max D  relax it so far, in steps, for a"
+          " guest that\n"
+          "                         does not get there\n"
+          "      --suspend-cost D   what suspending takes of it (default"
+          " 50ms)\n"
           "      --max-rounds N     stop after N rounds (default 30)\n"
-          "      --timeout D        stop pre-copy after so long\n"
+          "      --timeout D        end pre-copy after so long\n"
+          "      --on-timeout WHAT  force (stop and copy) or abort; default"
+          " force\n"
           "      --no-skip          send pages even if they are dirty again\n"
           "      --no-page-cache    do not free the guest's page cache first\n"
           "      --margin SIZE      leave the guest so much beyond what it"
@@ -76,6 +83,9 @@ static const struct option long_options[] = {
     { "min-rate", required_argument, NULL, OPT_LIMIT },
     { "rate-policy", required_argument, NULL, OPT_LIMIT },
     { "max-downtime", required_argument, NULL, OPT_LIMIT },
+    { "downtime-limit-max", required_argument, NULL, OPT_LIMIT },
+    { "suspend-cost", required_argument, NULL, OPT_LIMIT },
+    { "on-timeout", required_argument, NULL, OPT_LIMIT },
     { "max-rounds", required_argument, NULL, OPT_LIMIT },
     { "timeout", required_argument, NULL, OPT_LIMIT },
     { "no-skip", no_argument, NULL, OPT_NO_SKIP },

@@ -90,6 +90,25 @@ static void say_limit(const struct mig_precopy_limits *limits,
                  ms(out->downtime_ns));
 }
 
+static void say_timeout(const struct mig_precopy_limits *limits,
+                        struct mig_precopy_out *out)
+{
+    say_limit(limits, "time limit", out);
+    if (!limits->abort_on_timeout)
+        return;
+    out->verdict = MIG_PRECOPY_ABORT;
+    if (out->downtime_ns == MIG_PRECOPY_UNKNOWN)
+        snprintf(out->reason, sizeof(out->reason),
+                 "gave up after %.1f s, as asked for; the downtime cannot be "
+                 "predicted", ms(limits->timeout_ns) / 1e3);
+    else
+        snprintf(out->reason, sizeof(out->reason),
+                 "gave up after %.1f s, as asked for: the downtime would be "
+                 "%.1f ms, and %.1f ms are allowed",
+                 ms(limits->timeout_ns) / 1e3, ms(out->downtime_ns),
+                 ms(limits->max_downtime_ns));
+}
+
 static void say_continue(const struct mig_precopy_limits *limits,
                          struct mig_precopy_out *out)
 {
@@ -139,7 +158,7 @@ void mig_precopy_decide(const struct mig_precopy_limits *limits,
         say_limit(limits, "round limit", out);
     } else if (limits->timeout_ns != 0 &&
                in->elapsed_ns >= limits->timeout_ns) {
-        say_limit(limits, "time limit", out);
+        say_timeout(limits, out);
     } else {
         say_continue(limits, out);
     }

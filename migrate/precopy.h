@@ -43,6 +43,7 @@ enum mig_precopy_point {
 struct mig_precopy_limits {
     uint64_t max_downtime_ns;
     uint64_t timeout_ns; /* of the whole pre-copy; 0: none */
+    bool abort_on_timeout; /* rather than stop beyond max_downtime_ns */
     uint32_t max_rounds; /* rounds sent live; 0: no limit */
 };
 

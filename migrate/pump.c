@@ -381,15 +381,15 @@ int mig_pump_fd(const struct mig_pump *pump)
     return pump->write_fd;
 }
 
-void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps)
+void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps,
+                       uint64_t max_rate_bps)
 {
     uint64_t now_ns = lxe_now_ns();
 
     pthread_mutex_lock(&pump->lock);
-    if (rate_bps != pump->rate_bps) {
-        pump->rate_bps = rate_bps;
-        mig_bucket_set_rate(&pump->bucket, rate_bps, now_ns);
-    }
+    pump->rate_bps = rate_bps;
+    mig_bucket_set_rate(&pump->bucket, rate_bps,
+                        mig_burst_bytes(max_rate_bps), now_ns);
     restart_window(pump, now_ns);
     pthread_mutex_unlock(&pump->lock);
 }

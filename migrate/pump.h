@@ -57,8 +57,9 @@ int mig_pump_start(const struct mig_pump_config *config,
 /* Where xc_domain_save() writes. Stays the pump's. */
 int mig_pump_fd(const struct mig_pump *pump);
 
-/* From the next write on; 0 is unlimited. */
-void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps);
+/* From the next write on; both as in the config. */
+void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps,
+                       uint64_t max_rate_bps);
 
 /*
  * Waits until all that was written into the pipe is written out. The caller

@@ -74,10 +74,13 @@ bool mig_bucket_take(struct mig_bucket *b, uint64_t bytes, uint64_t now_ns)
 }
 
 void mig_bucket_set_rate(struct mig_bucket *b, uint64_t rate_bps,
-                         uint64_t now_ns)
+                         uint64_t burst_bytes, uint64_t now_ns)
 {
     refill(b, now_ns);
     b->rate_bps = rate_bps;
+    b->burst_bytes = burst_bytes > 0 ? burst_bytes : 1;
+    if (b->level > nano(b->burst_bytes))
+        b->level = nano(b->burst_bytes);
 }
 
 static uint64_t capped(uint64_t bps, uint64_t max_bps)

@@ -53,10 +53,10 @@ bool mig_bucket_take(struct mig_bucket *b, uint64_t bytes, uint64_t now_ns);
 
 /*
  * Changes the rate from now on. Time up to now counts at the old one; no
- * token is lost or made up.
+ * token is made up, and none is lost but those above a smaller burst.
  */
 void mig_bucket_set_rate(struct mig_bucket *b, uint64_t rate_bps,
-                         uint64_t now_ns);
+                         uint64_t burst_bytes, uint64_t now_ns);
 
 enum mig_rate_policy {
     MIG_RATE_ADAPTIVE, /* Clark's */

@@ -11,14 +11,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "precopy.h"
+#include "relax.h"
 
 #define PROGRESS_NS (250 * LXE_NS_PER_MS)
-
-/*
- * From asking a guest to suspend until it stands still: 20 to 60 ms on real
- * hosts. It is not known before the one time that it happens.
- */
-#define SUSPEND_COST_NS (50 * LXE_NS_PER_MS)
 
 struct mig_rounds {
     struct mig_rounds_config config;
@@ -30,8 +25,12 @@ struct mig_rounds {
     double wire_bps;        /* bytes/s, as last measured; 0: not yet */
     uint64_t request_ns;    /* of the suspend */
     bool open;              /* a round is being sent */
+    struct mig_relax relax;
+    struct lxe_err gave_up; /* code is 0 if it did not */
 
-    pthread_mutex_t lock;   /* for what the pump's thread reads */
+    pthread_mutex_t lock;   /* for what other threads read or set */
+    struct mig_limits limits;
+    enum mig_rate_phase phase;
     struct mig_round round;
     struct mig_pump_stats before; /* the pump's, when the round began */
     uint64_t told_ns, told_bytes;
@@ -84,22 +83,64 @@ void mig_rounds_progress(void *rounds)
     tell(r, &s);
 }
 
+/* ---- limits ---- */
+
+static struct mig_limits limits_now(struct mig_rounds *r)
+{
+    struct mig_limits limits;
+
+    pthread_mutex_lock(&r->lock);
+    limits = r->limits;
+    pthread_mutex_unlock(&r->lock);
+    return limits;
+}
+
+/* Bytes/s of a round; 0 is unlimited. */
+static uint64_t rate_for(const struct mig_limits *l, enum mig_rate_phase phase,
+                         double dirty_pps)
+{
+    if (!l->rate.max_bps)
+        return 0;
+    return mig_rate_next_bps(&l->rate, l->policy, phase,
+                             dirty_pps * MIG_PAGE_WIRE_BYTES);
+}
+
+/* With the lock held, so that a change cannot overtake a round's own rate. */
+static uint64_t set_rate(struct mig_rounds *r, double dirty_pps)
+{
+    uint64_t bps = rate_for(&r->limits, r->phase, dirty_pps);
+
+    mig_pump_set_rate(r->pump, bps, r->limits.rate.max_bps);
+    return bps;
+}
+
+void mig_rounds_set_limits(struct mig_rounds *rounds,
+                           const struct mig_limits *limits)
+{
+    pthread_mutex_lock(&rounds->lock);
+    rounds->limits = *limits;
+    rounds->round.limit_bps = set_rate(rounds, rounds->round.dirty_pps);
+    pthread_mutex_unlock(&rounds->lock);
+}
+
 /* ---- rounds ---- */
 
-static void open_round(struct mig_rounds *r, unsigned index,
-                       uint64_t dirty_pages, double dirty_pps,
-                       uint64_t limit_bps)
+static void open_round(struct mig_rounds *r, enum mig_rate_phase phase,
+                       unsigned index, uint64_t dirty_pages, double dirty_pps)
 {
     struct mig_pump_stats before;
+    uint64_t limit_bps;
 
-    mig_pump_set_rate(r->pump, limit_bps);
     mig_pump_stats(r->pump, &before);
     pthread_mutex_lock(&r->lock);
+    r->phase = phase;
+    limit_bps = set_rate(r, dirty_pps);
     r->before = before;
     r->round = (struct mig_round){
         .index = index,
         .dirty_pages = dirty_pages,
         .dirty_pps = dirty_pps,
+        .final = phase == MIG_RATE_FINAL_PASS,
         .limit_bps = limit_bps,
         .start_ns = lxe_now_ns(),
     };
@@ -146,9 +187,10 @@ static void close_round(struct mig_rounds *r)
 
 /* The final pass goes at the limit; where the round was held below it by the
  * limiter, what was measured is no bound. */
-static double final_bps(const struct mig_rounds *r)
+static double final_bps(const struct mig_rounds *r,
+                        const struct mig_limits *l)
 {
-    double max = (double)r->config.limits.rate.max_bps;
+    double max = (double)l->rate.max_bps;
 
     if (!max)
         return r->wire_bps;
@@ -161,11 +203,13 @@ static enum lxe_save_verdict decide(struct mig_rounds *r,
                                     enum mig_precopy_point point,
                                     uint64_t dirty_pages)
 {
-    const struct mig_limits *l = &r->config.limits;
+    struct mig_limits l = limits_now(r);
     struct mig_precopy_limits limits = {
-        .max_downtime_ns = l->max_downtime_ns,
-        .timeout_ns = l->timeout_ns,
-        .max_rounds = l->max_rounds,
+        .max_downtime_ns = mig_relax_limit_ns(&r->relax, l.max_downtime_ns,
+                                              l.downtime_limit_max_ns),
+        .timeout_ns = l.timeout_ns,
+        .abort_on_timeout = l.on_timeout == MIG_TIMEOUT_ABORT,
+        .max_rounds = l.max_rounds,
     };
     struct mig_precopy_in in = {
         .point = point,
@@ -174,33 +218,25 @@ static enum lxe_save_verdict decide(struct mig_rounds *r,
         .dirty_pages = dirty_pages,
         .dirty_pages_per_s = r->round.dirty_pps,
         .live_bps = r->wire_bps,
-        .final_bps = final_bps(r),
-        .fixed_cost_ns = SUSPEND_COST_NS,
+        .final_bps = final_bps(r, &l),
+        .fixed_cost_ns = l.suspend_cost_ns,
         .elapsed_ns = lxe_now_ns() - r->start_ns,
     };
     struct mig_precopy_out out;
 
     mig_precopy_decide(&limits, &in, &out);
-    if (out.downtime_ns != MIG_PRECOPY_UNKNOWN) {
-        pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->lock);
+    if (out.downtime_ns != MIG_PRECOPY_UNKNOWN)
         r->round.predicted_downtime_ns = out.downtime_ns;
-        pthread_mutex_unlock(&r->lock);
-    }
+    r->round.downtime_limit_ns = limits.max_downtime_ns;
+    pthread_mutex_unlock(&r->lock);
     if (out.verdict == MIG_PRECOPY_CONTINUE)
         return LXE_SAVE_CONTINUE;
     tell_stop(r, out.reason);
-    return out.verdict == MIG_PRECOPY_STOP ? LXE_SAVE_STOP : LXE_SAVE_ABORT;
-}
-
-static uint64_t rate_for(const struct mig_rounds *r, enum mig_rate_phase phase,
-                         double dirty_pps)
-{
-    const struct mig_limits *l = &r->config.limits;
-
-    if (!l->rate.max_bps)
-        return 0;
-    return mig_rate_next_bps(&l->rate, l->policy, phase,
-                             dirty_pps * MIG_PAGE_WIRE_BYTES);
+    if (out.verdict == MIG_PRECOPY_STOP)
+        return LXE_SAVE_STOP;
+    lxe_fail(&r->gave_up, -ETIMEDOUT, "%s", out.reason);
+    return LXE_SAVE_ABORT;
 }
 
 static void tell_start(struct mig_rounds *r)
@@ -219,22 +255,21 @@ static void tell_start(struct mig_rounds *r)
 static enum lxe_save_verdict count_known(struct mig_rounds *r, unsigned index,
                                          uint64_t dirty_pages)
 {
-    uint64_t now_ns = lxe_now_ns(), rate_bps;
+    uint64_t now_ns = lxe_now_ns();
     enum lxe_save_verdict verdict;
     double dirty_pps = -1;
 
     if (index) {
         dirty_pps = (double)dirty_pages * 1e9 /
                     (double)(now_ns - r->clean_ns + 1);
-        rate_bps = rate_for(r, MIG_RATE_LATER_ROUND, dirty_pps);
     } else {
         tell_start(r);
         /* libxc counts every frame up to the highest; most are holes. */
         dirty_pages = r->config.domain_pages;
-        rate_bps = mig_rounds_first_bps(r);
     }
     r->clean_ns = now_ns;
-    open_round(r, index, dirty_pages, dirty_pps, rate_bps);
+    open_round(r, index ? MIG_RATE_LATER_ROUND : MIG_RATE_FIRST_ROUND, index,
+               dirty_pages, dirty_pps);
     verdict = decide(r, MIG_PRECOPY_COUNT_KNOWN, dirty_pages);
     if (verdict == LXE_SAVE_CONTINUE)
         mig_hot_release(r->config.hot);
@@ -256,6 +291,8 @@ static enum lxe_save_verdict round_sent(struct mig_rounds *r)
         lxe_debug("%s", err.text);
         dirty_pages = MIG_PRECOPY_UNKNOWN;
     }
+    if (dirty_pages != MIG_PRECOPY_UNKNOWN)
+        mig_relax_round(&r->relax, dirty_pages);
     verdict = decide(r, MIG_PRECOPY_ROUND_SENT, dirty_pages);
     close_round(r);
     return verdict;
@@ -297,16 +334,20 @@ static void on_suspended(void *data, bool ok)
     tell(r, &status);
     if (!ok)
         return;
-    open_round(r, r->round.index + 1, 0, r->round.dirty_pps,
-               rate_for(r, MIG_RATE_FINAL_PASS, 0));
-    pthread_mutex_lock(&r->lock);
-    r->round.final = true;
-    pthread_mutex_unlock(&r->lock);
+    open_round(r, MIG_RATE_FINAL_PASS, r->round.index + 1, 0,
+               r->round.dirty_pps);
+}
+
+int mig_rounds_gave_up(const struct mig_rounds *rounds, struct lxe_err *err)
+{
+    if (rounds->gave_up.code)
+        *err = rounds->gave_up;
+    return rounds->gave_up.code;
 }
 
 uint64_t mig_rounds_first_bps(const struct mig_rounds *rounds)
 {
-    return rate_for(rounds, MIG_RATE_FIRST_ROUND, 0);
+    return rate_for(&rounds->config.limits, MIG_RATE_FIRST_ROUND, 0);
 }
 
 void mig_rounds_finish(struct mig_rounds *rounds,
@@ -347,6 +388,8 @@ int mig_rounds_open(const struct mig_rounds_config *config,
     if (!r)
         return lxe_fail(err, -ENOMEM, "out of memory");
     r->config = *config;
+    r->limits = config->limits;
+    mig_relax_init(&r->relax);
     r->policy = (struct lxe_save_policy){
         .round = on_round,
         .suspending = on_suspending,

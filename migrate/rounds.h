@@ -39,11 +39,24 @@ void mig_rounds_attach(struct mig_rounds *rounds, struct mig_pump *pump);
 /* The policy to give to the engine; valid until close. */
 const struct lxe_save_policy *mig_rounds_policy(struct mig_rounds *rounds);
 
+/*
+ * New limits, from any thread. A rate holds at once; the rest from the next
+ * time that libxc asks. Whether pages may be skipped is not changed.
+ */
+void mig_rounds_set_limits(struct mig_rounds *rounds,
+                           const struct mig_limits *limits);
+
 /* For the pump: sends progress, at most four times a second. */
 void mig_rounds_progress(void *rounds);
 
 /* The first rate in bytes/s, for the pump to start with; 0 is unlimited. */
 uint64_t mig_rounds_first_bps(const struct mig_rounds *rounds);
+
+/*
+ * After the save has failed: whether the limits asked for that. Returns 0 if
+ * not, else -ETIMEDOUT with the reason.
+ */
+int mig_rounds_gave_up(const struct mig_rounds *rounds, struct lxe_err *err);
 
 /*
  * After the pump has finished: records the final pass and tells the outcome.

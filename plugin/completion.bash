@@ -31,7 +31,8 @@ _aerostat_verbs() {
 }
 
 _aerostat_migrate_options='-s --transport --max-rate --min-rate --rate-policy
-    --max-downtime --max-rounds --timeout --no-skip --no-page-cache --margin
+    --max-downtime --downtime-limit-max --suspend-cost --max-rounds --timeout
+    --on-timeout --no-skip --no-page-cache --margin
     --report --json --receiver --verify -q --quiet -v --verbose
     -h --help -V --version'
 
@@ -47,7 +48,8 @@ _aerostat_hosts() {
 _aerostat_takes_value() {
     case $1 in
         -s|--transport|--max-rate|--min-rate|--rate-policy|--max-downtime|\
-            --max-rounds|--timeout|--margin|--report|--receiver|--min|--max|\
+            --max-downtime|--downtime-limit-max|--suspend-cost|--max-rounds|\
+            --timeout|--on-timeout|--margin|--report|--receiver|--min|--max|\
             --shares|--socket) return 0 ;;
     esac
     return 1
@@ -58,6 +60,7 @@ _aerostat_verb() {
     local verb=${COMP_WORDS[$1]} prev=${COMP_WORDS[COMP_CWORD - 1]} i given=0
     case $prev in
         --rate-policy) _aerostat_offer clark fixed; return ;;
+        --on-timeout) _aerostat_offer force abort; return ;;
         --receiver) _aerostat_offer auto aerostat xl; return ;;
         --report) compopt -o default; return ;;
     esac

@@ -13,9 +13,9 @@ libsynth_a_SOURCES = tests/unit/synth_stream.c tests/unit/synth_stream.h
 SYNTH_LIBS = libsynth.a libmig.a liblxe_base.a $(UNIT_LIBS) -lm
 
 check_PROGRAMS += tests/test-stream tests/test-stream-edit tests/test-rate \
-	tests/test-precopy
+	tests/test-precopy tests/test-relax
 TESTS += tests/test-stream tests/test-stream-edit tests/test-rate \
-	tests/test-precopy
+	tests/test-precopy tests/test-relax
 tests_test_stream_SOURCES = tests/unit/test_stream.c
 tests_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_stream_LDADD = $(SYNTH_LIBS)
@@ -28,6 +28,9 @@ tests_test_rate_LDADD = $(SYNTH_LIBS)
 tests_test_precopy_SOURCES = tests/unit/test_precopy.c
 tests_test_precopy_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_precopy_LDADD = $(SYNTH_LIBS)
+tests_test_relax_SOURCES = tests/unit/test_relax.c
+tests_test_relax_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_relax_LDADD = $(SYNTH_LIBS)
 
 # How a guest is made smaller, on a simulated host.
 check_PROGRAMS += tests/test-page-cache
@@ -48,7 +51,8 @@ tests_test_repair_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_repair_LDADD = libmig.a $(SIM_LIBS)
 
 # The small texts that are passed around, and the report.
-TEXT_TESTS = tests/test-limits tests/test-status tests/test-hello
+TEXT_TESTS = tests/test-limits tests/test-status tests/test-hello \
+	tests/test-control-line
 check_PROGRAMS += $(TEXT_TESTS)
 TESTS += $(TEXT_TESTS)
 TEXT_LIBS = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
@@ -61,6 +65,9 @@ tests_test_status_LDADD = $(TEXT_LIBS)
 tests_test_hello_SOURCES = tests/unit/test_hello.c
 tests_test_hello_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_hello_LDADD = $(TEXT_LIBS)
+tests_test_control_line_SOURCES = tests/unit/test_control_line.c
+tests_test_control_line_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_control_line_LDADD = $(TEXT_LIBS)
 
 # What runs in two threads, with a dirty log that sees what overlaps.
 check_LIBRARIES += libfakelog.a

@@ -138,6 +138,32 @@ static void test_time_limit_and_abort(void)
     CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_ABORT);
 }
 
+/* With the time up, what does not fit is given up, what fits is not. */
+static void test_abort_on_timeout(void)
+{
+    struct mig_precopy_limits strict = limits;
+    struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 12500);
+    struct mig_precopy_out out;
+
+    strict.abort_on_timeout = true;
+    in.elapsed_ns = strict.timeout_ns;
+    mig_precopy_decide(&strict, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_ABORT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "gave up after 60.0 s"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "would be 1300.0 ms"));
+    in.dirty_pages = MIG_PRECOPY_UNKNOWN;
+    mig_precopy_decide(&strict, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_ABORT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "cannot be predicted"));
+    in.dirty_pages = 2500;
+    mig_precopy_decide(&strict, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_STOP);
+    in.dirty_pages = 12500; /* the other limit still forces */
+    in.round = 29;
+    mig_precopy_decide(&strict, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_STOP);
+}
+
 static void test_no_limits(void)
 {
     const struct mig_precopy_limits none = {.max_downtime_ns = UINT64_MAX};
@@ -222,6 +248,7 @@ int main(void)
         {"before a round", test_count_known},
         {"round limit", test_round_limit},
         {"time limit and abort", test_time_limit_and_abort},
+        {"a time limit that gives up", test_abort_on_timeout},
         {"without limits", test_no_limits},
         {"fewer pages never go on longer", test_monotonic},
         {"guests", test_guests},

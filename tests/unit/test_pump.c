@@ -439,7 +439,7 @@ static void test_new_rate(void)
     start(&f, true);
     start_ns = lxe_now_ns();
     CU_ASSERT_EQUAL(write_bytes(&f, f.stream.data, 500000), 0);
-    mig_pump_set_rate(f.pump, 0);
+    mig_pump_set_rate(f.pump, 0, 0);
     CU_ASSERT_EQUAL(write_bytes(&f, f.stream.data + 500000,
                                 f.stream.len - 500000), 0);
     CU_ASSERT_EQUAL(finish(&f, true, true), 0);

@@ -70,7 +70,7 @@ static void one_trace(uint64_t *random)
             now += unit_below(random, 3 * burst * LXE_NS_PER_SEC / rate + 1);
         if (unit_below(random, 20) == 0 && regimes < GRANTS) {
             rate = 1 + unit_below(random, 2000000000);
-            mig_bucket_set_rate(&b, rate, now);
+            mig_bucket_set_rate(&b, rate, burst, now);
             r[regimes++] = (struct regime){now, rate};
         }
         wait = mig_bucket_wait_ns(&b, bytes, now);
@@ -163,7 +163,7 @@ static void test_unlimited(void)
     CU_ASSERT_EQUAL(mig_bucket_wait_ns(&b, UINT64_MAX, 0), 0);
     CU_ASSERT_TRUE(mig_bucket_take(&b, UINT64_MAX, 0));
     /* From the limit on, it counts. */
-    mig_bucket_set_rate(&b, 1000, 0);
+    mig_bucket_set_rate(&b, 1000, 10, 0);
     CU_ASSERT_TRUE(mig_bucket_take(&b, 10, 0));
     CU_ASSERT_FALSE(mig_bucket_take(&b, 1, 0));
 }
@@ -175,9 +175,24 @@ static void test_set_rate_keeps_tokens(void)
 
     mig_bucket_init(&b, 1000, 10, 0);
     CU_ASSERT_TRUE(mig_bucket_take(&b, 10, 0));
-    mig_bucket_set_rate(&b, 2000, 500000);
+    mig_bucket_set_rate(&b, 2000, 10, 500000);
     CU_ASSERT_FALSE(mig_bucket_take(&b, 1, 749999));
     CU_ASSERT_TRUE(mig_bucket_take(&b, 1, 750000));
+}
+
+/* A smaller burst holds at once; a larger one has to be earned. */
+static void test_set_burst(void)
+{
+    struct mig_bucket b;
+
+    mig_bucket_init(&b, 1000, 100, 0);
+    mig_bucket_set_rate(&b, 1000, 10, 0);
+    CU_ASSERT_TRUE(mig_bucket_take(&b, 10, 0));
+    CU_ASSERT_FALSE(mig_bucket_take(&b, 1, 0));
+    mig_bucket_set_rate(&b, 1000, 100, 0);
+    CU_ASSERT_EQUAL(mig_bucket_wait_ns(&b, 100, 0), 100 * LXE_NS_PER_MS);
+    mig_bucket_set_rate(&b, 1000, 0, 0);
+    CU_ASSERT_EQUAL(mig_bucket_wait_ns(&b, 1, 0), LXE_NS_PER_MS);
 }
 
 static void test_burst(void)
@@ -234,6 +249,7 @@ int main(void)
         {"extremes", test_bucket_extremes},
         {"unlimited", test_unlimited},
         {"a new rate keeps the tokens", test_set_rate_keeps_tokens},
+        {"a new burst", test_set_burst},
         {"burst", test_burst},
         {"adaptive rate", test_adaptive},
         {"adaptive rate at its limits", test_adaptive_limits},

@@ -323,6 +323,84 @@ static void test_time_limit(void)
     free(f);
 }
 
+/* The time is up and the user would rather keep the guest here. */
+static void test_gives_up(void)
+{
+    struct fixture *f = new_fixture();
+    struct lxe_err err = { 0 };
+
+    f->config.limits.timeout_ns = 1;
+    f->config.limits.on_timeout = MIG_TIMEOUT_ABORT;
+    start(f, -1);
+    CU_ASSERT_EQUAL(mig_rounds_gave_up(f->rounds, &err), 0);
+    lxe_sleep_ns(LXE_NS_PER_MS);
+    CU_ASSERT_EQUAL(ask(f, 0, FRAMES), LXE_SAVE_ABORT);
+    CU_ASSERT_FALSE(released(f));
+    CU_ASSERT_EQUAL(mig_rounds_gave_up(f->rounds, &err), -ETIMEDOUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "gave up after"));
+    finish(f, false);
+    free(f);
+}
+
+/* Each round that does not come closer is a step towards the longest. */
+static void test_relaxes(void)
+{
+    struct fixture *f = new_fixture();
+    struct mig_round first, last;
+
+    f->config.limits.suspend_cost_ns = 200 * LXE_NS_PER_MS;
+    f->config.limits.max_downtime_ns = 100 * LXE_NS_PER_MS;
+    f->config.limits.downtime_limit_max_ns = 3600 * LXE_NS_PER_SEC;
+    start(f, -1);
+    f->fake.count = 100;
+    CU_ASSERT_EQUAL(ask(f, 0, FRAMES), LXE_SAVE_CONTINUE);
+    send_pages(f, DOMAIN_PAGES);
+    CU_ASSERT_EQUAL(ask(f, 1, -1), LXE_SAVE_CONTINUE);
+    CU_ASSERT_EQUAL(ask(f, 1, 100), LXE_SAVE_CONTINUE);
+    send_pages(f, 100);
+    CU_ASSERT_EQUAL(ask(f, 2, -1), LXE_SAVE_STOP); /* 285 ms are allowed */
+    suspend(f);
+    send_end(f);
+    finish(f, true);
+    first = status_of(f, MIG_STATUS_ROUND, 0).round;
+    last = status_of(f, MIG_STATUS_ROUND, 1).round;
+    CU_ASSERT_EQUAL(first.downtime_limit_ns, 100 * LXE_NS_PER_MS);
+    CU_ASSERT_TRUE(first.predicted_downtime_ns > first.downtime_limit_ns);
+    CU_ASSERT_TRUE(last.predicted_downtime_ns > first.downtime_limit_ns);
+    CU_ASSERT_TRUE(last.predicted_downtime_ns <= last.downtime_limit_ns);
+    free(f);
+}
+
+/* Limits that come in the middle of a round. */
+static void test_new_limits(void)
+{
+    struct fixture *f = new_fixture();
+    struct mig_limits limits;
+
+    f->config.limits.rate = (struct mig_rate_limits){ 0, 400000000 };
+    f->config.limits.suspend_cost_ns = 100 * LXE_NS_PER_SEC;
+    start(f, -1);
+    limits = f->config.limits;
+    limits.rate.max_bps = 10000000;
+    limits.max_downtime_ns = 200 * LXE_NS_PER_SEC;
+    mig_rounds_set_limits(f->rounds, &limits); /* before the first round */
+    CU_ASSERT_EQUAL(ask(f, 0, FRAMES), LXE_SAVE_CONTINUE);
+    limits.rate.max_bps = 0;
+    mig_rounds_set_limits(f->rounds, &limits);
+    send_pages(f, DOMAIN_PAGES);
+    f->fake.count = 3;
+    CU_ASSERT_EQUAL(ask(f, 1, -1), LXE_SAVE_STOP);
+    limits.rate.max_bps = 30000000;
+    mig_rounds_set_limits(f->rounds, &limits);
+    suspend(f);
+    send_end(f);
+    finish(f, true);
+    CU_ASSERT_EQUAL(status_of(f, MIG_STATUS_ROUND, 0).round.limit_bps, 0);
+    CU_ASSERT_EQUAL(status_of(f, MIG_STATUS_ROUND, 1).round.limit_bps,
+                    30000000);
+    free(f);
+}
+
 /* Xen does not tell how many are dirty: another round does no harm. */
 static void test_no_count(void)
 {
@@ -416,6 +494,9 @@ int main(void)
         { "an idle guest needs one round", test_stops_after_first },
         { "the round limit", test_round_limit },
         { "the time limit", test_time_limit },
+        { "the time limit gives up", test_gives_up },
+        { "the downtime limit is relaxed", test_relaxes },
+        { "limits that change on the way", test_new_limits },
         { "a count that cannot be had", test_no_count },
         { "the rate of each round", test_rates },
         { "the target goes away", test_broken_pump },

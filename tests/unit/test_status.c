@@ -59,6 +59,7 @@ static const struct mig_round a_round = {
     .limit_bps = 62500000,
     .dirty_pps = 1234.5678,
     .predicted_downtime_ns = 300000000,
+    .downtime_limit_ns = 250000000,
 };
 
 static void check_round(const struct mig_round *a, const struct mig_round *b)
@@ -74,6 +75,7 @@ static void check_round(const struct mig_round *a, const struct mig_round *b)
     CU_ASSERT_EQUAL(a->limit_bps, b->limit_bps);
     CU_ASSERT_DOUBLE_EQUAL(a->dirty_pps, b->dirty_pps, 1e-9);
     CU_ASSERT_EQUAL(a->predicted_downtime_ns, b->predicted_downtime_ns);
+    CU_ASSERT_EQUAL(a->downtime_limit_ns, b->downtime_limit_ns);
 }
 
 static void test_start(void)
