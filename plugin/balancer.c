@@ -9,6 +9,7 @@
 
 #include "apply.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
 
@@ -18,6 +19,7 @@ void aero_balancer_init(struct aero_balancer *b, struct lxe_host *host,
     memset(b, 0, sizeof(*b));
     b->host = host;
     b->config = config;
+    b->should_move = AERO_NO_DOMID;
 }
 
 void aero_balancer_clear(struct aero_balancer *b)
@@ -163,6 +165,7 @@ static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
             .shares = g->shares,
             .demand_kib = g->demand.kib,
             .demand_known = g->demand.known,
+            .need_kib = g->demand.need_kib,
             .why = g->demand.why,
             .target_kib = promised_kib(b, g),
             .held_kib = g->held_kib,
@@ -184,8 +187,10 @@ static struct aero_policy_host policy_host(const struct aero_balancer *b)
         .change_kib = b->config->change_per_tick_kib,
         .dead_band_kib = AERO_DEAD_BAND_KIB,
         .tax = b->config->idle_tax,
+        .no_surplus = b->state >= AERO_HOST_HARD,
         /* Somebody waits for memory: gently would be too late. */
-        .shrink_part = waiting ? 0 : AERO_SHRINK_PART,
+        .shrink_part = waiting || b->state >= AERO_HOST_HARD
+                           ? 0 : AERO_SHRINK_PART,
     };
 }
 
@@ -300,15 +305,100 @@ static void note_reasons(struct aero_balancer *b,
     }
 }
 
-static int balance(struct aero_balancer *b, char *now)
+/* What stands is judged, not what somebody waits for. */
+static uint64_t spare_kib(const struct aero_balancer *b,
+                          const struct aero_policy_guest *in)
 {
     struct aero_policy_host host = policy_host(b);
+
+    host.keep_free_kib -= aero_reservations_waiting_kib(&b->reservations);
+    return aero_policy_spare_kib(&host, in, b->guests.count);
+}
+
+static int find_mover(struct aero_balancer *b,
+                      const struct aero_policy_guest *in)
+{
+    _cleanup_free_ struct aero_mover *movers =
+        calloc(b->guests.count + 1, sizeof(*movers));
+    const struct aero_mover *best;
+    size_t n = 0;
+
+    if (!movers)
+        return -ENOMEM;
+    for (size_t i = 0; i < b->guests.count; i++)
+        if (in[i].movable && in[i].demand_known)
+            movers[n++] = (struct aero_mover){ b->guests.items[i].dom.domid,
+                                               in[i].need_kib };
+    best = aero_host_should_move(movers, n,
+                                 aero_host_lack_kib(b->spare_kib,
+                                                    b->memory.total_kib,
+                                                    &b->config->host_levels));
+    b->should_move = best ? best->domid : AERO_NO_DOMID;
+    return 0;
+}
+
+static void tell_shortage(struct aero_balancer *b)
+{
+    const struct aero_guest *g = aero_guests_find(&b->guests, b->should_move);
+    char spare[LXE_UNIT_TEXT], need[LXE_UNIT_TEXT];
+
+    /* Where none says what it needs, little to spare is how it always is. */
+    if (g)
+        snprintf(b->shortage, sizeof(b->shortage), "memory is low: %s to"
+                 " spare; migrating %.64s away would free the %s that it"
+                 " needs", lxe_format_kib(spare, b->spare_kib), g->dom.name,
+                 lxe_format_kib(need, g->demand.need_kib));
+}
+
+/* When the daemon starts it knows of no guest yet what it needs. */
+static bool knows_guests(const struct aero_balancer *b, uint64_t now_ns)
+{
+    if (b->ticks && now_ns - b->first_ns >= AERO_BOOT_S * LXE_NS_PER_SEC)
+        return true;
+    for (size_t i = 0; i < b->guests.count; i++)
+        if (b->guests.items[i].condition.state == AERO_GUEST_BOOTING)
+            return false;
+    return true;
+}
+
+/* Finds the host's state, and in the worst one who should move. */
+static int judge_host(struct aero_balancer *b,
+                      const struct aero_policy_guest *in, uint64_t now_ns)
+{
+    enum aero_host_state was = b->state;
+    int rc = 0;
+
+    b->spare_kib = spare_kib(b, in);
+    if (!knows_guests(b, now_ns))
+        return 0;
+    b->state = aero_host_state_next(was, b->spare_kib, b->memory.total_kib,
+                                    &b->config->host_levels);
+    b->should_move = AERO_NO_DOMID;
+    b->shortage[0] = '\0';
+    if (b->state == AERO_HOST_LOW) {
+        rc = find_mover(b, in);
+        tell_shortage(b);
+    }
+    if (b->state != was)
+        lxe_info("host: %s, was %s: %" PRIu64 " KiB to spare%s%s",
+                 aero_host_state_name(b->state), aero_host_state_name(was),
+                 b->spare_kib, b->shortage[0] ? "; " : "", b->shortage);
+    return rc;
+}
+
+static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
+{
+    struct aero_policy_host host;
     _cleanup_free_ struct aero_policy_guest *in = policy_input(b);
     _cleanup_free_ struct aero_policy_target *out =
         calloc(b->guests.count + 1, sizeof(*out));
 
-    if (!in || !out ||
-        aero_policy_run(&host, in, b->guests.count, out)) {
+    if (!in || !out || judge_host(b, in, now_ns)) {
+        trouble(b, now, "out of memory");
+        return -ENOMEM;
+    }
+    host = policy_host(b);
+    if (aero_policy_run(&host, in, b->guests.count, out)) {
         trouble(b, now, "out of memory");
         return -ENOMEM;
     }
@@ -365,11 +455,12 @@ int aero_balancer_tick(struct aero_balancer *b)
         for (size_t i = 0; i < b->guests.count; i++)
             judge(b, &b->guests.items[i], now_ns);
         follow_transfers(b);
-        rc = balance(b, now);
+        rc = balance(b, now_ns, now);
         settle_reservations(b, now_ns);
     }
     memcpy(b->trouble, now, sizeof(now));
-    b->ticks += rc == 0;
+    if (!rc && !b->ticks++)
+        b->first_ns = now_ns;
     return rc;
 }
 
@@ -399,6 +490,11 @@ int aero_balancer_reserve(struct aero_balancer *b,
                         " freed with all guests at their minima",
                         lxe_format_kib(text[0], wanted->kib),
                         lxe_format_kib(text[1], most));
+    if (b->state == AERO_HOST_LOW && wanted->kib > spare_kib(b, in))
+        return lxe_fail(err, -ENOSPC, "%s cannot be had: memory is low, and"
+                        " %s of it to spare",
+                        lxe_format_kib(text[0], wanted->kib),
+                        lxe_format_kib(text[1], spare_kib(b, in)));
     if (!aero_reservations_add(&b->reservations, wanted, err))
         return -EBUSY;
     return 0;

@@ -13,6 +13,7 @@
 #include "daemon_config.h"
 #include "guests.h"
 #include "host.h"
+#include "host_state.h"
 #include "migrations.h"
 #include "policy.h"
 #include "reservations.h"
@@ -31,7 +32,12 @@ struct aero_balancer {
     struct aero_reservations reservations;
     struct aero_migrations migrations;
     struct lxe_host_memory memory;
+    enum aero_host_state state;
+    uint64_t spare_kib;               /* that no guest needs now */
+    uint32_t should_move;             /* domid, or AERO_NO_DOMID */
+    char shortage[AERO_WARNING_TEXT]; /* what to do about a low state */
     uint64_t ticks;                   /* in which all could be seen */
+    uint64_t first_ns;                /* of these */
     char trouble[AERO_WARNING_TEXT];  /* what went wrong in the last tick */
     char autoballoon[AERO_WARNING_TEXT];
     aero_reserved_fn *reserved;

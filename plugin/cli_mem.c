@@ -71,15 +71,19 @@ static const char *host_size(const struct lxe_json *host, const char *key,
 
 static void print_host(const struct lxe_json *host)
 {
-    char num[5][LXE_UNIT_TEXT];
+    const char *raw = lxe_json_str(lxe_json_get(host, "state"));
+    _cleanup_free_ char *state = aero_text_escape(raw ? raw : "-");
+    char num[6][LXE_UNIT_TEXT];
 
     printf("\nHost: %s in all, %s free, %s claimed by domains being built, "
-           "%s kept in reserve, %s reserved for clients\n",
+           "%s kept in reserve, %s reserved for clients\n"
+           "State: %s, %s to spare\n",
            host_size(host, "total_kib", num[0]),
            host_size(host, "free_kib", num[1]),
            host_size(host, "claimed_kib", num[2]),
            host_size(host, "reserve_kib", num[3]),
-           host_size(host, "reserved_kib", num[4]));
+           host_size(host, "reserved_kib", num[4]), state ? state : "-",
+           host_size(host, "spare_kib", num[5]));
 }
 
 static void print_warnings(const struct lxe_json *warnings)

@@ -263,6 +263,12 @@ static void put_host(struct lxe_jw *w, const struct aero_balancer *b)
     lxe_jw_u64(w, "reserve_kib", b->config->host_reserve_kib);
     lxe_jw_u64(w, "reserved_kib",
                aero_reservations_held_kib(&b->reservations));
+    lxe_jw_u64(w, "spare_kib", b->spare_kib);
+    lxe_jw_str(w, "state", aero_host_state_name(b->state));
+    if (b->should_move == AERO_NO_DOMID)
+        lxe_jw_null(w, "should_move");
+    else
+        lxe_jw_u64(w, "should_move", b->should_move);
     lxe_jw_end_object(w);
 }
 
@@ -310,6 +316,8 @@ static int mem_status(struct call *c)
         lxe_jw_str(c->w, NULL, b->autoballoon);
     if (b->trouble[0])
         lxe_jw_str(c->w, NULL, b->trouble);
+    if (b->shortage[0])
+        lxe_jw_str(c->w, NULL, b->shortage);
     put_rivals(c->w, &b->guests, now_ns(c));
     lxe_jw_end_array(c->w);
     lxe_jw_key(c->w, "domains");

@@ -11,6 +11,7 @@ libaero_a_SOURCES = \
 	%D%/demand.c %D%/demand.h \
 	%D%/guest_state.c %D%/guest_state.h \
 	%D%/guests.c %D%/guests.h \
+	%D%/host_state.c %D%/host_state.h \
 	%D%/migrations.c %D%/migrations.h \
 	%D%/pid_lock.c %D%/pid_lock.h \
 	%D%/policy.c %D%/policy.h \

@@ -35,6 +35,7 @@ void aero_config_defaults(struct aero_config *config)
         .margin_kib = 256 << 10,
         .change_per_tick_kib = 256 << 10,
         .idle_tax = 750,
+        .host_levels = { { 60, 40, 20, 10 } },
         .agent = true,
     };
 }
@@ -119,6 +120,49 @@ static int get_part(struct reader *r, const char *key, unsigned max,
                     " 0.%u", r->path, key, text, max);
 }
 
+/* One of "6,4,2.5,1", as thousandths; false where it is none. */
+static bool read_percent(const char *text, unsigned *out)
+{
+    char *end;
+    unsigned long whole, tenth = 0;
+
+    if (*text < '0' || *text > '9')
+        return false;
+    whole = strtoul(text, &end, 10);
+    if (end[0] == '.' && end[1] >= '0' && end[1] <= '9') {
+        tenth = (unsigned long)(end[1] - '0');
+        end += 2;
+    }
+    if (*end || whole >= 50)
+        return false;
+    *out = (unsigned)(whole * 10 + tenth);
+    return true;
+}
+
+static int get_levels(struct reader *r, struct aero_host_levels *out)
+{
+    unsigned *level = out->level;
+    char copy[64], *rest = copy, *one;
+    const char *text;
+    int n = 0, rc = get_text(r, "host_states", &text);
+
+    if (rc || !text)
+        return rc;
+    snprintf(copy, sizeof(copy), "%s", text);
+    while ((one = strsep(&rest, ",")) && n >= 0) {
+        if (n == AERO_HOST_STATES || !read_percent(one, &level[n]) ||
+            (n && level[n] > level[n - 1]))
+            n = -2;
+        n++;
+    }
+    if (n == AERO_HOST_STATES)
+        return 0;
+    return lxe_fail(r->err, -EINVAL,
+                    "%s: host_states: '%.40s' is not four percentages below"
+                    " 50, none above the one before, like \"6,4,2,1\"",
+                    r->path, text);
+}
+
 static int get_group(struct reader *r, char out[AERO_GROUP_TEXT])
 {
     const char *text;
@@ -154,6 +198,8 @@ static int get_settings(struct reader *r, struct aero_config *c)
                       "%s: change_per_tick: must be at least 1M", r->path);
     if (!rc)
         rc = get_part(r, "idle_tax", AERO_TAX_MAX, &c->idle_tax);
+    if (!rc)
+        rc = get_levels(r, &c->host_levels);
     if (!rc)
         rc = get_number(r, "agent", 0, 1, &agent);
     if (!rc)
@@ -347,6 +393,15 @@ static void print_policy(const struct aero_named_policy *p, FILE *to)
     fprintf(to, "\",\n");
 }
 
+static void print_levels(const struct aero_host_levels *levels, FILE *to)
+{
+    fprintf(to, "host_states = \"");
+    for (int i = 0; i < AERO_HOST_STATES; i++)
+        fprintf(to, "%s%u.%u", i ? "," : "", levels->level[i] / 10,
+                levels->level[i] % 10);
+    fprintf(to, "\"\n");
+}
+
 void aero_config_print(const struct aero_config *config, FILE *to)
 {
     fprintf(to, "interval_ms = %" PRIu64 "\n", config->interval_ms);
@@ -361,6 +416,7 @@ void aero_config_print(const struct aero_config *config, FILE *to)
     fprintf(to, "change_per_tick = \"%" PRIu64 "K\"\n",
             config->change_per_tick_kib);
     fprintf(to, "idle_tax = \"0.%03u\"\n", config->idle_tax);
+    print_levels(&config->host_levels, to);
     fprintf(to, "socket_group = \"%s\"\n", config->socket_group);
     fprintf(to, "agent = %d\n", config->agent);
     fprintf(to, "domains = [\n");

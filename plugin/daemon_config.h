@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "host.h"
+#include "host_state.h"
 
 #define AERO_CONFIG_PATH  AEROSTAT_SYSCONFDIR "/xen/aerostat.conf"
 #define AERO_GROUP_TEXT   64
@@ -37,6 +38,7 @@ struct aero_config {
     uint64_t margin_kib;
     uint64_t change_per_tick_kib;
     unsigned idle_tax;        /* in thousandths, up to AERO_TAX_MAX */
+    struct aero_host_levels host_levels;
     char socket_group[AERO_GROUP_TEXT]; /* empty: root only */
     bool agent;                         /* make keys for guests' agents */
     struct aero_named_policy *policies;

@@ -388,17 +388,34 @@ int aero_policy_run(const struct aero_policy_host *host,
     return 0;
 }
 
-uint64_t aero_policy_obtainable_kib(const struct aero_policy_host *host,
-                                    const struct aero_policy_guest *guests,
-                                    size_t count)
+/* What is left where each movable guest goes down to its least. */
+static uint64_t left_kib(const struct aero_policy_host *host,
+                         const struct aero_policy_guest *guests, size_t count,
+                         bool leave_needs)
 {
-    uint64_t held = 0, lo, hi;
+    uint64_t kept = 0, lo, hi;
 
     for (size_t i = 0; i < count; i++) {
         if (!guests[i].movable)
             continue;
         bounds(&guests[i], &lo, &hi);
-        held += lo * LXE_KIB_PER_PAGE;
+        if (leave_needs && guests[i].demand_known)
+            lo = min_u64(max_u64(pages_up(guests[i].need_kib), lo), hi);
+        kept += lo * LXE_KIB_PER_PAGE;
     }
-    return less(pool_kib(host, guests, count), held);
+    return less(pool_kib(host, guests, count), kept);
+}
+
+uint64_t aero_policy_obtainable_kib(const struct aero_policy_host *host,
+                                    const struct aero_policy_guest *guests,
+                                    size_t count)
+{
+    return left_kib(host, guests, count, false);
+}
+
+uint64_t aero_policy_spare_kib(const struct aero_policy_host *host,
+                               const struct aero_policy_guest *guests,
+                               size_t count)
+{
+    return left_kib(host, guests, count, true);
 }

@@ -46,6 +46,7 @@ struct aero_policy_guest {
     unsigned shares;       /* AERO_SHARES_MIN to AERO_SHARES_MAX */
     uint64_t demand_kib;
     bool demand_known;     /* else it neither takes nor gives */
+    uint64_t need_kib;     /* its working set, where demand_known */
     const char *why;       /* where the demand comes from */
     uint64_t target_kib;
     uint64_t held_kib;
@@ -90,5 +91,14 @@ int aero_policy_run(const struct aero_policy_host *host,
 uint64_t aero_policy_obtainable_kib(const struct aero_policy_host *host,
                                     const struct aero_policy_guest *guests,
                                     size_t count);
+
+/*
+ * How much of that takes nothing that a guest needs, in KiB: each keeps its
+ * working set. One that does not tell it gives down to a minimum that was
+ * written down.
+ */
+uint64_t aero_policy_spare_kib(const struct aero_policy_host *host,
+                               const struct aero_policy_guest *guests,
+                               size_t count);
 
 #endif

@@ -132,7 +132,8 @@ ok 'the socket of the environment' says 1 nobody2
 # ---- answers
 
 status_json='{"host":{"total_kib":8388608,"free_kib":831488,
-"claimed_kib":0,"reserve_kib":204800,"reserved_kib":65536},
+"claimed_kib":0,"reserve_kib":204800,"reserved_kib":65536,
+"state":"soft","spare_kib":307200},
 "warnings":["xl'\''s autoballoon is on"],"domains":[
 {"domid":1,"name":"web","uuid":"u","type":"pvh","state":"active",
 "current_kib":524288,"target_kib":532480,"static_max_kib":2097152,
@@ -150,6 +151,7 @@ web          1  active     512M    520M  256M   2048M    1000  400M    488M  dem
 datenbänke  12  stuck    12288M  12288M   96K  16384M      50     -       -  does not follow
 
 Host: 8192 MiB in all, 812 MiB free, 0 KiB claimed by domains being built, 200 MiB kept in reserve, 64 MiB reserved for clients
+State: soft, 300 MiB to spare
 Warning: xl's autoballoon is on
 TABLE
 ok 'asks mem.status' grep -q '"method":"mem.status"' "$dir/asked"
@@ -169,6 +171,7 @@ DOMAIN                         ID  STATE  CURRENT  TARGET  MIN  MAX  SHARES  USE
 -                               -  -            -       -    -    -       -     -       -  -
 
 Host: - in all, - free, - claimed by domains being built, - kept in reserve, - reserved for clients
+State: -, - to spare
 Warning: w\x1b[0m
 TABLE
 ok 'nothing of it reaches the terminal' is_clean out

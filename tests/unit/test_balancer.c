@@ -147,6 +147,39 @@ static void stuck_is_woken_clipped_worked_around(void)
     tear_down(&b);
 }
 
+/* Two guests need more than there is; then the smaller one goes. */
+static void low_names_who_should_move(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"big\", \"memory_kib\": 1572864,"
+        "    \"static_max_kib\": 3145728, \"report\": \"agent\","
+        "    \"demand\": [[0, 204800], [30, 2600000]],"
+        "    \"swap_kib\": 2097152 },"
+        "  { \"name\": \"small\", \"memory_kib\": 1048576,"
+        "    \"report\": \"agent\", \"demand\": [[0, 1024000]] } ] }";
+    struct aero_reservation want = { .owner = 1, .kib = 256 * MIB,
+                                     .deadline_ns = UINT64_MAX };
+    struct lxe_err err = { 0 };
+    struct bench b;
+
+    set_up(&b, scenario);
+    run_s(&b, 5);
+    CU_ASSERT_EQUAL(b.balancer.state, AERO_HOST_HIGH);
+    run_s(&b, 95);
+    CU_ASSERT_EQUAL(b.balancer.state, AERO_HOST_LOW);
+    CU_ASSERT_EQUAL(b.balancer.should_move, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(b.balancer.shortage, "small"));
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b.balancer, &want, &err), -ENOSPC);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "memory is low"));
+    CU_ASSERT_EQUAL(lxe_sim_destroy(b.host, 2, &err), 0);
+    run_s(&b, 60);
+    CU_ASSERT_EQUAL(b.balancer.state, AERO_HOST_HIGH);
+    CU_ASSERT_EQUAL(b.balancer.should_move, AERO_NO_DOMID);
+    CU_ASSERT(domain(&b, 1).current_kib > 2600000);
+    tear_down(&b);
+}
+
 static void paused_and_silent_are_left(void)
 {
     static const char scenario[] =
@@ -435,6 +468,7 @@ static const struct unit_test tests[] = {
     { "idle ones give to one that grows", idle_give_to_one_that_grows },
     { "comes to rest", comes_to_rest },
     { "stuck: woken, clipped", stuck_is_woken_clipped_worked_around },
+    { "low names who should move", low_names_who_should_move },
     { "paused and silent are left", paused_and_silent_are_left },
     { "errors are survived", errors_are_survived },
     { "a lost undo is tried again", lost_undo_is_tried_again },

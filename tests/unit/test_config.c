@@ -32,6 +32,7 @@ static void every_key(void)
         "margin = \"10M\"\n"
         "change_per_tick = \"32M\"\n"
         "idle_tax = \"0.5\"\n"
+        "host_states = \"10,5.5,5,0\"\n"
         "socket_group = \"ops\"\n"
         "agent = 0\n"
         "domains = [ \"name=web1,min=256M,max=2G,shares=200\",\n"
@@ -52,6 +53,8 @@ static void every_key(void)
     CU_ASSERT_EQUAL(c.margin_kib, 10 << 10);
     CU_ASSERT_EQUAL(c.change_per_tick_kib, 32 << 10);
     CU_ASSERT_EQUAL(c.idle_tax, 500);
+    CU_ASSERT_EQUAL(c.host_levels.level[AERO_HOST_SOFT], 55);
+    CU_ASSERT_EQUAL(c.host_levels.level[AERO_HOST_LOW], 0);
     CU_ASSERT_STRING_EQUAL(c.socket_group, "ops");
     CU_ASSERT_FALSE(c.agent);
     p = aero_config_policy(&c, "web1");
@@ -87,6 +90,11 @@ static void bad_ones_are_named(void)
     refused("margin = \"1Q\"", "margin", "1Q");
     refused("agent = 2", "agent", "1");
     refused("change_per_tick = \"4K\"", "change_per_tick", "1M");
+    refused("host_states = \"6,4,2\"", "host_states", "6,4,2,1");
+    refused("host_states = \"6,4,2,1,0\"", "host_states", "four");
+    refused("host_states = \"6,7,2,1\"", "host_states", "before");
+    refused("host_states = \"60,7,2,1\"", "host_states", "50");
+    refused("host_states = \"6,4,2,x\"", "host_states", "2,x");
     refused("idle_tax = \"1\"", "idle_tax", "0.75");
     refused("idle_tax = \"-0.5\"", "idle_tax", "0.999");
     refused("idle_tax = \"0.5x\"", "idle_tax", "0.5x");

@@ -266,6 +266,26 @@ static void untouchable_is_counted(void)
     CU_ASSERT_EQUAL(t[1].target_kib, 600 * MIB);
 }
 
+static void spare_leaves_needs(void)
+{
+    struct aero_policy_host host = no_limits;
+    struct aero_policy_guest g[] = { guest(100, 2000, 300, 500),
+                                     guest(200, 2000, 300, 500),
+                                     guest(100, 2000, 500, 500),
+                                     guest(100, 2000, 500, 500) };
+
+    g[0].need_kib = 250 * MIB; /* gives 250 */
+    g[1].need_kib = 50 * MIB;  /* gives 300: down to its minimum */
+    g[2].demand_known = false; /* nothing */
+    g[3].demand_known = false; /* 400 */
+    g[3].min_is_set = true;
+    host.free_kib = 60 * MIB;
+    host.keep_free_kib = 50 * MIB;
+    CU_ASSERT_EQUAL(aero_policy_spare_kib(&host, g, 4), 960 * MIB);
+    host.keep_free_kib = 5000 * MIB;
+    CU_ASSERT_EQUAL(aero_policy_spare_kib(&host, g, 4), 0);
+}
+
 static void reservation_squeezes(void)
 {
     struct aero_policy_host host = no_limits;
@@ -474,6 +494,7 @@ static const struct unit_test tests[] = {
     { "a stuck guest is clipped", stuck_is_clipped },
     { "a silent guest is left", silent_guest_is_left },
     { "an untouchable guest is counted", untouchable_is_counted },
+    { "what is to spare", spare_leaves_needs },
     { "a reservation squeezes", reservation_squeezes },
     { "sums and bounds", sums_and_bounds },
     { "order does not matter", order_does_not_matter },
