@@ -144,6 +144,7 @@ static void put_round(struct lxe_jw *w, const struct mig_report *report,
     lxe_jw_u64(w, "dirty_pages", r->dirty_pages);
     lxe_jw_u64(w, "sent_pages", r->sent_pages);
     lxe_jw_u64(w, "skipped_pages", r->skipped_pages);
+    lxe_jw_u64(w, "left_pages", r->left_pages);
     lxe_jw_u64(w, "bytes", r->bytes);
     put_span(w, "start_ms", report->begin_ns, r->start_ns);
     put_span(w, "duration_ms", r->start_ns, r->end_ns);

@@ -291,8 +291,12 @@ static enum lxe_save_verdict round_sent(struct mig_rounds *r)
         lxe_debug("%s", err.text);
         dirty_pages = MIG_PRECOPY_UNKNOWN;
     }
-    if (dirty_pages != MIG_PRECOPY_UNKNOWN)
+    if (dirty_pages != MIG_PRECOPY_UNKNOWN) {
         mig_relax_round(&r->relax, dirty_pages);
+        pthread_mutex_lock(&r->lock);
+        r->round.left_pages = dirty_pages;
+        pthread_mutex_unlock(&r->lock);
+    }
     verdict = decide(r, MIG_PRECOPY_ROUND_SENT, dirty_pages);
     close_round(r);
     return verdict;

@@ -46,6 +46,7 @@ static const struct member {
     { "dirty_pps", DOUBLE, AT(round.dirty_pps), IN(PROGRESS) | IN(ROUND) },
     { "predicted_downtime_ns", U64, AT(round.predicted_downtime_ns),
       IN(PROGRESS) | IN(ROUND) },
+    { "left_pages", U64, AT(round.left_pages), IN(ROUND) },
     { "downtime_limit_ns", U64, AT(round.downtime_limit_ns),
       IN(PROGRESS) | IN(ROUND) },
     { "remaining_pages", U64, AT(remaining_pages), IN(PROGRESS) },

@@ -38,6 +38,7 @@ struct mig_round {
     uint64_t limit_bps;     /* bytes/s; 0 is unlimited */
     double dirty_pps;       /* pages/s that the guest dirtied before it */
     uint64_t predicted_downtime_ns;
+    uint64_t left_pages;    /* dirty once it was sent; 0: not counted */
     uint64_t downtime_limit_ns; /* max-downtime, or as far as it is relaxed */
 };
 

@@ -59,6 +59,7 @@ static const struct mig_round a_round = {
     .limit_bps = 62500000,
     .dirty_pps = 1234.5678,
     .predicted_downtime_ns = 300000000,
+    .left_pages = 321,
     .downtime_limit_ns = 250000000,
 };
 
@@ -104,6 +105,7 @@ static void test_rounds(void)
     out = there_and_back(&s);
     check_round(&out.round, &s.round);
     CU_ASSERT_EQUAL(out.remaining_pages, 0); /* a round has none */
+    CU_ASSERT_EQUAL(out.round.left_pages, a_round.left_pages);
 }
 
 static void test_end_of_precopy(void)
