@@ -4,6 +4,7 @@ noinst_LIBRARIES += libmig.a
 libmig_a_SOURCES = \
 	%D%/archive.c %D%/archive.h \
 	%D%/control_line.c %D%/control_line.h \
+	%D%/costs.c %D%/costs.h \
 	%D%/daemon_link.c %D%/daemon_link.h \
 	%D%/hello.c %D%/hello.h \
 	%D%/hot_pages.c %D%/hot_pages.h \
@@ -11,6 +12,7 @@ libmig_a_SOURCES = \
 	%D%/limits.c %D%/limits.h \
 	%D%/page_cache.c %D%/page_cache.h \
 	%D%/precopy.c %D%/precopy.h \
+	%D%/predict.c %D%/predict.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/pump.c %D%/pump.h \
 	%D%/rate.c %D%/rate.h \

@@ -116,3 +116,14 @@ TESTS += tests/test-wws
 tests_test_wws_SOURCES = tests/unit/test_wws.c
 tests_test_wws_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_wws_LDADD = $(TEXT_LIBS) -lm
+
+# What a migration will cost.
+PREDICT_TESTS = tests/test-predict tests/test-costs
+check_PROGRAMS += $(PREDICT_TESTS)
+TESTS += $(PREDICT_TESTS)
+tests_test_predict_SOURCES = tests/unit/test_predict.c
+tests_test_predict_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_predict_LDADD = $(TEXT_LIBS) -lm
+tests_test_costs_SOURCES = tests/unit/test_costs.c
+tests_test_costs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_costs_LDADD = $(TEXT_LIBS) -lm

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "costs.h"
+#include "unit.h"
+
+#define MS ((double)LXE_NS_PER_MS)
+
+static int from(const char *text, struct mig_costs *out, double *bps)
+{
+    struct lxe_json *root;
+    int rc;
+
+    CU_ASSERT_FATAL(!lxe_json_parse(text, strlen(text), &root, NULL));
+    rc = mig_costs_of_report(root, out, bps);
+    lxe_json_free(root);
+    return rc;
+}
+
+/*
+ * 10 MB/s allowed. Round 0: 20 MB in 3 s, one of them for frames. Round 1:
+ * 2 MB at the limit, after 30 ms. The last pass: 1 MB at the limit, and 15 ms.
+ */
+static const char report[] =
+    "{\"outcome\":\"moved\",\"downtime_ms\":{\"suspend\":180.5},\"rounds\":["
+    "{\"start_ms\":1000,\"duration_ms\":3000,\"bytes\":20000000,"
+    "\"sent_pages\":4873,\"limit_bps\":10000000},"
+    "{\"start_ms\":4030,\"duration_ms\":200,\"bytes\":2000000,"
+    "\"sent_pages\":487,\"limit_bps\":10000000,\"left_pages\":120,"
+    "\"dirty_pages_per_s\":100},"
+    "{\"start_ms\":4500,\"duration_ms\":115,\"bytes\":1000000,"
+    "\"sent_pages\":243,\"limit_bps\":10000000}]}";
+
+static void test_report(void)
+{
+    struct mig_costs c;
+    double bps;
+
+    CU_ASSERT_EQUAL_FATAL(from(report, &c, &bps), 0);
+    CU_ASSERT_DOUBLE_EQUAL(c.suspend_ns, 180.5 * MS, 1);
+    CU_ASSERT_DOUBLE_EQUAL(c.round_ns, 30 * MS, 1);
+    CU_ASSERT_DOUBLE_EQUAL(c.last_ns, 15 * MS, 1);
+    /* 243 sent, 120 left at the end of the round, 9 in 90 ms. */
+    CU_ASSERT_DOUBLE_EQUAL(c.suspend_pages, 113.975, 1e-6);
+    /* Round 0 says nothing of the wire: it waited for frames. */
+    CU_ASSERT_DOUBLE_EQUAL(c.walk_ns, 1000 * MS, 1);
+}
+
+static void test_useless(void)
+{
+    static const char *const texts[] = {
+        "{}",
+        "[]",
+        "{\"outcome\":\"failed\",\"downtime_ms\":{\"suspend\":1}}",
+        "{\"outcome\":\"moved\",\"downtime_ms\":{\"suspend\":null},"
+        "\"rounds\":[]}",
+        "{\"outcome\":\"moved\",\"downtime_ms\":{\"suspend\":1},"
+        "\"rounds\":[{},{}]}",
+        "{\"outcome\":\"moved\",\"downtime_ms\":{\"suspend\":-1},"
+        "\"rounds\":[{},{}]}",
+        "{\"outcome\":\"moved\",\"downtime_ms\":{\"suspend\":1e300},"
+        "\"rounds\":[{},{}]}",
+    };
+    struct mig_costs c;
+    double bps;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        CU_ASSERT_EQUAL(from(texts[i], &c, &bps), -EINVAL);
+}
+
+static void test_learn(void)
+{
+    struct mig_costs runs[5] = { { .suspend_ns = 5 }, { .suspend_ns = 1 },
+                                 { .suspend_ns = 9 }, { .suspend_ns = 2 },
+                                 { .suspend_ns = 3 } };
+    struct mig_cost_range out;
+
+    mig_costs_learn(runs, 5, &out);
+    CU_ASSERT_EQUAL(out.learnt_from, 5);
+    CU_ASSERT_EQUAL(out.usual.suspend_ns, 3);
+    CU_ASSERT_EQUAL(out.low.suspend_ns, 1);
+    CU_ASSERT_EQUAL(out.high.suspend_ns, 9);
+    CU_ASSERT_EQUAL(out.usual.walk_ns, 0);
+    mig_costs_learn(runs + 2, 1, &out);
+    CU_ASSERT_EQUAL(out.usual.suspend_ns, 9);
+    CU_ASSERT_DOUBLE_EQUAL(out.low.suspend_ns, 6, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(out.high.suspend_ns, 13.5, 1e-9);
+    mig_costs_learn(runs, 0, &out);
+    CU_ASSERT_EQUAL(out.learnt_from, 0);
+    CU_ASSERT(out.low.suspend_ns < out.usual.suspend_ns &&
+              out.usual.suspend_ns < out.high.suspend_ns);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        { "what a report tells", test_report },
+        { "reports that tell nothing", test_useless },
+        { "medians and bounds", test_learn },
+    };
+
+    return unit_run("costs", tests, sizeof(tests) / sizeof(tests[0]));
+}
