@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "base/bitmap.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "save_procs.h"
 #include "xen_compat.h"
 
 struct xen_log {
@@ -87,6 +89,13 @@ static int peek(struct lxe_dirty_log *log, uint64_t *dirty_pages,
                        dirty_pages, err);
 }
 
+static int save_began(uint32_t domid, struct lxe_err *err)
+{
+    return lxe_fail(err, -EBUSY, "domain %" PRIu32 " is being saved or "
+                    "migrated, and what it writes is logged for that; wait "
+                    "until it is done", domid);
+}
+
 static int clean(struct lxe_dirty_log *log, uint64_t *dirty_pages,
                  struct lxe_err *err)
 {
@@ -94,6 +103,8 @@ static int clean(struct lxe_dirty_log *log, uint64_t *dirty_pages,
         return lxe_fail(err, -EPERM, "log-dirty clean of domain %" PRIu32 ": "
                         "the bits belong to who turned it on",
                         xen_log(log)->domid);
+    if (lxe_save_is_running(xen_log(log)->domid))
+        return save_began(xen_log(log)->domid, err);
     return read_bitmap(xen_log(log), XEN_DOMCTL_SHADOW_OP_CLEAN, "clean",
                        dirty_pages, err);
 }
@@ -110,6 +121,25 @@ static void release(struct xen_log *x)
     free(x);
 }
 
+#define SAVE_SETTLES_NS (5 * LXE_NS_PER_SEC)
+
+/*
+ * Whether a save has taken the mode over: libxc turns it off and on again as
+ * it begins, and off at its end. One that has just begun may still fail before
+ * that, so it is given time to.
+ */
+static bool left_to_a_save(const struct xen_log *x)
+{
+    uint64_t end_ns = lxe_now_ns() + SAVE_SETTLES_NS;
+
+    while (lxe_save_is_running(x->domid)) {
+        if (lxe_now_ns() >= end_ns)
+            return true;
+        lxe_sleep_ns(50 * LXE_NS_PER_MS);
+    }
+    return false;
+}
+
 static void close_log(struct lxe_dirty_log *log)
 {
     struct xen_log *x = xen_log(log);
@@ -121,7 +151,8 @@ static void close_log(struct lxe_dirty_log *log)
         at = &(*at)->next;
     if (*at)
         *at = x->next;
-    if (x->ours && turn(x, XEN_DOMCTL_SHADOW_OP_OFF) && errno != ESRCH)
+    if (x->ours && !left_to_a_save(x) &&
+        turn(x, XEN_DOMCTL_SHADOW_OP_OFF) && errno != ESRCH)
         lxe_error("cannot turn log-dirty mode of domain %" PRIu32 " off: %s",
                   x->domid, strerror(errno));
     release(x);
@@ -211,7 +242,8 @@ int lxe_dirty_log_open_xen(void *xch, uint32_t domid,
                            struct lxe_dirty_log **out, struct lxe_err *err)
 {
     struct xen_log *x;
-    int rc = check_pool(xch, domid, err);
+    int rc = lxe_save_is_running(domid) ? save_began(domid, err)
+                                        : check_pool(xch, domid, err);
 
     if (!rc)
         rc = allocate(xch, domid, &x, err);

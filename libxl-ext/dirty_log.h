@@ -8,6 +8,9 @@
  * clean hands out the bits and clears them; peek hands out a copy and leaves
  * them; peek_count only counts. Xen refuses (-EBUSY) one while another is
  * preempted, so nobody may have two running on one domain.
+ *
+ * A save logs in the same mode, and the bits are its own: where one runs, a
+ * session is not opened, does not clean (-EBUSY), and leaves OFF to it.
  */
 #ifndef LXE_DIRTY_LOG_H
 #define LXE_DIRTY_LOG_H

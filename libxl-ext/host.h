@@ -116,6 +116,9 @@ typedef void lxe_event_fn(const struct lxe_event *event, void *data);
 /* A log-dirty session; see dirty_log.h. */
 struct lxe_dirty_log;
 
+/* A sample of a guest's pages; see page_sample.h. */
+struct lxe_page_sample;
+
 struct lxe_save_args {
     uint32_t domid;
     int stream_fd;           /* blocking; libxl's stream is written there */
@@ -225,6 +228,18 @@ struct lxe_host_ops {
      */
     int (*dirty_log_open)(struct lxe_host *host, uint32_t domid,
                           struct lxe_dirty_log **out, struct lxe_err *err);
+
+    /*
+     * Chooses a random sample of a guest's populated pages, to be looked at
+     * from outside, read-only. Ended by its close, before the host's.
+     * @want  1 to LXE_PAGE_SAMPLE_MAX pages
+     * @seed  chooses them; another one for each sample
+     * -EOPNOTSUPP for a PV guest, -EAGAIN where pages are populated on demand
+     * still, -EBUSY where the host allows one at a time, -ENODATA, -ENOMEM.
+     */
+    int (*page_sample_open)(struct lxe_host *host, uint32_t domid, size_t want,
+                            uint64_t seed, struct lxe_page_sample **out,
+                            struct lxe_err *err);
 
     /*
      * Saves a domain in libxl's format. Blocks until it is done or failed,

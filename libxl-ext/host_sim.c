@@ -423,6 +423,7 @@ static const struct lxe_host_ops sim_ops = {
     .cap_get = sim_cap_get,
     .resume = sim_resume,
     .dirty_log_open = lxe_sim_log_open,
+    .page_sample_open = lxe_sim_sample_open,
     .save = lxe_sim_save,
 };
 

@@ -21,7 +21,7 @@ enum lxe_sim_clock {
     LXE_SIM_REAL,   /* the monotonic clock times the scenario's speed */
 };
 
-/* The ops that can be made to fail; a session's last. */
+/* The ops that can be made to fail; those of sessions last. */
 enum lxe_sim_op {
     LXE_SIM_OP_LIST_DOMAINS,
     LXE_SIM_OP_GET_DOMAIN,
@@ -41,6 +41,8 @@ enum lxe_sim_op {
     LXE_SIM_OP_DIRTY_PEEK_COUNT,
     LXE_SIM_OP_DIRTY_PEEK,
     LXE_SIM_OP_DIRTY_CLEAN,
+    LXE_SIM_OP_PAGE_SAMPLE_OPEN,
+    LXE_SIM_OP_PAGE_SAMPLE_LOOK,
     LXE_SIM_OPS,
 };
 

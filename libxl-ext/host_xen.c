@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "dirty_log.h"
+#include "page_sample.h"
 #include "xen_agent_keys.h"
 #include "xen_compat.h"
 #include "xen_domains.h"
@@ -528,6 +529,14 @@ static int dirty_log_open(struct lxe_host *host, uint32_t domid,
     return rc ? rc : lxe_dirty_log_open_xen(x->xch, domid, out, err);
 }
 
+static int page_sample_open(struct lxe_host *host, uint32_t domid, size_t want,
+                            uint64_t seed, struct lxe_page_sample **out,
+                            struct lxe_err *err)
+{
+    return lxe_page_sample_open_xen(xen_host(host)->xch, domid, want, seed,
+                                    out, err);
+}
+
 /*
  * libxl reads the helper's path from the environment, when it starts it. That
  * is the process's: the caller runs one save at a time, and nobody else here
@@ -585,5 +594,6 @@ static const struct lxe_host_ops xen_ops = {
     .cap_get = cap_get,
     .resume = resume,
     .dirty_log_open = dirty_log_open,
+    .page_sample_open = page_sample_open,
     .save = save,
 };

@@ -15,13 +15,15 @@ liblxe_base_a_SOURCES = \
 	%D%/base/units.c %D%/base/units.h
 BASE_LIBS = liblxe_base.a $(YAJL_LIBS) $(XTL_LIBS) -lm
 
-liblxe_a_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS)
+liblxe_a_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS) $(XXHASH_CFLAGS)
 liblxe_a_SOURCES = \
 	%D%/dirty_log.c %D%/dirty_log.h \
 	%D%/guest_keys.c %D%/guest_keys.h \
 	%D%/host.c %D%/host.h \
+	%D%/page_sample.c %D%/page_sample.h \
 	%D%/save_engine.c %D%/save_engine.h \
 	%D%/save_ipc.c %D%/save_ipc.h \
+	%D%/save_procs.c %D%/save_procs.h \
 	%D%/host_open.c \
 	%D%/host_sim.c %D%/host_sim.h \
 	%D%/sim_guest.c %D%/sim_guest.h \
@@ -29,6 +31,7 @@ liblxe_a_SOURCES = \
 	%D%/sim_log.c \
 	%D%/sim_pages.c %D%/sim_pages.h \
 	%D%/sim_random.h \
+	%D%/sim_sample.c \
 	%D%/sim_save.c \
 	%D%/sim_scenario.c %D%/sim_scenario.h \
 	%D%/sim_world.c %D%/sim_world.h \
@@ -39,10 +42,11 @@ liblxe_a_SOURCES = \
 	%D%/xen_errors.c %D%/xen_errors.h \
 	%D%/xen_store.c %D%/xen_store.h \
 	%D%/xen_watch.c %D%/xen_watch.h \
+	%D%/xen_sample.c \
 	%D%/xl_conf.c %D%/xl_conf.h \
 	%D%/xl_domain.c %D%/xl_domain.h \
 	%D%/xl_stream.c %D%/xl_stream.h
-LXE_LIBS = liblxe.a $(BASE_LIBS) $(XEN_LIBS)
+LXE_LIBS = liblxe.a $(BASE_LIBS) $(XEN_LIBS) $(XXHASH_LIBS)
 
 EXTRA_DIST += docs/scenarios.md \
 	docs/scenarios/comings-and-goings.json \

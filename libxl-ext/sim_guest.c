@@ -67,6 +67,7 @@ void lxe_sim_guest_free(struct lxe_sim_guest *g)
     if (!g)
         return;
     lxe_sim_pages_free(g->pages);
+    lxe_sim_pages_free(g->sampled);
     free(g);
 }
 
@@ -343,11 +344,14 @@ void lxe_sim_guest_write(struct lxe_sim_guest *g, uint64_t ns)
 {
     uint64_t percent = 100;
 
-    if (!g->pages || !lxe_sim_guest_runs(g))
+    if (!lxe_sim_guest_runs(g))
         return;
     if (g->cap_percent)
         percent = min_u64(100, g->cap_percent / g->def->vcpus);
-    lxe_sim_pages_run(g->pages, ns, percent);
+    if (g->pages)
+        lxe_sim_pages_run(g->pages, ns, percent);
+    if (g->sampled)
+        lxe_sim_pages_run(g->sampled, ns, percent);
 }
 
 static void describe_state(const struct lxe_sim_guest *g,

@@ -70,6 +70,7 @@ struct lxe_sim_guest {
     struct lxe_guest_report report;
 
     struct lxe_sim_pages *pages; /* while log-dirty mode is on */
+    struct lxe_sim_pages *sampled; /* while somebody samples its pages */
 };
 
 /* A guest that has no memory yet. NULL where memory is short. */

@@ -16,6 +16,12 @@ tests_test_guest_keys_SOURCES = tests/unit/test_guest_keys.c
 tests_test_guest_keys_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_guest_keys_LDADD = liblxe.a $(UNIT_LIBS)
 
+check_PROGRAMS += tests/test-save-procs
+TESTS += tests/test-save-procs
+tests_test_save_procs_SOURCES = tests/unit/test_save_procs.c
+tests_test_save_procs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_save_procs_LDADD = liblxe.a $(BASE_LIBS) $(UNIT_LIBS)
+
 # Includes host_xen.c, and stands in for what of libxl it tries.
 check_PROGRAMS += tests/test-host-xen
 TESTS += tests/test-host-xen
@@ -30,11 +36,15 @@ tests_fuzz_guest_keys_SOURCES = tests/fuzz/fuzz_guest_keys.c \
 tests_fuzz_guest_keys_CFLAGS = $(FUZZ_CFLAGS)
 endif
 
-SIM_TESTS = tests/test-sim-guest tests/test-sim-host \
+SIM_TESTS = tests/test-page-sample tests/test-sim-guest tests/test-sim-host \
 	tests/test-sim-property tests/test-sim-scenario
 check_PROGRAMS += $(SIM_TESTS)
 TESTS += $(SIM_TESTS)
 SIM_LIBS = $(LXE_LIBS) $(UNIT_LIBS)
+tests_test_page_sample_SOURCES = tests/unit/test_page_sample.c \
+	tests/unit/sim_fixture.h
+tests_test_page_sample_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_page_sample_LDADD = $(SIM_LIBS)
 tests_test_sim_guest_SOURCES = tests/unit/test_sim_guest.c \
 	tests/unit/sim_fixture.h
 tests_test_sim_guest_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -57,13 +67,15 @@ if FUZZ
 noinst_PROGRAMS += tests/fuzz-scenario
 tests_fuzz_scenario_SOURCES = tests/fuzz/fuzz_scenario.c \
 	libxl-ext/host_sim.c libxl-ext/sim_guest.c libxl-ext/sim_log.c \
-	libxl-ext/sim_pages.c libxl-ext/sim_save.c libxl-ext/sim_scenario.c \
+	libxl-ext/sim_pages.c libxl-ext/sim_sample.c libxl-ext/sim_save.c \
+	libxl-ext/page_sample.c libxl-ext/sim_scenario.c \
 	libxl-ext/sim_world.c libxl-ext/host.c libxl-ext/base/json.c
-tests_fuzz_scenario_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
+tests_fuzz_scenario_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) \
+	$(XXHASH_CFLAGS)
 tests_fuzz_scenario_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer,address,undefined
 tests_fuzz_scenario_LDFLAGS = $(AM_LDFLAGS) \
 	-fsanitize=fuzzer,address,undefined
-tests_fuzz_scenario_LDADD = $(BASE_LIBS)
+tests_fuzz_scenario_LDADD = $(BASE_LIBS) $(XXHASH_LIBS)
 endif
 
 # Tries the host's ops by hand, in the testbed and on a dom0.

@@ -8,6 +8,7 @@
 aerostat_build_packages=(
     autoconf automake gcc libc6-dev make pkg-config
     libxen-dev libuv1-dev libyajl-dev libcunit1-dev libsystemd-dev
+    libxxhash-dev
 )
 # shellcheck disable=SC2034
 aerostat_check_packages=(clang libclang-rt-14-dev mandoc valgrind xz-utils)

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "save_procs.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+
+#define ARGS_MAX 512 /* a helper's are shorter */
+#define DOMID_ARG 4  /* NAME --save-domain IO_FD RECV_FD DOMID ... */
+
+/* Argument number n, or NULL. Each is within the buffer, NUL included. */
+static const char *arg(const char *args, size_t len, unsigned n)
+{
+    const char *end = args + len;
+
+    while (args < end) {
+        const char *nul = memchr(args, '\0', (size_t)(end - args));
+
+        if (!nul)
+            return NULL;
+        if (!n--)
+            return args;
+        args = nul + 1;
+    }
+    return NULL;
+}
+
+bool lxe_is_save_helper(const char *args, size_t len, uint32_t domid)
+{
+    const char *verb = arg(args, len, 1), *number = arg(args, len, DOMID_ARG);
+    uint64_t found;
+
+    return verb && number && !strcmp(verb, "--save-domain") &&
+           !lxe_parse_u64(number, 0, UINT32_MAX, &found, NULL) &&
+           found == domid;
+}
+
+static bool process_saves(int proc_fd, const char *pid, uint32_t domid)
+{
+    char path[64], args[ARGS_MAX];
+    ssize_t len;
+    int fd;
+
+    snprintf(path, sizeof(path), "%.32s/cmdline", pid);
+    fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    len = read(fd, args, sizeof(args));
+    close(fd);
+    return len > 0 && lxe_is_save_helper(args, (size_t)len, domid);
+}
+
+bool lxe_save_is_running(uint32_t domid)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    bool found = false;
+
+    while (proc && !found && (entry = readdir(proc)))
+        found = isdigit((unsigned char)entry->d_name[0]) &&
+                process_saves(dirfd(proc), entry->d_name, domid);
+    if (proc)
+        closedir(proc);
+    return found;
+}

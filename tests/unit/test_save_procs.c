@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who saves a domain, by the arguments of processes. */
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "save_procs.h"
+#include "unit.h"
+
+#define IS(text, domid) lxe_is_save_helper(text, sizeof(text) - 1, domid)
+
+static void test_arguments(void)
+{
+    CU_ASSERT(IS("/x/helper\0--save-domain\0007\000-1\00012\0001\0", 12));
+    CU_ASSERT(IS("h\0--save-domain\0007\000-1\00012\0", 12));
+    CU_ASSERT(!IS("h\0--save-domain\0007\000-1\00012\0", 1));
+    CU_ASSERT(!IS("h\0--restore-domain\0007\000-1\00012\0", 12));
+    CU_ASSERT(!IS("h\0--save-domain\0007\000-1\00012", 12)); /* cut */
+    CU_ASSERT(!IS("h\0--save-domain\0007\000-1\00012x\0", 12));
+    CU_ASSERT(!IS("h\0--save-domain\000012\0", 12));
+    CU_ASSERT(!IS("", 12));
+    CU_ASSERT(!IS("\0\0\0\0\0", 0));
+}
+
+/* A domid that no domain has: Xen's are below 0x7ff0. */
+#define DOMID      4000000001u
+#define DOMID_TEXT "4000000001"
+
+/* Starts this program as a helper that waits until its stdin ends. */
+static pid_t start_helper(int *stdin_fd)
+{
+    int fds[2];
+    pid_t pid;
+
+    CU_ASSERT_FATAL(!pipe(fds));
+    pid = fork();
+    if (pid == 0) {
+        dup2(fds[0], 0);
+        close(fds[0]);
+        close(fds[1]);
+        execl("/proc/self/exe", "helper", "--save-domain", "1", "-1",
+              DOMID_TEXT, NULL);
+        _exit(1);
+    }
+    close(fds[0]);
+    *stdin_fd = fds[1];
+    return pid;
+}
+
+static void test_processes(void)
+{
+    int fd, status;
+    pid_t pid;
+
+    CU_ASSERT(!lxe_save_is_running(DOMID));
+    pid = start_helper(&fd);
+    CU_ASSERT_FATAL(pid > 0);
+    while (!lxe_save_is_running(DOMID) && !waitpid(pid, &status, WNOHANG))
+        lxe_sleep_ns(LXE_NS_PER_MS);
+    CU_ASSERT(lxe_save_is_running(DOMID));
+    CU_ASSERT(!lxe_save_is_running(DOMID + 1));
+    close(fd);
+    CU_ASSERT(waitpid(pid, &status, 0) == pid && status == 0);
+    CU_ASSERT(!lxe_save_is_running(DOMID));
+}
+
+/* As a helper: nothing but to wait. */
+static int wait_for_end(void)
+{
+    char c;
+
+    return read(0, &c, 1) != 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct unit_test tests[] = {
+        { "arguments", test_arguments },
+        { "processes", test_processes },
+    };
+
+    (void)argv;
+    if (argc > 1)
+        return wait_for_end();
+    return unit_run("save-procs", tests, sizeof(tests) / sizeof(tests[0]));
+}
