@@ -20,6 +20,7 @@ libmig_a_SOURCES = \
 	%D%/repair.c %D%/repair.h \
 	%D%/relax.c %D%/relax.h \
 	%D%/report.c %D%/report.h \
+	%D%/rescue.c %D%/rescue.h \
 	%D%/rounds.c %D%/rounds.h \
 	%D%/save_run.c %D%/save_run.h \
 	%D%/session.c %D%/session.h \

@@ -10,11 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "archive.h"
 #include "progress.h"
 #include "report.h"
+#include "rescue.h"
 #include "session.h"
 
 #define PROGRAM "aerostat-migrate"
@@ -27,7 +29,11 @@ enum exit_status {
     EXIT_SIGNAL_BASE = 128,
 };
 
+enum action { MIGRATE, CANCEL, REPAIR, TAKE_BACK };
+
 struct options {
+    enum action action;
+    const char *whose; /* CANCEL, TAKE_BACK: the domain */
     struct mig_session_config session;
     const char *report_path; /* beside the archive's; or NULL */
     bool json, quiet;
@@ -37,7 +43,12 @@ struct options {
 static void usage(FILE *f)
 {
     fputs("Usage: " PROGRAM " [OPTIONS] DOMAIN HOST\n"
-          "Moves a running guest to another host.\n\n"
+          "       " PROGRAM " --cancel [--json] DOMAIN\n"
+          "       " PROGRAM " --repair\n"
+          "       " PROGRAM " --take-back DOMAIN\n"
+          "Moves a running guest to another host; or ends a migration that"
+          " runs; or undoes\nwhat killed ones left; or gives up one whose end"
+          " nobody saw, after you saw that\nthe guest does not run there.\n\n"
           "  -s, --transport CMD    reach HOST with CMD instead of ssh; ''"
           " takes HOST\n"
           "                         itself as the whole command\n"
@@ -74,7 +85,8 @@ static void usage(FILE *f)
 }
 
 enum { OPT_FIRST = 256, OPT_LIMIT = OPT_FIRST, OPT_RECEIVER, OPT_NO_SKIP,
-       OPT_NO_PAGE_CACHE, OPT_MARGIN, OPT_REPORT, OPT_JSON, OPT_VERIFY };
+       OPT_NO_PAGE_CACHE, OPT_MARGIN, OPT_REPORT, OPT_JSON, OPT_CANCEL,
+       OPT_REPAIR, OPT_TAKE_BACK, OPT_VERIFY };
 
 static const struct option long_options[] = {
     { "transport", required_argument, NULL, 's' },
@@ -94,6 +106,9 @@ static const struct option long_options[] = {
     { "report", required_argument, NULL, OPT_REPORT },
     { "json", no_argument, NULL, OPT_JSON },
     { "verify", no_argument, NULL, OPT_VERIFY },
+    { "cancel", no_argument, NULL, OPT_CANCEL },
+    { "repair", no_argument, NULL, OPT_REPAIR },
+    { "take-back", no_argument, NULL, OPT_TAKE_BACK },
     { "quiet", no_argument, NULL, 'q' },
     { "verbose", no_argument, NULL, 'v' },
     { "help", no_argument, NULL, 'h' },
@@ -129,6 +144,16 @@ static int parse_margin(const char *text, uint64_t *out_kib,
     return rc;
 }
 
+static int take_action(struct options *o, enum action action,
+                       struct lxe_err *err)
+{
+    if (o->action != MIGRATE)
+        return lxe_fail(err, -EINVAL, "one of --cancel, --repair and"
+                        " --take-back at a time");
+    o->action = action;
+    return 0;
+}
+
 /* Returns 0, 1 where the program is to end well, or a negative errno. */
 static int take_option(struct options *o, int opt, int index,
                        struct lxe_err *err)
@@ -159,6 +184,12 @@ static int take_option(struct options *o, int opt, int index,
     case OPT_VERIFY:
         o->session.verify = true;
         return 0;
+    case OPT_CANCEL:
+        return take_action(o, CANCEL, err);
+    case OPT_REPAIR:
+        return take_action(o, REPAIR, err);
+    case OPT_TAKE_BACK:
+        return take_action(o, TAKE_BACK, err);
     case 'q':
         o->quiet = true;
         return 0;
@@ -186,6 +217,14 @@ static int parse_options(int argc, char **argv, struct options *o,
         rc = take_option(o, opt, index, err);
     if (rc)
         return rc;
+    if (o->action != MIGRATE) {
+        if (argc - optind != (o->action != REPAIR))
+            return lxe_fail(err, -EINVAL, "want %s; see " PROGRAM " --help",
+                            o->action != REPAIR ? "a DOMAIN alone"
+                                                : "no DOMAIN");
+        o->whose = argv[optind];
+        return 0;
+    }
     if (argc - optind != 2)
         return lxe_fail(err, -EINVAL, "want a DOMAIN and a HOST;"
                         " see " PROGRAM " --help");
@@ -204,7 +243,6 @@ static void block_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
 }
 
 static enum mig_progress_style progress_style(const struct options *o)
@@ -255,9 +293,10 @@ static void say_outcome(const struct options *o,
     case MIG_UNKNOWN:
         lxe_error("%s\nThe target was told to start the guest, and did not"
                   " say whether it did. Look at BOTH hosts with 'xl list':\n"
-                  " - it runs there: destroy '%s--migratedaway' here\n"
-                  " - it does not: 'xl rename' it back here, 'xl unpause'"
-                  " it\nNever let both run.", err->text, report->domain);
+                  " - it runs there: 'xl destroy %u' here\n"
+                  " - it does not: '" PROGRAM " --take-back %u' here\n"
+                  "Never let both run.", err->text, report->domid,
+                  report->domid);
         break;
     case MIG_CANCELLED:
     case MIG_FAILED:
@@ -285,6 +324,90 @@ static int migrate(struct options *o)
     return exit_status(report.outcome, signal);
 }
 
+/* ---- the migrations of others ---- */
+
+static void print_cancel(const struct mig_cancel_result *result, int rc,
+                         const struct lxe_err *err)
+{
+    struct lxe_jw *w = lxe_jw_new(true);
+    const char *text = NULL;
+
+    if (w) {
+        lxe_jw_object(w);
+        lxe_jw_str(w, "domain", result->name);
+        lxe_jw_u64(w, "domid", result->domid);
+        lxe_jw_i64(w, "pid", result->pid);
+        lxe_jw_bool(w, "cancelled", !rc);
+        lxe_jw_bool(w, "running", result->running);
+        if (rc)
+            lxe_jw_str(w, "error", err->text);
+        lxe_jw_end_object(w);
+        text = lxe_jw_text(w, NULL);
+    }
+    if (text)
+        puts(text);
+    lxe_jw_free(w);
+}
+
+static int cancel(const struct options *o)
+{
+    struct mig_cancel_result result;
+    struct lxe_err err = { 0 };
+    int rc = mig_rescue_cancel(o->whose, &result, &err);
+
+    if (o->json)
+        print_cancel(&result, rc, &err);
+    else if (!rc && !o->quiet)
+        printf("%s is not migrated, and was seen to run here\n",
+               result.name);
+    if (rc)
+        lxe_error("%s", err.text);
+    return rc ? EXIT_AT_SOURCE : EXIT_MOVED;
+}
+
+static int repair(const struct options *o)
+{
+    struct mig_repair_count count = { 0 };
+    struct lxe_err err = { 0 };
+
+    if (mig_rescue_repair(&count, &err)) {
+        lxe_error("%s", err.text);
+        return EXIT_AT_SOURCE;
+    }
+    if (!o->quiet)
+        printf("%u repaired, %u need somebody, %u are running\n",
+               count.repaired, count.open, count.running);
+    return count.open ? EXIT_UNKNOWN_STATE : EXIT_MOVED;
+}
+
+static int take_back(const struct options *o)
+{
+    struct lxe_err err = { 0 };
+    int rc = mig_rescue_take_back(o->whose, &err);
+
+    if (rc)
+        lxe_error("%s", err.text);
+    else if (!o->quiet)
+        printf("%s was seen to run here\n", o->whose);
+    return rc ? EXIT_AT_SOURCE : EXIT_MOVED;
+}
+
+static int act(struct options *o)
+{
+    switch (o->action) {
+    case CANCEL:
+        return cancel(o);
+    case REPAIR:
+        return repair(o);
+    case TAKE_BACK:
+        return take_back(o);
+    case MIGRATE:
+        break;
+    }
+    block_signals();
+    return migrate(o);
+}
+
 int main(int argc, char **argv)
 {
     const char *helper = getenv("LIBXL_SAVE_HELPER");
@@ -310,10 +433,10 @@ int main(int argc, char **argv)
         fprintf(stderr, PROGRAM ": %s\n", err.text);
         return EXIT_USAGE;
     }
-    block_signals();
+    signal(SIGPIPE, SIG_IGN);
     if (lxe_log_open(PROGRAM, o.level, false))
         return EXIT_AT_SOURCE;
-    status = migrate(&o);
+    status = act(&o);
     lxe_log_close();
     return status;
 }

@@ -398,11 +398,10 @@ int mig_repair_all(const struct mig_repair *r, struct mig_repair_count *count,
 }
 
 int mig_repair_take_back(const struct mig_repair *r, const char *what,
-                         struct lxe_err *err)
+                         struct mig_journal *out, struct lxe_err *err)
 {
     const struct mig_journal *found;
     struct mig_journal_list list;
-    struct mig_journal j;
     int rc = mig_journal_read_all(r->dir, &list, err);
 
     if (rc)
@@ -414,13 +413,13 @@ int mig_repair_take_back(const struct mig_repair *r, const char *what,
         rc = lxe_fail(err, -EBUSY, "the migration of %s goes on; see"
                       " 'xl-aerostat migrate-cancel'", what);
     else
-        j = *found;
+        *out = *found;
     mig_journal_list_free(&list);
     if (rc)
         return rc;
-    rc = mig_repair_undo(r, &j, err);
+    rc = mig_repair_undo(r, out, err);
     if (!rc)
-        mig_journal_remove(r->dir, &j);
+        mig_journal_remove(r->dir, out);
     return rc;
 }
 

@@ -17,7 +17,9 @@
 #include "daemon_link.h"
 #include "hello.h"
 #include "host.h"
+#include "journal.h"
 #include "page_cache.h"
+#include "repair.h"
 #include "save_run.h"
 #include "xl_domain.h"
 #include "xl_stream.h"
@@ -43,8 +45,8 @@ struct session {
     struct mig_daemon_link daemon;
     uint64_t frozen_target_kib, frozen_kib; /* when its balloon came to rest */
 
-    /* What there is to undo. */
-    bool shrunk, saved, renamed;
+    struct mig_journal journal; /* what there is to undo */
+    bool journalled;
 };
 
 const char *mig_stage_name(enum mig_stage stage)
@@ -67,11 +69,30 @@ static void tell(struct session *s, const struct mig_status *status)
         s->config->progress(s->config->data, s->stage, s->report, status);
 }
 
+/* Before anything is changed: whoever finds us dead knows of it. */
+static int keep_journal(struct session *s, struct lxe_err *err)
+{
+    s->journalled = true;
+    return mig_journal_write(MIG_JOURNAL_DIR, &s->journal, err);
+}
+
+/* Where nothing hangs on it. */
+static void note_in_journal(struct session *s)
+{
+    struct lxe_err err = { 0 };
+
+    if (s->journalled && keep_journal(s, &err))
+        lxe_warn("%s", err.text);
+}
+
 static void enter(struct session *s, enum mig_stage stage)
 {
     s->stage = stage;
     mig_report_stage(s->report, mig_stage_name(stage), lxe_now_ns());
     tell(s, NULL);
+    snprintf(s->journal.stage, sizeof(s->journal.stage), "%s",
+             mig_stage_name(stage));
+    note_in_journal(s);
     mig_daemon_update(&s->daemon, mig_stage_name(stage), NULL);
 }
 
@@ -100,6 +121,68 @@ static int check_domain(const struct lxe_domain *dom, struct lxe_err *err)
     return 0;
 }
 
+static struct mig_repair repairer(struct session *s)
+{
+    return (struct mig_repair){
+        .host = s->host,
+        .ops = &mig_repair_xen,
+        .data = s->xl,
+        .dir = MIG_JOURNAL_DIR,
+    };
+}
+
+/* An earlier migration of it may have died, and nobody has looked since. */
+static int repair_dead(struct session *s, struct lxe_err *err)
+{
+    struct mig_repair repair = repairer(s);
+    struct mig_repair_count count;
+
+    return mig_repair_all(&repair, &count, err);
+}
+
+static bool is_earlier(const struct mig_process *a,
+                       const struct mig_process *b)
+{
+    return a->start_ticks != b->start_ticks ? a->start_ticks < b->start_ticks
+                                            : a->pid < b->pid;
+}
+
+/* Of two that begin at once, each sees the other's journal: one goes on. */
+static int check_alone(struct session *s, struct lxe_err *err)
+{
+    struct mig_journal_list list;
+    int rc = mig_journal_read_all(MIG_JOURNAL_DIR, &list, err);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; !rc && i < list.count; i++) {
+        const struct mig_journal *j = &list.items[i];
+
+        if (j->role == MIG_JOURNAL_SOURCE && j->domid == s->dom.domid &&
+            is_earlier(&j->owner, &s->journal.owner) && mig_journal_alive(j))
+            rc = lxe_fail(err, -EBUSY, "%s is being migrated to %s already,"
+                          " by process %d", s->dom.name, j->to,
+                          (int)j->owner.pid);
+    }
+    mig_journal_list_free(&list);
+    return rc;
+}
+
+static int begin_journal(struct session *s, struct lxe_err *err)
+{
+    struct mig_journal *j = &s->journal;
+    int rc;
+
+    mig_journal_init(j, MIG_JOURNAL_SOURCE);
+    j->domid = s->dom.domid;
+    memcpy(j->uuid, s->dom.uuid, sizeof(j->uuid));
+    memcpy(j->name, s->dom.name, sizeof(j->name));
+    snprintf(j->to, sizeof(j->to), "%.255s", s->config->to);
+    snprintf(j->stage, sizeof(j->stage), "%s", mig_stage_name(s->stage));
+    rc = keep_journal(s, err);
+    return rc ? rc : check_alone(s, err);
+}
+
 static int plan(struct session *s, struct lxe_err *err)
 {
     struct mig_report *r = s->report;
@@ -107,6 +190,8 @@ static int plan(struct session *s, struct lxe_err *err)
 
     if (!rc)
         rc = lxe_xl_open(&s->xl, err);
+    if (!rc)
+        rc = repair_dead(s, err);
     if (!rc)
         rc = lxe_host_find(s->host, s->config->domain, &s->dom, err);
     if (!rc)
@@ -121,6 +206,8 @@ static int plan(struct session *s, struct lxe_err *err)
     tell(s, NULL);
     rc = lxe_xl_config(s->xl, s->dom.domid, s->dom.target_kib,
                        &s->config_json, &s->need_kib, err);
+    if (!rc)
+        rc = begin_journal(s, err);
     if (!rc)
         rc = mig_daemon_open(&s->daemon, s->dom.domid, err);
     return rc;
@@ -219,10 +306,14 @@ static int shrink(struct session *s, const struct mig_page_cache_plan *how,
                   struct lxe_err *err)
 {
     struct mig_page_cache_result result;
-    int rc = mig_page_cache_shrink(s->host, s->dom.domid, how, &result, err);
+    int rc;
 
+    s->journal.original_target_kib = s->dom.target_kib;
+    rc = keep_journal(s, err);
+    if (rc)
+        return rc;
+    rc = mig_page_cache_shrink(s->host, s->dom.domid, how, &result, err);
     s->report->page_cache = result;
-    s->shrunk = true;
     return rc;
 }
 
@@ -264,6 +355,9 @@ static int on_status(void *data, const struct mig_status *status)
     struct session *s = data;
     int rc = mig_report_status(s->report, status);
 
+    if (status->kind == MIG_STATUS_START &&
+        !mig_process_find((pid_t)status->pid, &s->journal.helper))
+        note_in_journal(s);
     if (status->kind == MIG_STATUS_SUSPENDED && status->ok)
         enter(s, MIG_STAGE_STOP_COPY);
     if (status->kind == MIG_STATUS_PROGRESS)
@@ -291,6 +385,24 @@ static int check_frozen(struct session *s, struct lxe_err *err)
     return rc;
 }
 
+/* What the save may change: log-dirty mode, running, and its cap. */
+static int journal_save(struct session *s, struct lxe_err *err)
+{
+    enum mig_throttle_way way = s->config->limits.throttle;
+    unsigned cap;
+
+    s->journal.saving = true;
+    s->journal.may_pause = way == MIG_THROTTLE_PAUSE;
+    if (way == MIG_THROTTLE_CAP) {
+        int rc = s->host->ops->cap_get(s->host, s->dom.domid, &cap, err);
+
+        if (rc)
+            return rc;
+        s->journal.original_cap = cap;
+    }
+    return keep_journal(s, err);
+}
+
 static int copy(struct session *s, struct lxe_err *err)
 {
     struct mig_save_run run = {
@@ -309,10 +421,11 @@ static int copy(struct session *s, struct lxe_err *err)
     };
     int rc = lxe_xl_write_header(s->transport.send_fd, s->config_json, err);
 
+    if (!rc)
+        rc = journal_save(s, err);
     if (rc)
         return rc;
     s->report->precopy_ns = lxe_now_ns();
-    s->saved = true;
     rc = mig_save_run(&run, err);
     s->report->wire_bytes = s->report->stream_bytes +
                             strlen(s->config_json) + 1;
@@ -347,11 +460,16 @@ static int prepare_commit(struct session *s, struct lxe_err *err)
     if (is_cancelled(s))
         return lxe_fail(err, -ECANCELED, "cancelled before the commit");
     snprintf(away, sizeof(away), "%s" AWAY, s->dom.name);
-    rc = lxe_xl_rename(s->xl, s->dom.domid, s->dom.name, away, err);
+    s->journal.renamed = true;
+    rc = keep_journal(s, err);
+    if (!rc)
+        rc = lxe_xl_rename(s->xl, s->dom.domid, s->dom.name, away, err);
+    if (!rc)
+        rc = mig_daemon_commit(&s->daemon, err);
     if (rc)
         return rc;
-    s->renamed = true;
-    return mig_daemon_commit(&s->daemon, err);
+    s->journal.state = MIG_JOURNAL_COMMITTED;
+    return keep_journal(s, err);
 }
 
 /* The target could not start it, destroyed its copy and hands it back. */
@@ -396,25 +514,33 @@ static void complain(const char *what, const struct lxe_err *err)
     lxe_error("%s: %s", what, err->text);
 }
 
-/* Everything back as it was, in the reverse order; each even if one fails. */
+/*
+ * Everything back as it was. The journal stays where that failed: the daemon,
+ * or the next one to look, tries again.
+ */
 static void undo(struct session *s)
 {
-    char away[LXE_DOM_NAME + sizeof(AWAY)];
+    struct mig_repair repair = repairer(s);
+
+    if (!s->journalled)
+        return;
+    s->journal.state = MIG_JOURNAL_OPEN;
+    note_in_journal(s);
+    if (!mig_repair_undo(&repair, &s->journal, NULL))
+        mig_journal_remove(MIG_JOURNAL_DIR, &s->journal);
+}
+
+/* The guest runs at the target; what is left of it here is not a guest. */
+static void destroy_remains(struct session *s)
+{
     struct lxe_err err = { 0 };
 
-    snprintf(away, sizeof(away), "%s" AWAY, s->dom.name);
-    mig_transport_stop(&s->transport);
-    if (s->renamed &&
-        lxe_xl_rename(s->xl, s->dom.domid, away, s->dom.name, &err))
-        complain("giving the guest its name back", &err);
-    /* The helper did, unless it was killed. */
-    if (s->saved && lxe_xl_log_dirty_off(s->dom.domid, &err))
-        complain("ending log-dirty mode", &err);
-    if (s->saved && s->host->ops->resume(s->host, s->dom.domid, &err))
-        complain("resuming the guest", &err);
-    if (s->shrunk && mig_page_cache_restore(s->host, s->dom.domid,
-                                            &s->report->page_cache, &err))
-        complain("giving the guest its memory back", &err);
+    s->journal.state = MIG_JOURNAL_MOVED;
+    note_in_journal(s);
+    if (lxe_xl_destroy(s->xl, s->dom.domid, &err))
+        complain("the guest has moved, but its remains", &err);
+    else
+        mig_journal_remove(MIG_JOURNAL_DIR, &s->journal);
 }
 
 static void clean_up(struct session *s)
@@ -453,7 +579,6 @@ static int before_commit(struct session *s, struct lxe_err *err)
 static enum mig_outcome run(struct session *s, struct lxe_err *err)
 {
     enum mig_outcome outcome;
-    struct lxe_err late = { 0 };
     int rc = before_commit(s, err);
 
     if (rc)
@@ -463,8 +588,8 @@ static enum mig_outcome run(struct session *s, struct lxe_err *err)
     if (outcome == MIG_FAILED || outcome == MIG_CANCELLED)
         undo(s);
     mig_daemon_end(&s->daemon, outcome);
-    if (outcome == MIG_MOVED && lxe_xl_destroy(s->xl, s->dom.domid, &late))
-        complain("the guest has moved, but its remains", &late);
+    if (outcome == MIG_MOVED)
+        destroy_remains(s);
     return outcome;
 }
 

@@ -39,6 +39,11 @@ static const struct aero_verb verbs[] = {
       "  --max-downtime DUR   suspend for at most this (300ms)\n"
       "  --timeout DUR        end pre-copy after this\n"
       "  --json               progress as JSON lines\n" },
+    { "migrate-cancel", aero_cli_migrate_cancel,
+      "End a migration that is under way", "[--json] DOMAIN",
+      "  --json           say what came of it as JSON\n"
+      "\nReturns once the guest was seen to run here. It is refused from when\n"
+      "the target was told to start the guest.\n" },
     { "migrate-status", aero_cli_migrate_status,
       "Show the migrations that run now", "[--json]",
       "  --json           print the daemon's answer as JSON\n" },

@@ -17,11 +17,15 @@
 /* Where our programs are, for one that is not installed yet. */
 #define LIBEXEC_ENV "AEROSTAT_LIBEXECDIR"
 
-/* argv of aerostat-migrate, NULL-terminated; NULL without memory. */
-static char **migrate_argv(const struct aero_cli *cli, int argc, char **argv)
+/*
+ * argv of aerostat-migrate, NULL-terminated; NULL without memory.
+ * @first  what goes before the user's arguments, or NULL
+ */
+static char **migrate_argv(const struct aero_cli *cli, char *first,
+                           int argc, char **argv)
 {
     static char program[] = "aerostat-migrate", verbose[] = "-v";
-    char **out = calloc((size_t)argc + (size_t)cli->verbose + 1,
+    char **out = calloc((size_t)argc + (size_t)cli->verbose + 2,
                         sizeof(*out));
     size_t n = 0;
 
@@ -30,12 +34,16 @@ static char **migrate_argv(const struct aero_cli *cli, int argc, char **argv)
     out[n++] = program;
     for (int i = 0; i < cli->verbose; i++)
         out[n++] = verbose;
+    if (first)
+        out[n++] = first;
     for (int i = 1; i < argc; i++)
         out[n++] = argv[i];
     return out;
 }
 
-int aero_cli_migrate_live(const struct aero_cli *cli, int argc, char **argv)
+/* Becomes aerostat-migrate, or returns an exit status. */
+static int become_migrate(const struct aero_cli *cli, char *first,
+                          int argc, char **argv)
 {
     const char *dir = getenv(LIBEXEC_ENV);
     _cleanup_free_ char *path = NULL;
@@ -46,7 +54,7 @@ int aero_cli_migrate_live(const struct aero_cli *cli, int argc, char **argv)
         path = NULL;
         return aero_cli_fail("out of memory");
     }
-    args = migrate_argv(cli, argc, argv);
+    args = migrate_argv(cli, first, argc, argv);
     if (!args ||
         (cli->socket && setenv(LXE_RPC_SOCKET_ENV, cli->socket, 1))) {
         free(args);
@@ -55,6 +63,18 @@ int aero_cli_migrate_live(const struct aero_cli *cli, int argc, char **argv)
     execv(path, args);
     free(args);
     return aero_cli_fail("cannot run %s: %s", path, strerror(errno));
+}
+
+int aero_cli_migrate_live(const struct aero_cli *cli, int argc, char **argv)
+{
+    return become_migrate(cli, NULL, argc, argv);
+}
+
+int aero_cli_migrate_cancel(const struct aero_cli *cli, int argc, char **argv)
+{
+    static char cancel[] = "--cancel";
+
+    return become_migrate(cli, cancel, argc, argv);
 }
 
 static const struct aero_column columns[] = {

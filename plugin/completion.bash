@@ -75,7 +75,8 @@ _aerostat_verb() {
         migrate-live:-*)
             # shellcheck disable=SC2086
             _aerostat_offer $_aerostat_migrate_options ;;
-        mem-policy:*) ((given)) || _aerostat_domains ;;
+        migrate-cancel:-*) _aerostat_offer --json ;;
+        mem-policy:*|migrate-cancel:*) ((given)) || _aerostat_domains ;;
         migrate-live:*)
             ((given == 0)) && _aerostat_domains
             ((given == 1)) && _aerostat_hosts ;;
@@ -129,7 +130,7 @@ _xl_front() {
     COMPREPLY=()
     _aerostat_find_verb
     case ${COMP_WORDS[verb]} in
-        mem-status|mem-policy|migrate-live|migrate-status)
+        mem-status|mem-policy|migrate-live|migrate-cancel|migrate-status)
             if ((verb < COMP_CWORD)); then
                 _aerostat_verb "$verb"
                 return

@@ -381,6 +381,12 @@ ok 'migrate-live becomes aerostat-migrate' prints <<'ARGS'
 <dom>
 <host>
 ARGS
+run xl migrate-cancel --json dom
+ok 'migrate-cancel does too' prints <<'ARGS'
+<--cancel>
+<--json>
+<dom>
+ARGS
 FAKE=3 run xl -v migrate-live a b
 ok 'with its exit status' [ "$status" -eq 3 ]
 ok 'and -v' grep -qx '<-v>' "$dir/out"
@@ -497,6 +503,7 @@ mem-max
 mem-status
 mem-policy
 migrate-live
+migrate-cancel
 migrate-status
 WORDS
 fi

@@ -271,6 +271,7 @@ static void test_one_step_fails(void)
 
 static void test_committed(void)
 {
+    struct mig_journal j;
     struct bed b;
 
     begin(&b);
@@ -279,16 +280,18 @@ static void test_committed(void)
     repair(&b, 0, 1);
     CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
     CU_ASSERT_EQUAL(b.destroys, 0);
-    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "h", NULL), -ESRCH);
-    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", NULL), 0);
+    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "h", &j, NULL), -ESRCH);
+    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", &j, NULL), 0);
+    CU_ASSERT_EQUAL(j.domid, 1);
     CU_ASSERT_TRUE(sim_dom(b.host, 1).running);
-    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", NULL), -ESRCH);
+    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", &j, NULL), -ESRCH);
     end(&b);
 }
 
 static void test_living(void)
 {
     struct mig_repair_count count;
+    struct mig_journal j;
     struct bed b;
 
     begin(&b);
@@ -298,7 +301,7 @@ static void test_living(void)
     CU_ASSERT_EQUAL(mig_repair_all(&b.repair, &count, NULL), 0);
     CU_ASSERT_EQUAL(count.running, 1);
     CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
-    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", NULL), -EBUSY);
+    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", &j, NULL), -EBUSY);
     CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
     end(&b);
 }
