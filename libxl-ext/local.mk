@@ -17,6 +17,7 @@ BASE_LIBS = liblxe_base.a $(YAJL_LIBS) $(XTL_LIBS) -lm
 
 liblxe_a_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS) $(XXHASH_CFLAGS)
 liblxe_a_SOURCES = \
+	%D%/cpu_features.c %D%/cpu_features.h \
 	%D%/dirty_log.c %D%/dirty_log.h \
 	%D%/guest_keys.c %D%/guest_keys.h \
 	%D%/host.c %D%/host.h \
@@ -38,6 +39,7 @@ liblxe_a_SOURCES = \
 	%D%/host_xen.c %D%/host_xen.h \
 	%D%/xen_agent_keys.c %D%/xen_agent_keys.h \
 	%D%/xen_compat.h \
+	%D%/xen_cpu.c \
 	%D%/xen_domains.c %D%/xen_domains.h \
 	%D%/xen_errors.c %D%/xen_errors.h \
 	%D%/xen_store.c %D%/xen_store.h \

@@ -62,6 +62,12 @@ tests_test_sim_scenario_SOURCES = tests/unit/test_sim_scenario.c \
 tests_test_sim_scenario_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_sim_scenario_LDADD = $(SIM_LIBS)
 
+check_PROGRAMS += tests/test-cpu-features
+TESTS += tests/test-cpu-features
+tests_test_cpu_features_SOURCES = tests/unit/test_cpu_features.c
+tests_test_cpu_features_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_cpu_features_LDADD = $(LXE_LIBS) $(UNIT_LIBS)
+
 if FUZZ
 # The parser and the host are compiled in, so that the fuzzer sees them.
 noinst_PROGRAMS += tests/fuzz-scenario
