@@ -315,6 +315,17 @@ static uint64_t spare_kib(const struct aero_balancer *b,
     return aero_policy_spare_kib(&host, in, b->guests.count);
 }
 
+/* As aero_balancer_reserve() judges. */
+static uint64_t obtainable_kib(const struct aero_balancer *b,
+                               const struct aero_policy_guest *in)
+{
+    struct aero_policy_host host = policy_host(b);
+
+    if (b->state == AERO_HOST_LOW)
+        return b->spare_kib;
+    return aero_policy_obtainable_kib(&host, in, b->guests.count);
+}
+
 static int find_mover(struct aero_balancer *b,
                       const struct aero_policy_guest *in)
 {
@@ -397,6 +408,7 @@ static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
         trouble(b, now, "out of memory");
         return -ENOMEM;
     }
+    b->obtainable_kib = obtainable_kib(b, in);
     host = policy_host(b);
     if (aero_policy_run(&host, in, b->guests.count, out)) {
         trouble(b, now, "out of memory");

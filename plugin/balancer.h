@@ -34,6 +34,7 @@ struct aero_balancer {
     struct lxe_host_memory memory;
     enum aero_host_state state;
     uint64_t spare_kib;               /* that no guest needs now */
+    uint64_t obtainable_kib;          /* that a reservation could have */
     uint32_t should_move;             /* domid, or AERO_NO_DOMID */
     char shortage[AERO_WARNING_TEXT]; /* what to do about a low state */
     uint64_t ticks;                   /* in which all could be seen */
