@@ -13,6 +13,7 @@ AM_TESTS_ENVIRONMENT = top_srcdir='$(top_srcdir)'; export top_srcdir; \
 include tests/libxl-ext.mk
 include tests/migrate.mk
 include tests/plugin.mk
+include tests/fakexen.mk
 include tests/fuzz.mk
 
 # Scripts that are run from the source tree.
