@@ -587,9 +587,9 @@ static enum mig_outcome run(struct session *s, struct lxe_err *err)
         outcome = commit(s, err);
     if (outcome == MIG_FAILED || outcome == MIG_CANCELLED)
         undo(s);
-    mig_daemon_end(&s->daemon, outcome);
     if (outcome == MIG_MOVED)
         destroy_remains(s);
+    mig_daemon_end(&s->daemon, outcome);
     return outcome;
 }
 

@@ -458,6 +458,7 @@ int aero_balancer_tick(struct aero_balancer *b)
     struct lxe_err err = { 0 };
     int rc;
 
+    aero_migrations_look(&b->migrations, b->host->ops->now_ns(b->host));
     aero_migrations_undo(&b->migrations, b->host);
     rc = look(b, now_ns, &err);
     if (rc) {

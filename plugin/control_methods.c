@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -542,6 +543,8 @@ static int migration_begin(struct call *c)
                                &g->dom, to, target, now_ns(c), &c->err);
     if (rc)
         return code_of(rc);
+    aero_migrations_find(&c->m->balancer->migrations, g->dom.domid)->pid =
+        c->peer->pid;
     c->m->kick(c->m->data);
     lxe_jw_key(c->w, "result");
     lxe_jw_object(c->w);
@@ -603,6 +606,37 @@ static int migration_end(struct call *c)
     aero_migrations_end(&c->m->balancer->migrations, m);
     c->m->kick(c->m->data);
     return done(c);
+}
+
+/* The client itself undoes it, and says `end` when that is done. */
+static int migration_cancel(struct call *c)
+{
+    const struct aero_migration *m;
+    uint64_t domid;
+    int rc = need_u64(c, "domid", UINT32_MAX - 1, &domid);
+
+    if (rc)
+        return rc;
+    m = aero_migrations_find(&c->m->balancer->migrations, (uint32_t)domid);
+    if (!m)
+        return refuse(c, AERO_RPC_DOMAIN,
+                      "no migration of domain %" PRIu64 " is known", domid);
+    if (m->committed)
+        return refuse(c, AERO_RPC_CANNOT, "too late: %s was told to start %s,"
+                      " which may run there already", m->to, m->name);
+    if (m->lost || m->pid <= 1)
+        return refuse(c, AERO_RPC_CANNOT, "who migrates %s has gone; that is"
+                      " being undone", m->name);
+    if (kill(m->pid, SIGTERM))
+        return refuse(c, AERO_RPC_INTERNAL, "cannot signal process %d: %s",
+                      (int)m->pid, strerror(errno));
+    lxe_info("domain %" PRIu32 " (%s): process %d cancels its migration",
+             m->domid, m->name, (int)c->peer->pid);
+    lxe_jw_key(c->w, "result");
+    lxe_jw_object(c->w);
+    lxe_jw_i64(c->w, "pid", m->pid);
+    lxe_jw_end_object(c->w);
+    return 0;
 }
 
 /* What the client said, without what we know better. */
@@ -670,6 +704,7 @@ static const struct method methods[] = {
       { "domid", "to", "original_target_kib" } },
     { "migration.update", migration_update, true, { NULL } },
     { "migration.commit", migration_commit, true, { "domid" } },
+    { "migration.cancel", migration_cancel, true, { "domid" } },
     { "migration.end", migration_end, true, { "domid", "outcome" } },
 };
 

@@ -5,6 +5,7 @@ libaero_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(XEN_CFLAGS)
 libaero_a_SOURCES = \
 	%D%/apply.c %D%/apply.h \
 	%D%/balancer.c %D%/balancer.h \
+	%D%/child.c %D%/child.h \
 	%D%/control.c %D%/control.h \
 	%D%/control_methods.c %D%/control_methods.h \
 	%D%/daemon_config.c %D%/daemon_config.h \
@@ -18,7 +19,7 @@ libaero_a_SOURCES = \
 	%D%/reservations.c %D%/reservations.h \
 	%D%/rivals.c %D%/rivals.h \
 	%D%/water.c %D%/water.h
-AERO_LIBS = libaero.a $(LXE_LIBS) $(UV_LIBS)
+AERO_LIBS = libaero.a libmig.a $(LXE_LIBS) $(UV_LIBS)
 
 sbin_PROGRAMS += aerostatd
 aerostatd_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(XEN_CFLAGS) $(SYSTEMD_CFLAGS)

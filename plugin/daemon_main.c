@@ -17,6 +17,7 @@
 
 #include "balancer.h"
 #include "base/log.h"
+#include "child.h"
 #include "control.h"
 #include "control_methods.h"
 #include "daemon_config.h"
@@ -48,6 +49,7 @@ struct daemon {
     uv_timer_t timer;
     uv_poll_t poll;
     uv_signal_t sigterm, sigint;
+    struct aero_child repair;
     uint64_t last_tick_ms;
     bool ready;
 };
@@ -147,6 +149,33 @@ static void send_line(uint64_t client, const char *text, size_t len,
     aero_control_send(d->control, client, text, len);
 }
 
+/* ---- other programs ---- */
+
+static void after_repair(struct aero_child *child, int status)
+{
+    struct daemon *d = child->data;
+
+    if (status)
+        lxe_warn("the repair of dead migrations ended with status %#x; 'aero"
+                 "stat-migrate --repair' says more", (unsigned)status);
+    kick(d);
+}
+
+/* By a program of its own: it waits, and it may destroy a domain. */
+static void start_repair(void *data)
+{
+    static char name[] = "aerostat-migrate", option[] = "--repair";
+    char *const argv[] = { name, option, NULL };
+    struct daemon *d = data;
+    struct lxe_err err = { 0 };
+
+    d->repair.ended = after_repair;
+    d->repair.data = d;
+    if (aero_child_start(&d->loop, &d->repair,
+                   AEROSTAT_LIBEXECDIR "/aerostat-migrate", argv, &err))
+        lxe_warn("dead migrations: %s", err.text);
+}
+
 /* ---- starting and ending ---- */
 
 static int watch_host(struct daemon *d, struct lxe_err *err)
@@ -225,6 +254,10 @@ static void wire(struct daemon *d)
         .kick = kick,
         .data = d,
     };
+    if (!strcmp(d->host->ops->name, "xen"))
+        d->balancer.migrations.journals = (struct aero_journals){
+            .dir = MIG_JOURNAL_DIR, .repair = start_repair, .data = d,
+        };
     d->balancer.reserved = aero_methods_reserved;
     d->balancer.reserved_data = &d->methods;
 }

@@ -7,8 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
+
+#define REPAIR_FIRST_NS (10 * LXE_NS_PER_SEC)
+#define REPAIR_LAST_NS  (3600 * LXE_NS_PER_SEC)
 
 void aero_migrations_clear(struct aero_migrations *all)
 {
@@ -39,25 +43,46 @@ struct aero_migration *aero_migrations_owned(const struct aero_migrations *all,
     return NULL;
 }
 
+/* A new entry, or NULL with a message. */
+static struct aero_migration *add(struct aero_migrations *all,
+                                  struct lxe_err *err)
+{
+    struct aero_migration *items;
+
+    if (all->count == AERO_MIGRATIONS_MAX) {
+        lxe_fail(err, -EBUSY, "%d migrations are under way; wait until one has"
+                 " ended", AERO_MIGRATIONS_MAX);
+        return NULL;
+    }
+    items = realloc(all->items, (all->count + 1) * sizeof(*items));
+    if (!items) {
+        lxe_fail(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    all->items = items;
+    return &items[all->count++];
+}
+
+/* Whether it is known by its journal alone, and its client may come. */
+static bool is_waiting(const struct aero_migration *m)
+{
+    return m->journalled && (!m->owner || m->lost);
+}
+
 int aero_migrations_begin(struct aero_migrations *all, uint64_t owner,
                           const struct lxe_domain *dom, const char *to,
                           uint64_t original_target_kib, uint64_t now_ns,
                           struct lxe_err *err)
 {
-    const struct aero_migration *other = aero_migrations_find(all, dom->domid);
-    struct aero_migration *items, *m;
+    struct aero_migration *m = aero_migrations_find(all, dom->domid);
 
-    if (other)
+    if (m && !is_waiting(m))
         return lxe_fail(err, -EBUSY, "%s is being migrated to %s already",
-                        other->name, other->to);
-    if (all->count == AERO_MIGRATIONS_MAX)
-        return lxe_fail(err, -EBUSY, "%d migrations are under way; wait until"
-                                     " one has ended", AERO_MIGRATIONS_MAX);
-    items = realloc(all->items, (all->count + 1) * sizeof(*items));
-    if (!items)
-        return lxe_fail(err, -ENOMEM, "out of memory");
-    all->items = items;
-    m = &items[all->count++];
+                        m->name, m->to);
+    if (!m)
+        m = add(all, err);
+    if (!m)
+        return err ? err->code : -EBUSY;
     *m = (struct aero_migration){
         .owner = owner, .domid = dom->domid, .started_ns = now_ns,
         .original_target_kib = original_target_kib, .detail = "{}",
@@ -111,6 +136,11 @@ size_t aero_migrations_lose_owner(struct aero_migrations *all, uint64_t owner)
 
         if (m->owner != owner || m->lost)
             continue;
+        if (m->journalled) {
+            m->lost = true;
+            lost++;
+            continue;
+        }
         if (m->committed) {
             lxe_warn("domain %" PRIu32 " (%s): its migration to %s was being"
                      " committed when its client went; look at both hosts",
@@ -123,6 +153,102 @@ size_t aero_migrations_lose_owner(struct aero_migrations *all, uint64_t owner)
     }
     return lost;
 }
+
+/* ---- journals ---- */
+
+static void adopt(struct aero_migrations *all, const struct mig_journal *j,
+                  uint64_t now_ns)
+{
+    struct lxe_err err = { 0 };
+    struct aero_migration *m = add(all, &err);
+
+    if (!m)
+        return; /* at the next look */
+    *m = (struct aero_migration){
+        .pid = j->owner.pid, .journalled = true, .domid = j->domid,
+        .started_ns = now_ns, .original_target_kib = j->original_target_kib,
+        .committed = j->state != MIG_JOURNAL_OPEN, .detail = "{}",
+    };
+    memcpy(m->uuid, j->uuid, sizeof(m->uuid));
+    memcpy(m->name, j->name, sizeof(m->name));
+    memcpy(m->to, j->to, sizeof(m->to));
+    lxe_debug("domain %" PRIu32 " (%s): its journal says that process %d"
+              " migrates it to %s", m->domid, m->name, (int)j->owner.pid,
+              m->to);
+}
+
+static void take_in(struct aero_migrations *all, const struct mig_journal *j,
+                    bool alive, uint64_t now_ns)
+{
+    struct aero_migration *m = aero_migrations_find(all, j->domid);
+
+    if (!m && (alive || j->state == MIG_JOURNAL_OPEN)) {
+        adopt(all, j, now_ns);
+        m = aero_migrations_find(all, j->domid);
+    }
+    if (!m || strcmp(m->uuid, j->uuid))
+        return;
+    m->journalled = true;
+    m->lost = m->lost || !alive;
+}
+
+/* Journals that were there and are not: their migrations have ended. */
+static void forget_ended(struct aero_migrations *all)
+{
+    for (size_t i = all->count; i-- > 0;) {
+        struct aero_migration *m = &all->items[i];
+
+        if (!m->journalled && !m->owner)
+            aero_migrations_end(all, m);
+    }
+}
+
+static void have_repaired(struct aero_journals *journals, uint64_t dead,
+                          uint64_t now_ns)
+{
+    if (dead != journals->dead) {
+        journals->next_ns = now_ns;
+        journals->wait_ns = REPAIR_FIRST_NS;
+    }
+    journals->dead = dead;
+    if (!dead || now_ns < journals->next_ns)
+        return;
+    journals->next_ns = now_ns + journals->wait_ns;
+    journals->wait_ns *= 2;
+    if (journals->wait_ns > REPAIR_LAST_NS)
+        journals->wait_ns = REPAIR_LAST_NS;
+    journals->repair(journals->data);
+}
+
+void aero_migrations_look(struct aero_migrations *all, uint64_t now_ns)
+{
+    struct mig_journal_list list;
+    struct lxe_err err = { 0 };
+    uint64_t dead = 0;
+
+    if (!all->journals.dir)
+        return;
+    if (mig_journal_read_all(all->journals.dir, &list, &err)) {
+        lxe_warn("%s", err.text);
+        return;
+    }
+    for (size_t i = 0; i < all->count; i++)
+        all->items[i].journalled = false;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct mig_journal *j = &list.items[i];
+        bool alive = mig_journal_alive(j);
+
+        if (j->role == MIG_JOURNAL_SOURCE)
+            take_in(all, j, alive, now_ns);
+        if (!alive)
+            dead += j->owner.start_ticks * 1000003 + (uint64_t)j->owner.pid;
+    }
+    mig_journal_list_free(&list);
+    forget_ended(all);
+    have_repaired(&all->journals, dead, now_ns);
+}
+
+/* ---- undoing ---- */
 
 /* Returns 0 when there is nothing more to do for it. */
 static int undo_one(struct aero_migration *m, struct lxe_host *host)
@@ -157,7 +283,7 @@ void aero_migrations_undo(struct aero_migrations *all, struct lxe_host *host)
     for (size_t i = all->count; i-- > 0;) {
         struct aero_migration *m = &all->items[i];
 
-        if (!m->lost)
+        if (!m->lost || m->journalled)
             continue;
         if (undo_one(m, host) == 0) {
             aero_migrations_end(all, m);

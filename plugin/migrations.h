@@ -5,6 +5,12 @@
  * migration ended, the guest gets back what it had: it is resumed if it is
  * suspended, and its target is set again. Once the client has said that it
  * commits, the guest may run at the other side, and is left as it is.
+ *
+ * aerostat-migrate also keeps a journal (migrate/journal.h), which knows more
+ * than what was announced here, and outlives both it and us. Where there is
+ * one, what it says holds: a migration whose process lives goes on, announced
+ * or not; that of a dead one is repaired by a program of its own, which we
+ * start.
  */
 #ifndef AERO_MIGRATIONS_H
 #define AERO_MIGRATIONS_H
@@ -16,6 +22,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "host.h"
+#include "journal.h"
 
 #define AERO_MIGRATIONS_MAX   32
 #define AERO_MIGRATION_TO     256
@@ -23,7 +30,10 @@
 #define AERO_MIGRATION_TRIES  30   /* ticks in which an undo is tried */
 
 struct aero_migration {
-    uint64_t owner;                /* the client's number */
+    uint64_t owner;                /* the client's number; 0: known by its
+                                      journal alone */
+    pid_t pid;                     /* of the client; 0 where not known */
+    bool journalled;               /* its journal was there at the last look */
     uint32_t domid;
     char uuid[LXE_UUID_TEXT];
     char name[LXE_DOM_NAME];
@@ -36,9 +46,20 @@ struct aero_migration {
     char detail[AERO_MIGRATION_DETAIL]; /* last update, as a JSON object */
 };
 
+/* Journals of dead migrations, and when somebody is to look after them. */
+struct aero_journals {
+    const char *dir; /* NULL: none are looked at */
+    /* Starts the repair, without waiting for it. */
+    void (*repair)(void *data);
+    void *data;
+    uint64_t dead;    /* tells one set of dead ones from another; 0: none */
+    uint64_t next_ns, wait_ns;
+};
+
 struct aero_migrations {
     struct aero_migration *items;
     size_t count;
+    struct aero_journals journals;
 };
 
 /* Frees all; nothing is undone. */
@@ -54,7 +75,8 @@ struct aero_migration *aero_migrations_owned(const struct aero_migrations *all,
                                              struct lxe_err *err);
 
 /*
- * Notes that a client begins to migrate a domain.
+ * Notes that a client begins to migrate a domain. One that was known by its
+ * journal, or whose client lost its connection, it takes over.
  * Returns 0; -EBUSY where it is being migrated already, or there are too
  * many; -ENOMEM.
  */
@@ -76,7 +98,14 @@ void aero_migrations_end(struct aero_migrations *all,
 size_t aero_migrations_lose_owner(struct aero_migrations *all, uint64_t owner);
 
 /*
- * Undoes what lost clients left. What fails is tried again at the next call.
+ * Looks at the journals: takes in the migrations that go on, forgets those
+ * that have ended, and has dead ones repaired, again after 10 s, 20 s… up to
+ * an hour while that does not help. Called once a tick, before undo.
+ */
+void aero_migrations_look(struct aero_migrations *all, uint64_t now_ns);
+
+/*
+ * Undoes what lost clients left that keep no journal. What fails is tried again at the next call.
  * Called once a tick.
  */
 void aero_migrations_undo(struct aero_migrations *all, struct lxe_host *host);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* JSON-RPC on a simulated host: what clients ask, what they are told. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -360,6 +363,37 @@ static void committed_is_not_undone(void)
     tear_down(&b);
 }
 
+static void migration_is_cancelled(void)
+{
+    struct bench b;
+    int status = 0;
+    pid_t child = fork();
+
+    if (!child) {
+        pause();
+        _exit(0);
+    }
+    set_up(&b);
+    say(&b, "migration.cancel", "{\"domid\":1}");
+    CU_ASSERT_EQUAL(code(&b), AERO_RPC_DOMAIN);
+    say(&b, "migration.begin",
+        "{\"domid\":1,\"to\":\"other\",\"original_target_kib\":900000}");
+    say(&b, "migration.cancel", "{\"domid\":1}");
+    CU_ASSERT_EQUAL(code(&b), AERO_RPC_CANNOT); /* init migrates nothing */
+    b.balancer.migrations.items[0].pid = child;
+    say(&b, "migration.commit", "{\"domid\":1}");
+    say(&b, "migration.cancel", "{\"domid\":1}");
+    CU_ASSERT_EQUAL(code(&b), AERO_RPC_CANNOT);
+    CU_ASSERT_EQUAL(waitpid(child, &status, WNOHANG), 0);
+    b.balancer.migrations.items[0].committed = false;
+    say(&b, "migration.cancel", "{\"domid\":1}");
+    CU_ASSERT_EQUAL(code(&b), 0);
+    CU_ASSERT_EQUAL(result_u64(&b, "pid"), (uint64_t)child);
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    tear_down(&b);
+}
+
 static void migration_ends(void)
 {
     struct bench b;
@@ -415,6 +449,7 @@ static const struct unit_test tests[] = {
     { "a lost migration is undone", migration_is_left_alone_and_undone },
     { "a committed one is not", committed_is_not_undone },
     { "a migration ends", migration_ends },
+    { "a migration is cancelled by its client", migration_is_cancelled },
     { "anything is survived", anything_is_survived },
 };
 

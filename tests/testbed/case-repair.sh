@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Migrations that are killed (kill -9), with their save helper, at several
+# stages: while the page cache is freed, in pre-copy, with the guest suspended;
+# and one whose link is cut. Each is repaired, by the daemon at once, by the
+# daemon when it starts, or by hand: the guest runs once, at the source, with
+# its memory, target and cap; log-dirty mode is off; the target has nothing.
+# Usage: case-repair.sh DESTDIR
+set -euo pipefail
+# shellcheck source=tests/testbed/case.sh
+. "$(dirname "$0")/case.sh"
+# shellcheck source=tests/testbed/migrate.sh
+. "$(dirname "$0")/migrate.sh"
+
+journals=/run/aerostat/migrations
+by_hand=/usr/libexec/aerostat/aerostat-migrate
+
+# Runs a command in dom0 of host 1 as soon as the migration is at a stage.
+at_stage() { # STAGE COMMAND
+    tb_run 1 "end=\$((\$(date +%s) + 50))
+until grep -qs '\"stage\": \"$1\"' $journals/source-*.json; do
+    [ \$(date +%s) -lt \$end ] || exit 124
+    usleep 20000
+done
+$2" || tb_fail "the migration never was at stage '$1'"
+}
+
+no_journal() { # HOST SECONDS
+    tb_run "$1" "end=\$((\$(date +%s) + $2))
+while ls $journals/*.json >/dev/null 2>&1; do
+    [ \$(date +%s) -lt \$end ] || exit 1
+    usleep 200000
+done" || tb_fail "host $1 still has a journal: $(tb_run "$1" "cat $journals/*")"
+}
+
+uncapped() {
+    local cap
+
+    cap=$(tb_run 1 "xl sched-credit2 -d g1" | awk 'END { print $4 }')
+    [ "$cap" = 0 ] || tb_fail "g1 is capped at $cap"
+}
+
+as_before() { # WHAT
+    no_journal 1 30
+    tb_target_empty
+    tb_stayed g1 "$target"
+    uncapped
+    echo "$1: repaired, the guest runs at the source"
+}
+
+begin() { # OPTIONS...
+    tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit "$@"
+}
+
+ended() {
+    tb_move_end 2>/dev/null || true
+}
+
+kill_migrate="kill -KILL \$(pidof aerostat-migrate)"
+kill_both="kill -KILL \$(pidof aerostat-migrate) \$(pidof aerostat-save-helper)"
+
+case_body() {
+    tb_boot 2
+    tb_guest 1 g1 128 grow:32 hot:8:4
+    tb_guest_wait 1 g1 'grew 32' 60
+    target=$(tb_target_kib 1 g1)
+
+    begin
+    at_stage 'page cache' "sleep 1; $kill_migrate"
+    ended
+    tb_run 1 "$by_hand --repair" || tb_fail "--repair failed"
+    as_before "killed while the page cache is freed, by hand"
+
+    begin --no-page-cache
+    at_stage pre-copy "sleep 4; $kill_both"
+    ended
+    tb_run 1 "$by_hand --repair" || tb_fail "--repair failed"
+    as_before "killed in pre-copy with its helper, by hand"
+
+    tb_spawn 1 daemon "exec aerostatd"
+    begin --no-page-cache --max-rounds 1
+    at_stage 'stop and copy' "$kill_both"
+    ended
+    as_before "killed with the guest suspended, by the daemon"
+
+    begin --no-page-cache --max-rounds 1
+    at_stage 'stop and copy' "$kill_both; kill -KILL \$(pidof aerostatd)"
+    ended
+    tb_spawn 1 daemon "exec aerostatd"
+    as_before "killed with the daemon, by the next daemon"
+}
+
+tb_case repair 300 "$@"
