@@ -6,6 +6,7 @@ libmig_a_SOURCES = \
 	%D%/control_line.c %D%/control_line.h \
 	%D%/costs.c %D%/costs.h \
 	%D%/daemon_link.c %D%/daemon_link.h \
+	%D%/figures.c %D%/figures.h \
 	%D%/hello.c %D%/hello.h \
 	%D%/hot_pages.c %D%/hot_pages.h \
 	%D%/journal.c %D%/journal.h \
@@ -21,6 +22,9 @@ libmig_a_SOURCES = \
 	%D%/relax.c %D%/relax.h \
 	%D%/report.c %D%/report.h \
 	%D%/rescue.c %D%/rescue.h \
+	%D%/report_html.c %D%/report_html.h \
+	%D%/report_plots.c %D%/report_plots.h \
+	%D%/report_read.c %D%/report_read.h \
 	%D%/rounds.c %D%/rounds.h \
 	%D%/save_run.c %D%/save_run.h \
 	%D%/session.c %D%/session.h \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "svg.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,6 +10,7 @@
 #define LABEL_MAX   400
 #define X_MARKS     10
 #define Y_MARKS     5
+#define DECADES     20 /* at most, of a logarithmic axis */
 #define TEXT_HEIGHT 12.0
 
 /* ---- text ---- */
@@ -160,7 +162,11 @@ double mig_svg_x(const struct mig_svg_frame *f, double value)
 
 double mig_svg_y(const struct mig_svg_frame *f, double value)
 {
-    return f->top + f->height * (1 - fraction(value, f->y_min, f->y_max));
+    double at = f->y_log ? fraction(value > 0 ? log10(value) : -DBL_MAX,
+                                    log10(f->y_min), log10(f->y_max))
+                         : fraction(value, f->y_min, f->y_max);
+
+    return f->top + f->height * (1 - at);
 }
 
 double mig_svg_step(double range, unsigned most)
@@ -186,6 +192,16 @@ double mig_svg_limit(double value, unsigned most_steps)
     return step * ceil(value / step - 1e-9);
 }
 
+double mig_svg_decade_below(double value)
+{
+    return pow(10, floor(log10(value) + 1e-9));
+}
+
+double mig_svg_decade_above(double value)
+{
+    return pow(10, ceil(log10(value) - 1e-9));
+}
+
 /* Digits behind the point that tell marks of this distance apart. */
 static int digits(double step)
 {
@@ -194,8 +210,8 @@ static int digits(double step)
     return n > 0 ? (n < 9 ? (int)n : 9) : 0;
 }
 
-static void x_axis(FILE *out, const struct mig_svg_frame *f,
-                   const char *title)
+void mig_svg_x_axis(FILE *out, const struct mig_svg_frame *f,
+                    const char *title)
 {
     double step = mig_svg_step(f->x_max - f->x_min, X_MARKS);
     double bottom = f->top + f->height;
@@ -217,8 +233,27 @@ static void x_axis(FILE *out, const struct mig_svg_frame *f,
                   bottom + 12 + 2 * TEXT_HEIGHT, MIG_SVG_END, "%s", title);
 }
 
-static void y_axis(FILE *out, const struct mig_svg_frame *f,
-                   const char *title)
+static void y_mark(FILE *out, const struct mig_svg_frame *f, double value,
+                   double step)
+{
+    double y = mig_svg_y(f, value);
+
+    mig_svg_line(out, "grid", f->left, y, f->left + f->width, y);
+    mig_svg_label(out, "muted", f->left - 8, y + 4, MIG_SVG_END, "%.*f",
+                  digits(step), value);
+}
+
+static void y_decades(FILE *out, const struct mig_svg_frame *f)
+{
+    double value = mig_svg_decade_above(f->y_min);
+
+    for (unsigned i = 0; i < DECADES && value <= f->y_max * 1.000001; i++) {
+        y_mark(out, f, value, value);
+        value *= 10;
+    }
+}
+
+static void y_steps(FILE *out, const struct mig_svg_frame *f)
 {
     double step = mig_svg_step(f->y_max - f->y_min, Y_MARKS);
     double first = ceil(f->y_min / step - 1e-9);
@@ -228,11 +263,17 @@ static void y_axis(FILE *out, const struct mig_svg_frame *f,
 
         if (value > f->y_max + step * 1e-6)
             break;
-        mig_svg_line(out, "grid", f->left, mig_svg_y(f, value),
-                     f->left + f->width, mig_svg_y(f, value));
-        mig_svg_label(out, "muted", f->left - 8, mig_svg_y(f, value) + 4,
-                      MIG_SVG_END, "%.*f", digits(step), value);
+        y_mark(out, f, value, step);
     }
+}
+
+static void y_axis(FILE *out, const struct mig_svg_frame *f,
+                   const char *title)
+{
+    if (f->y_log)
+        y_decades(out, f);
+    else
+        y_steps(out, f);
     mig_svg_label(out, "muted", 0, f->top - TEXT_HEIGHT, MIG_SVG_START, "%s",
                   title);
 }
@@ -241,7 +282,7 @@ void mig_svg_axes(FILE *out, const struct mig_svg_frame *frame,
                   const char *x_title, const char *y_title)
 {
     y_axis(out, frame, y_title);
-    x_axis(out, frame, x_title);
+    mig_svg_x_axis(out, frame, x_title);
 }
 
 /* ---- shapes ---- */

@@ -25,6 +25,7 @@
 struct mig_svg_frame {
     double left, top, width, height;
     double x_min, x_max, y_min, y_max; /* min < max */
+    bool y_log; /* y by its logarithm; y_min > 0 */
 };
 
 enum mig_svg_anchor {
@@ -49,7 +50,10 @@ void mig_svg_open(FILE *out, double width, double height, const char *title,
 void mig_svg_style(FILE *out);
 void mig_svg_close(FILE *out);
 
-/* A value's place, kept within the frame; a NaN is at its minimum. */
+/*
+ * A value's place, kept within the frame; a NaN is at its minimum, and so is
+ * 0 on a logarithmic axis.
+ */
 double mig_svg_x(const struct mig_svg_frame *frame, double value);
 double mig_svg_y(const struct mig_svg_frame *frame, double value);
 
@@ -63,9 +67,17 @@ double mig_svg_step(double range, unsigned most);
 /* The least limit of an axis that holds a value: a whole number of steps. */
 double mig_svg_limit(double value, unsigned most_steps);
 
+/* The next power of ten at or below a value, or at or above it; value > 0. */
+double mig_svg_decade_below(double value);
+double mig_svg_decade_above(double value);
+
 /* Both axes with grid, marks and numbers, and what they count. */
 void mig_svg_axes(FILE *out, const struct mig_svg_frame *frame,
                   const char *x_title, const char *y_title);
+
+/* The x axis alone. */
+void mig_svg_x_axis(FILE *out, const struct mig_svg_frame *frame,
+                    const char *title);
 
 /* Shapes in the picture's units. @tip: shown under the pointer; or NULL. */
 void mig_svg_rect(FILE *out, const char *style, double x, double y,

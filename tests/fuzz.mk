@@ -3,7 +3,8 @@
 # compiles what it fuzzes itself, so that this is instrumented.
 EXTRA_DIST += tests/fuzz/fuzz_stream.c tests/fuzz/corpus_stream.c \
 	tests/fuzz/fuzz_save_ipc.c tests/fuzz/fuzz_hello.c \
-	tests/fuzz/fuzz_status.c
+	tests/fuzz/fuzz_status.c tests/fuzz/fuzz_report.c \
+	tests/fuzz/seeds/report/run.json
 if FUZZ
 FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
@@ -35,8 +36,17 @@ tests_fuzz_status_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
 tests_fuzz_status_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_status_LDADD = $(YAJL_LIBS)
 
-SMALL_FUZZER_NAMES = save-ipc hello status guest-keys scenario
+noinst_PROGRAMS += tests/fuzz-report
+tests_fuzz_report_SOURCES = tests/fuzz/fuzz_report.c \
+	migrate/report_read.c migrate/report_html.c migrate/report_plots.c \
+	migrate/figures.c migrate/svg.c $(FUZZ_JSON_SOURCES)
+tests_fuzz_report_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
+tests_fuzz_report_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_report_LDADD = $(YAJL_LIBS) -lm
+
+SMALL_FUZZER_NAMES = save-ipc hello status report guest-keys scenario
 SMALL_FUZZERS = tests/fuzz-save-ipc tests/fuzz-hello tests/fuzz-status \
+	tests/fuzz-report \
 	tests/fuzz-guest-keys tests/fuzz-scenario
 
 .PHONY: fuzz fuzz-stream fuzz-small
@@ -44,9 +54,11 @@ fuzz: fuzz-stream fuzz-small
 fuzz-small: $(SMALL_FUZZERS)
 	set -e; for name in $(SMALL_FUZZER_NAMES); do \
 		$(MKDIR_P) tests/fuzz-corpus/$$name; \
+		seeds=$(srcdir)/tests/fuzz/seeds/$$name; \
+		[ -d $$seeds ] || seeds=; \
 		tests/fuzz-$$name -max_len=8192 \
 			-max_total_time=$(FUZZ_SECONDS) \
-			tests/fuzz-corpus/$$name; \
+			tests/fuzz-corpus/$$name $$seeds; \
 	done
 fuzz-stream: tests/fuzz-stream tests/corpus-stream
 	$(MKDIR_P) tests/fuzz-corpus/stream

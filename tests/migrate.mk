@@ -88,8 +88,11 @@ tests_test_rounds_LDADD = $(THREAD_LIBS)
 
 check_PROGRAMS += tests/test-report tests/test-transport tests/test-xl-stream
 TESTS += tests/test-report tests/test-transport tests/test-xl-stream
-check_PROGRAMS += tests/test-archive
-TESTS += tests/test-archive
+check_PROGRAMS += tests/test-archive tests/test-report-read
+TESTS += tests/test-archive tests/test-report-read
+tests_test_report_read_SOURCES = tests/unit/test_report_read.c
+tests_test_report_read_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_report_read_LDADD = $(TEXT_LIBS) -lm
 tests_test_archive_SOURCES = tests/unit/test_archive.c
 tests_test_archive_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_archive_LDADD = $(TEXT_LIBS)

@@ -82,6 +82,25 @@ static void test_places(void)
     CU_ASSERT_DOUBLE_EQUAL(mig_svg_y(&frame, (double)INFINITY), 10, 1e-9);
 }
 
+/* Equal factors are equally far apart. */
+static void test_logarithm(void)
+{
+    struct mig_svg_frame f = frame;
+
+    f.y_log = true;
+    f.y_min = 0.1;
+    f.y_max = 100;
+    CU_ASSERT_DOUBLE_EQUAL(mig_svg_y(&f, 0.1), 210, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(mig_svg_y(&f, 0), 210, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(mig_svg_y(&f, 100), 10, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(mig_svg_y(&f, 1) - mig_svg_y(&f, 10), 200. / 3,
+                           1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(mig_svg_decade_below(0.31), 0.1, 1e-12);
+    CU_ASSERT_DOUBLE_EQUAL(mig_svg_decade_below(1000), 1000, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(mig_svg_decade_above(31), 100, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(mig_svg_decade_above(0.1), 0.1, 1e-12);
+}
+
 static void test_steps(void)
 {
     CU_ASSERT_DOUBLE_EQUAL(mig_svg_step(10, 5), 2, 1e-9);
@@ -145,6 +164,7 @@ int main(void)
         { "text is escaped", test_escape },
         { "what is no text is replaced", test_escape_unfit },
         { "values land in the frame", test_places },
+        { "a logarithmic axis", test_logarithm },
         { "steps of an axis", test_steps },
         { "a picture", test_picture },
     };

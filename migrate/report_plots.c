@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "report_plots.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "figures.h"
+#include "svg.h"
+
+#define WIDTH        900.0
+#define HEIGHT       300.0
+#define LEFT         62.0
+#define TOP          34.0
+#define BOTTOM       48.0
+#define LEAST_WIDTH  1.5  /* of a bar that must be seen */
+#define LABEL_WIDTH  52.0 /* what "12.3 MB" takes */
+#define BRIEF        0.005 /* share of the time below which a rate is noise */
+#define CURVE_POINTS 24   /* of one round's curve */
+#define MAGNIFIED    0.25 /* share of the time that is drawn once more */
+#define FEW_ROUNDS   6.0 /* that an axis of rounds has room for */
+#define TIP          200
+#define MIB_PAGES    256.0
+
+/* ---- frames ---- */
+
+static double round_end(const struct mig_run_round *r)
+{
+    return r->start_ms + r->duration_ms;
+}
+
+static bool has_time(const struct mig_run_round *r)
+{
+    return mig_known(r->start_ms) && mig_known(r->duration_ms);
+}
+
+/*
+ * From the start of a round to the end of the last, in seconds; false where
+ * nothing is known of them.
+ */
+static bool time_axis(const struct mig_run *run, size_t from,
+                      struct mig_svg_frame *f)
+{
+    double first = HUGE_VAL, last = 0;
+
+    for (size_t i = from; i < run->round_count; i++) {
+        if (!has_time(&run->rounds[i]))
+            continue;
+        first = fmin(first, run->rounds[i].start_ms);
+        last = fmax(last, round_end(&run->rounds[i]));
+    }
+    *f = (struct mig_svg_frame){
+        .left = LEFT,
+        .top = TOP,
+        .width = WIDTH - LEFT - 14,
+        .height = HEIGHT - TOP - BOTTOM,
+        .x_min = first / 1e3,
+        .x_max = last / 1e3,
+    };
+    return f->x_max - f->x_min > 1e-6;
+}
+
+/*
+ * The first round of those that are too narrow to be seen in the whole, of
+ * which a second picture is made; 0 for none.
+ */
+static size_t magnified_from(const struct mig_run *run)
+{
+    struct mig_svg_frame whole, part;
+
+    if (!time_axis(run, 0, &whole))
+        return 0;
+    for (size_t i = 1; i < run->round_count; i++)
+        if (time_axis(run, i, &part) &&
+            part.x_max - part.x_min <
+                (whole.x_max - whole.x_min) * MAGNIFIED)
+            return i;
+    return 0;
+}
+
+static const char time_title[] = "seconds since the start of the migration";
+
+static void open_plot(FILE *out, const char *title, const char *text)
+{
+    fputs("<div class=\"plot\">\n", out);
+    mig_svg_open(out, WIDTH, HEIGHT, title, text);
+}
+
+static void close_plot(FILE *out)
+{
+    mig_svg_close(out);
+    fputs("</div>\n", out);
+}
+
+static void open_magnified(FILE *out, const struct mig_run *run, size_t from)
+{
+    char ms[MIG_FIGURE];
+    double end = 0, start = run->rounds[from].start_ms;
+
+    for (size_t i = from; i < run->round_count; i++)
+        end = fmax(end, round_end(&run->rounds[i]));
+    fprintf(out, "<p class=\"more\">The last %s of it, magnified:</p>\n",
+            mig_fig_ms(ms, end - start));
+}
+
+struct key {
+    const char *style, *name;
+};
+
+/* Says which colour is what. */
+static void put_keys(FILE *out, const struct key *keys, size_t count)
+{
+    fputs("<ul class=\"keys\">", out);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "<li><i class=\"%s\"></i>%s</li>", keys[i].style,
+                keys[i].name);
+    fputs("</ul>\n", out);
+}
+
+/* ---- rates ---- */
+
+/* The highest rate that lasted, in MB/s: brief ones would flatten the rest. */
+static double highest_rate(const struct mig_run *run, size_t from,
+                           const struct mig_svg_frame *f)
+{
+    double brief_ms = (f->x_max - f->x_min) * 1e3 * BRIEF;
+    double most = 0;
+
+    for (size_t i = from; i < run->round_count; i++) {
+        const struct mig_run_round *r = &run->rounds[i];
+
+        most = fmax(most, r->limit_bps);
+        if (r->duration_ms < brief_ms)
+            continue;
+        most = fmax(most, r->rate_bps);
+        if (i + 1 < run->round_count)
+            most = fmax(most, run->rounds[i + 1].dirty_pps * LXE_PAGE_SIZE);
+    }
+    return most / 1e6;
+}
+
+static void round_tip(const struct mig_run_round *r, char tip[TIP])
+{
+    char bytes[MIG_FIGURE], rate[MIG_FIGURE], ms[MIG_FIGURE];
+
+    snprintf(tip, TIP, "%s %.0f: %s in %s, %s",
+             r->final ? "final pass, round" : "round",
+             mig_known(r->index) ? r->index : 0,
+             mig_fig_bytes(bytes, r->bytes), mig_fig_ms(ms, r->duration_ms),
+             mig_fig_rate(rate, r->rate_bps));
+}
+
+static void rate_bar(FILE *out, const struct mig_svg_frame *f,
+                     const struct mig_run_round *r)
+{
+    double x = mig_svg_x(f, r->start_ms / 1e3);
+    double width = fmax(mig_svg_x(f, round_end(r) / 1e3) - x, LEAST_WIDTH);
+    double y = mig_svg_y(f, r->rate_bps / 1e6);
+    char tip[TIP], bytes[MIG_FIGURE];
+
+    round_tip(r, tip);
+    mig_svg_rect(out, r->final ? "s4 bar" : "s1 bar", x,
+                 y, width > 3 ? width - 1 : width, f->top + f->height - y,
+                 tip);
+    if (width >= LABEL_WIDTH)
+        mig_svg_label(out, "strong", x + width / 2, y - 5, MIG_SVG_MIDDLE,
+                      "%s", mig_fig_bytes(bytes, r->bytes));
+}
+
+/* A level over the time of a round. */
+static void level(FILE *out, const char *style, const struct mig_svg_frame *f,
+                  const struct mig_run_round *r, double bps)
+{
+    double x = mig_svg_x(f, r->start_ms / 1e3);
+    double end = fmax(mig_svg_x(f, round_end(r) / 1e3), x + LEAST_WIDTH);
+    double y = mig_svg_y(f, bps / 1e6);
+
+    mig_svg_line(out, style, x, y, end, y);
+}
+
+/* What a round's log says was dirtied during the one before. */
+static void dirty_levels(FILE *out, const struct mig_svg_frame *f,
+                         const struct mig_run *run, size_t from)
+{
+    for (size_t i = from; i + 1 < run->round_count; i++) {
+        double pps = run->rounds[i + 1].dirty_pps;
+
+        if (mig_known(pps) && has_time(&run->rounds[i]))
+            level(out, "l2", f, &run->rounds[i], pps * LXE_PAGE_SIZE);
+    }
+}
+
+static void draw_rates(FILE *out, const struct mig_run *run, size_t from)
+{
+    struct mig_svg_frame f;
+
+    if (!time_axis(run, from, &f))
+        return;
+    f.y_max = mig_svg_limit(highest_rate(run, from, &f) * 1.08, 5);
+    open_plot(out, "Rate of each round",
+              "A bar for each round: its width is its time, its height its "
+              "rate, its area the bytes sent.");
+    mig_svg_axes(out, &f, time_title, "MB/s");
+    for (size_t i = from; i < run->round_count; i++) {
+        const struct mig_run_round *r = &run->rounds[i];
+
+        if (!has_time(r))
+            continue;
+        if (r->limit_bps > 0)
+            level(out, "l5 dash", &f, r, r->limit_bps);
+        if (mig_known(r->rate_bps))
+            rate_bar(out, &f, r);
+    }
+    dirty_levels(out, &f, run, from);
+    close_plot(out);
+}
+
+void mig_plot_rates(FILE *out, const struct mig_run *run)
+{
+    static const struct key keys[] = {
+        { "s1", "sent, while the guest ran: the area is the bytes" },
+        { "s4", "final pass, the guest suspended" },
+        { "s2", "dirtied by the guest meanwhile" },
+        { "s5", "the rate that was allowed" },
+    };
+    size_t from = magnified_from(run);
+
+    draw_rates(out, run, 0);
+    if (from)
+        open_magnified(out, run, from);
+    if (from)
+        draw_rates(out, run, from);
+    put_keys(out, keys, sizeof(keys) / sizeof(keys[0]));
+}
+
+/* ---- what is left ---- */
+
+/* A round's curve: from what it had to send down to what it left out. */
+static size_t add_curve(const struct mig_svg_frame *f,
+                        const struct mig_run_round *r,
+                        struct mig_svg_point *points)
+{
+    double left = mig_known(r->skipped_pages) ? r->skipped_pages : 0;
+
+    for (size_t i = 0; i <= CURVE_POINTS; i++) {
+        double share = (double)i / CURVE_POINTS;
+
+        points[i].x = mig_svg_x(f, (r->start_ms + share * r->duration_ms) /
+                                       1e3);
+        points[i].y = mig_svg_y(f, (r->dirty_pages * (1 - share) +
+                                    left * share) / MIB_PAGES);
+    }
+    return CURVE_POINTS + 1;
+}
+
+static bool remaining_axis(const struct mig_run *run, size_t from,
+                           struct mig_svg_frame *f)
+{
+    double most = 0, least = HUGE_VAL;
+
+    if (!time_axis(run, from, f))
+        return false;
+    for (size_t i = from; i < run->round_count; i++) {
+        double mib = run->rounds[i].dirty_pages / MIB_PAGES;
+
+        if (!(mib > 0))
+            continue;
+        most = fmax(most, mib);
+        least = fmin(least, mib);
+    }
+    if (!(most > 0))
+        return false;
+    f->y_log = true;
+    f->y_max = mig_svg_decade_above(most);
+    f->y_min = fmin(mig_svg_decade_below(least), f->y_max / 100);
+    return true;
+}
+
+/* The area below the curve, too. */
+static void draw_curve(FILE *out, const struct mig_svg_frame *f,
+                       struct mig_svg_point *points, size_t count)
+{
+    double bottom = f->top + f->height;
+
+    mig_svg_path(out, "l1", points + 1, count, false);
+    points[0] = (struct mig_svg_point){ points[1].x, bottom };
+    points[count + 1] = (struct mig_svg_point){ points[count].x, bottom };
+    mig_svg_path(out, "s1 area", points, count + 2, true);
+}
+
+static void suspended_span(FILE *out, const struct mig_svg_frame *f,
+                           const struct mig_run *run)
+{
+    for (size_t i = 0; i < run->round_count; i++) {
+        const struct mig_run_round *r = &run->rounds[i];
+        double x = mig_svg_x(f, r->start_ms / 1e3);
+
+        if (r->final && has_time(r))
+            mig_svg_rect(out, "s4 area", x, f->top,
+                         fmax(mig_svg_x(f, round_end(r) / 1e3) - x,
+                              LEAST_WIDTH), f->height, "the guest stands still");
+    }
+}
+
+static void draw_remaining(FILE *out, const struct mig_run *run, size_t from)
+{
+    size_t room = run->round_count * (CURVE_POINTS + 1) + 2, count = 0;
+    _cleanup_free_ struct mig_svg_point *points =
+        calloc(room, sizeof(*points));
+    struct mig_svg_frame f;
+
+    if (!points || !remaining_axis(run, from, &f))
+        return;
+    for (size_t i = from; i < run->round_count; i++)
+        if (has_time(&run->rounds[i]) && mig_known(run->rounds[i].dirty_pages))
+            count += add_curve(&f, &run->rounds[i], points + 1 + count);
+    open_plot(out, "Left to send",
+              "What was left to send of each round, over time; a step up is "
+              "what the guest wrote to meanwhile.");
+    mig_svg_axes(out, &f, time_title, "MiB (logarithmic)");
+    suspended_span(out, &f, run);
+    draw_curve(out, &f, points, count);
+    close_plot(out);
+}
+
+void mig_plot_remaining(FILE *out, const struct mig_run *run)
+{
+    static const struct key keys[] = {
+        { "s1", "left to send of the round" },
+        { "s4", "the guest suspended" },
+    };
+    size_t from = magnified_from(run);
+
+    draw_remaining(out, run, 0);
+    if (from)
+        open_magnified(out, run, from);
+    if (from)
+        draw_remaining(out, run, from);
+    put_keys(out, keys, sizeof(keys) / sizeof(keys[0]));
+}
+
+/* ---- predicted and actual ---- */
+
+static bool is_prediction(const struct mig_run_round *r)
+{
+    return has_time(r) && !r->final && r->predicted_downtime_ms > 0;
+}
+
+/* By the number of the round. */
+static bool predicted_axis(const struct mig_run *run, struct mig_svg_frame *f)
+{
+    double most = 0, least = HUGE_VAL;
+
+    if (!time_axis(run, 0, f))
+        return false;
+    f->x_min = -0.5;
+    f->x_max = fmax((double)run->round_count, FEW_ROUNDS) - 0.5;
+    for (size_t i = 0; i < run->round_count; i++) {
+        double ms = run->rounds[i].predicted_downtime_ms;
+
+        if (!is_prediction(&run->rounds[i]))
+            continue;
+        most = fmax(most, ms);
+        least = fmin(least, ms);
+    }
+    if (!(most > 0))
+        return false;
+    most = fmax(fmax(most, run->downtime.engine), run->max_downtime_ms);
+    least = fmin(fmin(least, run->downtime.engine > 0 ? run->downtime.engine
+                                                      : least),
+                 run->max_downtime_ms > 0 ? run->max_downtime_ms : least);
+    f->y_log = true;
+    f->y_max = mig_svg_decade_above(most);
+    f->y_min = fmin(mig_svg_decade_below(least), f->y_max / 10);
+    return true;
+}
+
+static void across(FILE *out, const char *style,
+                   const struct mig_svg_frame *f, double ms, const char *what)
+{
+    char figure[MIG_FIGURE];
+    double y = mig_svg_y(f, ms);
+
+    if (!(ms > 0))
+        return;
+    mig_svg_line(out, style, f->left, y, f->left + f->width, y);
+    mig_svg_label(out, "label", f->left + 6, y - 5, MIG_SVG_START, "%s %s",
+                  what, mig_fig_ms(figure, ms));
+}
+
+void mig_plot_predicted(FILE *out, const struct mig_run *run)
+{
+    static const struct key keys[] = {
+        { "s1", "predicted after each round, were the guest suspended then" },
+        { "s4", "what it was: from asking to suspend to the last byte" },
+        { "s5", "what was allowed" },
+    };
+    struct mig_svg_frame f;
+
+    if (!predicted_axis(run, &f))
+        return;
+    open_plot(out, "Predicted downtime",
+              "The downtime predicted after each round, against what it was.");
+    mig_svg_axes(out, &f, "round", "ms (logarithmic)");
+    across(out, "l5 dash", &f, run->max_downtime_ms, "allowed");
+    across(out, "l4", &f, run->downtime.engine, "actual");
+    for (size_t i = 0; i < run->round_count; i++) {
+        const struct mig_run_round *r = &run->rounds[i];
+        char tip[TIP], ms[MIG_FIGURE];
+
+        if (!is_prediction(r))
+            continue;
+        snprintf(tip, sizeof(tip), "after round %.0f: %s",
+                 mig_known(r->index) ? r->index : 0,
+                 mig_fig_ms(ms, r->predicted_downtime_ms));
+        mig_svg_circle(out, "s1", mig_svg_x(&f, (double)i),
+                       mig_svg_y(&f, r->predicted_downtime_ms), 4.5, tip);
+    }
+    close_plot(out);
+    put_keys(out, keys, sizeof(keys) / sizeof(keys[0]));
+}
+
+/* ---- times as parts of a bar ---- */
+
+struct part {
+    const char *style, *name;
+    double ms; /* unknown and 0 are left out */
+};
+
+#define BAR_TOP    6.0
+#define BAR_HEIGHT 30.0
+#define BAR_PLOT   82.0
+
+static void part_tip(const struct part *part, char tip[TIP])
+{
+    char ms[MIG_FIGURE];
+
+    snprintf(tip, TIP, "%.100s: %s", part->name, mig_fig_ms(ms, part->ms));
+}
+
+/* The class of text on a bar: dark or light, as can be read there. */
+static const char *on_bar(const char *style)
+{
+    return strcmp(style, "s1") && strcmp(style, "s2") && strcmp(style, "s3")
+               ? "onbar" : "onbar deep";
+}
+
+static void draw_parts(FILE *out, const struct mig_svg_frame *f,
+                       const struct part *parts, size_t count, double unit)
+{
+    double at = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        double x = mig_svg_x(f, at / unit), width;
+        char tip[TIP], ms[MIG_FIGURE];
+
+        if (!(parts[i].ms > 0))
+            continue;
+        at += parts[i].ms;
+        width = fmax(mig_svg_x(f, at / unit) - x, LEAST_WIDTH);
+        part_tip(&parts[i], tip);
+        mig_svg_rect(out, parts[i].style, x, BAR_TOP,
+                     width > 3 ? width - 1 : width, BAR_HEIGHT, tip);
+        if (width >= LABEL_WIDTH + 8)
+            mig_svg_label(out, on_bar(parts[i].style), x + width / 2, BAR_TOP + 20,
+                          MIG_SVG_MIDDLE, "%s", mig_fig_ms(ms, parts[i].ms));
+    }
+}
+
+static void list_parts(FILE *out, const struct part *parts, size_t count,
+                       double total)
+{
+    fputs("</div>\n<ul class=\"keys\">", out);
+    for (size_t i = 0; i < count; i++) {
+        char ms[MIG_FIGURE];
+
+        if (!(parts[i].ms > 0))
+            continue;
+        fprintf(out, "<li><i class=\"%s\"></i>", parts[i].style);
+        mig_svg_escape(out, parts[i].name);
+        fprintf(out, " <b>%s</b> <small>%.0f&#8239;%%</small></li>",
+                mig_fig_ms(ms, parts[i].ms), parts[i].ms / total * 100);
+    }
+    fputs("</ul>\n", out);
+}
+
+static void put_parts(FILE *out, const char *title, const char *text,
+                      const struct part *parts, size_t count)
+{
+    struct mig_svg_frame f = { .left = 8, .top = BAR_TOP,
+                               .width = WIDTH - 24,
+                               .height = BAR_HEIGHT + 4, .y_max = 1 };
+    double total = 0, unit;
+
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].ms > 0)
+            total += parts[i].ms;
+    if (!(total > 0))
+        return;
+    unit = total >= 2000 ? 1e3 : 1;
+    f.x_max = total / unit;
+    fputs("<div class=\"plot\">\n", out);
+    mig_svg_open(out, WIDTH, BAR_PLOT, title, text);
+    mig_svg_x_axis(out, &f, unit > 1 ? "seconds" : "milliseconds");
+    draw_parts(out, &f, parts, count, unit);
+    mig_svg_close(out);
+    list_parts(out, parts, count, total);
+}
+
+void mig_plot_downtime(FILE *out, const struct mig_run *run)
+{
+    const struct mig_run_downtime *d = &run->downtime;
+    const struct part parts[] = {
+        { "s6", "suspending the guest", d->suspend },
+        { "s4", "sending the last pass", d->last_pass },
+        { "s5", "devices at the target", d->device },
+        { "s3", "resuming", d->resume },
+    };
+
+    put_parts(out, "Downtime", "Where the downtime went.", parts,
+              sizeof(parts) / sizeof(parts[0]));
+}
+
+void mig_plot_stages(FILE *out, const struct mig_run *run)
+{
+    static const char *const styles[] = { "s6", "s5", "s3", "s1", "s4", "s2" };
+    _cleanup_free_ struct part *parts =
+        calloc(run->stage_count + 1, sizeof(*parts));
+
+    for (size_t i = 0; parts && i < run->stage_count; i++)
+        parts[i] = (struct part){
+            .style = styles[i % (sizeof(styles) / sizeof(styles[0]))],
+            .name = run->stages[i].name ? run->stages[i].name : "?",
+            .ms = run->stages[i].duration_ms,
+        };
+    if (parts)
+        put_parts(out, "Stages", "How long each stage took.", parts,
+                  run->stage_count);
+}
+
+void mig_plot_waits(FILE *out, const struct mig_run *run)
+{
+    const struct part parts[] = {
+        { "s6", "for libxc to bring memory", run->for_pages_ms },
+        { "s5", "for the rate to allow more", run->for_rate_ms },
+        { "s1", "for the wire to take it", run->for_wire_ms },
+    };
+
+    put_parts(out, "Waits", "What the stream waited for.", parts,
+              sizeof(parts) / sizeof(parts[0]));
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A report that is read back, and shown as a page: what was written is there,
+ * what is wrong is refused with its place, and no text gets out of its place.
+ */
+#define _GNU_SOURCE
+#include "report_read.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "figures.h"
+#include "report.h"
+#include "report_html.h"
+#include "unit.h"
+
+#define MS(n)   ((uint64_t)(n) * LXE_NS_PER_MS)
+#define HOSTILE "<i>\"'&</script>"
+
+static int take_text(const char *text, struct mig_run *run,
+                     struct lxe_err *err)
+{
+    struct lxe_json *root = NULL;
+    int rc = lxe_json_parse(text, strlen(text), &root, err);
+
+    *run = (struct mig_run){ 0 };
+    return rc ? rc : mig_run_take(root, run, err);
+}
+
+static void fill(struct mig_report *r, unsigned rounds)
+{
+    *r = (struct mig_report){
+        .id = "20261121-143005-web",
+        .domain = HOSTILE,
+        .to = "hostb",
+        .uuid = "u",
+        .domid = 5,
+        .receiver = "xl",
+        .wall_start_s = 1795271405,
+        .begin_ns = MS(500),
+        .precopy_ns = MS(900),
+        .request_ns = MS(1200),
+        .suspended_ns = MS(1240),
+        .last_byte_ns = MS(1300),
+        .ready_ns = MS(1500),
+        .resumed_ns = MS(1520),
+        .end_ns = MS(1600),
+        .wire_bytes = 8000100,
+        .outcome = MIG_MOVED,
+        .stop_reason = "it fits",
+    };
+    mig_limits_default(&r->limits);
+    mig_report_stage(r, "plan", MS(500));
+    mig_report_stage(r, "pre-copy", MS(900));
+    for (unsigned i = 0; i < rounds; i++) {
+        struct mig_status s = { .kind = MIG_STATUS_ROUND, .round = {
+            .index = i,
+            .final = i + 1 == rounds,
+            .dirty_pages = 100000 / (i + 1),
+            .sent_pages = 90000 / (i + 1),
+            .skipped_pages = i,
+            .bytes = UINT64_C(400000000) / (i + 1),
+            .start_ns = MS(900 + 10 * i),
+            .end_ns = MS(910 + 10 * i),
+            .limit_bps = 40000000,
+            .dirty_pps = i ? 2500 : -1,
+            .predicted_downtime_ns = MS(400 / (i + 1)),
+        } };
+
+        CU_ASSERT_EQUAL(mig_report_status(r, &s), 0);
+    }
+}
+
+/* Writes a report and reads it back. */
+static void there_and_back(unsigned rounds, struct mig_run *run)
+{
+    char folder[] = "/tmp/aerostat-read-XXXXXX", path[64];
+    struct mig_report r;
+    struct lxe_err err = { 0 };
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/r.json", folder);
+    fill(&r, rounds);
+    CU_ASSERT_EQUAL(mig_report_write(&r, path, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(mig_run_read(path, run, &err), 0);
+    unlink(path);
+    rmdir(folder);
+    mig_report_free(&r);
+}
+
+static void test_written(void)
+{
+    struct mig_run run;
+
+    there_and_back(4, &run);
+    CU_ASSERT_STRING_EQUAL(run.outcome, "moved");
+    CU_ASSERT_STRING_EQUAL(run.domain, HOSTILE);
+    CU_ASSERT_STRING_EQUAL(run.stop_reason, "it fits");
+    CU_ASSERT_PTR_NULL(run.error);
+    CU_ASSERT_EQUAL(run.domid, 5);
+    CU_ASSERT_DOUBLE_EQUAL(run.total_ms, 1100, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(run.downtime.engine, 100, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(run.downtime.total, 320, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(run.max_downtime_ms, 300, 1e-6);
+    CU_ASSERT_EQUAL_FATAL(run.stage_count, 2);
+    CU_ASSERT_STRING_EQUAL(run.stages[1].name, "pre-copy");
+    CU_ASSERT_DOUBLE_EQUAL(run.stages[1].start_ms, 400, 1e-6);
+    CU_ASSERT_EQUAL_FATAL(run.round_count, 4);
+    CU_ASSERT_EQUAL(mig_run_live_rounds(&run), 3);
+    CU_ASSERT_FALSE(mig_known(run.rounds[0].dirty_pps));
+    CU_ASSERT_EQUAL(run.rounds[1].dirty_pps, 2500);
+    CU_ASSERT_EQUAL(run.rounds[1].dirty_pages, 50000);
+    CU_ASSERT_TRUE(run.rounds[3].final);
+    CU_ASSERT_DOUBLE_EQUAL(run.rounds[3].start_ms, 430, 1e-6);
+    mig_run_free(&run);
+}
+
+static void test_unknown(void)
+{
+    struct mig_run run;
+
+    CU_ASSERT_EQUAL_FATAL(take_text("{\"version\":1,\"new\":[7]}", &run,
+                                    NULL), 0);
+    CU_ASSERT_PTR_NULL(run.domain);
+    CU_ASSERT_FALSE(mig_known(run.total_ms));
+    CU_ASSERT_FALSE(mig_known(run.downtime.total));
+    CU_ASSERT_FALSE(run.skip);
+    CU_ASSERT_EQUAL(run.round_count, 0);
+    mig_run_free(&run);
+}
+
+static void check_refused(const char *text, const char *want)
+{
+    struct lxe_err err = { 0 };
+    struct mig_run run;
+
+    CU_ASSERT_TRUE(take_text(text, &run, &err) < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, want));
+    if (!strstr(err.text, want))
+        printf("  '%s' for %s\n", err.text, want);
+    mig_run_free(&run);
+}
+
+static void test_refused(void)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *f;
+
+    check_refused("[]", "no report");
+    check_refused("{}", "no report");
+    check_refused("{\"version\":2}", "version 2");
+    check_refused("{\"version\":1,\n\"domain\":7}", "line 2: domain is");
+    check_refused("{\"version\":1,\n\n\"total_ms\":\"7\"}", "line 3: total");
+    check_refused("{\"version\":1,\"total_ms\":-1}", "out of range");
+    check_refused("{\"version\":1,\"total_ms\":1e300}", "out of range");
+    check_refused("{\"version\":1,\"limits\":[]}", "limits is an array");
+    check_refused("{\"version\":1,\"limits\":{\"skip\":1}}", "skip");
+    check_refused("{\"version\":1,\"rounds\":{}}", "rounds is an object");
+    check_refused("{\"version\":1,\"rounds\":[1]}", "rounds is a number");
+    check_refused("{\"version\":1,\"rounds\":[{\"final\":0}]}", "final");
+    check_refused("{\"version\":1,\"stages\":[{\"stage\":{}}]}", "stage");
+    check_refused("{\"version\":1,\"stages\":[{},{},{},{},{},{},{},{},{}]}",
+                  "more than 8");
+    f = open_memstream(&text, &len);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fprintf(f, "{\"version\":1,\"to\":\"%*d\"}", MIG_RUN_MAX_TEXT + 1, 7);
+    fclose(f);
+    check_refused(text, "longer than");
+    free(text);
+}
+
+/* ---- the page ---- */
+
+static char *page_of(const struct mig_run *run)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *f = open_memstream(&text, &len);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    mig_report_html(f, run, "1.0<x>");
+    fclose(f);
+    return text;
+}
+
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+
+    for (; (text = strstr(text, what)); text++)
+        n++;
+    return n;
+}
+
+static void test_page(void)
+{
+    struct mig_run run;
+    char *page;
+
+    there_and_back(4, &run);
+    page = page_of(&run);
+    CU_ASSERT_EQUAL(count(page, "<svg "), count(page, "</svg>"));
+    CU_ASSERT_EQUAL(count(page, "<svg "), 5); /* no wait was measured */
+    CU_ASSERT_EQUAL(count(page, "<section"), count(page, "</section>"));
+    CU_ASSERT_EQUAL(count(page, "class=\"s1 bar\"") +
+                        count(page, "class=\"s4 bar\""), 4);
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "320 ms"));
+    /* The name stands in the title, the heading and the facts. */
+    CU_ASSERT_EQUAL(count(page, "&lt;i&gt;&quot;&#39;&amp;&lt;/script&gt;"),
+                    3);
+    CU_ASSERT_PTR_NULL(strstr(page, "<i>"));
+    CU_ASSERT_PTR_NULL(strstr(page, "script>"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "1.0&lt;x&gt;"));
+    /* Nothing from elsewhere; the namespace is but a name. */
+    CU_ASSERT_EQUAL(count(page, "http"),
+                    count(page, "xmlns=\"http://www.w3.org/2000/svg\"") +
+                        count(page, "http-equiv"));
+    CU_ASSERT_EQUAL(count(page, "src=") + count(page, "url("), 0);
+    free(page);
+    mig_run_free(&run);
+}
+
+static void test_page_of_nothing(void)
+{
+    struct mig_run run;
+    char *page;
+
+    CU_ASSERT_EQUAL_FATAL(take_text("{\"version\":1}", &run, NULL), 0);
+    page = page_of(&run);
+    CU_ASSERT_EQUAL(count(page, "<svg "), 0);
+    CU_ASSERT_PTR_NULL(strstr(page, "nan"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "</html>"));
+    free(page);
+    mig_run_free(&run);
+}
+
+/* The longest report there is makes no page without end. */
+static void test_longest(void)
+{
+    struct mig_run run;
+    char *page;
+
+    there_and_back(MIG_REPORT_ROUNDS, &run);
+    page = page_of(&run);
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "9602 rounds are left out"));
+    CU_ASSERT_TRUE(count(page, "<tr>") < 500);
+    CU_ASSERT_TRUE(strlen(page) < 16u << 20);
+    free(page);
+    mig_run_free(&run);
+}
+
+/* ---- figures ---- */
+
+static void test_figures(void)
+{
+    char buf[MIG_FIGURE];
+
+    CU_ASSERT_STRING_EQUAL(mig_fig_ms(buf, 0), "0 ms");
+    CU_ASSERT_STRING_EQUAL(mig_fig_ms(buf, 81.94), "81.9 ms");
+    CU_ASSERT_STRING_EQUAL(mig_fig_ms(buf, 999.9), "1.00 s");
+    CU_ASSERT_STRING_EQUAL(mig_fig_ms(buf, 6391.5), "6.39 s");
+    CU_ASSERT_STRING_EQUAL(mig_fig_ms(buf, 86400000), "86400 s");
+    CU_ASSERT_STRING_EQUAL(mig_fig_bytes(buf, 237991536), "238 MB");
+    CU_ASSERT_STRING_EQUAL(mig_fig_rate(buf, 62386056.5), "62.4 MB/s");
+    CU_ASSERT_STRING_EQUAL(mig_fig_pages(buf, 256), "1 MiB");
+    CU_ASSERT_STRING_EQUAL(mig_fig_kib(buf, 524288), "512 MiB");
+    CU_ASSERT_STRING_EQUAL(mig_fig_count(buf, 57960), "57,960");
+    CU_ASSERT_STRING_EQUAL(mig_fig_count(buf, 999), "999");
+    CU_ASSERT_STRING_EQUAL(mig_fig_count(buf, 1e17),
+                           "100,000,000,000,000,000");
+    CU_ASSERT_STRING_EQUAL(mig_fig_percent(buf, 0.0074), "0.74 %");
+    CU_ASSERT_STRING_EQUAL(mig_fig_ms(buf, -1), "-");
+    CU_ASSERT_STRING_EQUAL(mig_fig_bytes(buf, 0.0 / 0.0), "-");
+    CU_ASSERT_STRING_EQUAL(mig_fig_time(buf, 1795271405),
+                           "2026-11-21 14:30:05 UTC");
+    CU_ASSERT_STRING_EQUAL(mig_fig_time(buf, 1e18), "-");
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        { "what was written is read", test_written },
+        { "what is missing is unknown", test_unknown },
+        { "what is wrong is refused", test_refused },
+        { "the page", test_page },
+        { "the page of an empty report", test_page_of_nothing },
+        { "the longest report", test_longest },
+        { "figures", test_figures },
+    };
+
+    return unit_run("report-read", tests, sizeof(tests) / sizeof(tests[0]));
+}
