@@ -254,16 +254,19 @@ static enum mig_progress_style progress_style(const struct options *o)
     return isatty(STDERR_FILENO) ? MIG_PROGRESS_LINE : MIG_PROGRESS_LINES;
 }
 
-/* Keeps the report, and writes it where else it was asked for. */
-static void keep_report(const struct options *o, struct mig_report *report)
+/* Keeps the report, and writes it where else it was asked for. Returns
+ * whether it was kept. */
+static bool keep_report(const struct options *o, struct mig_report *report)
 {
     struct lxe_err err = { 0 };
 
     mig_archive_name(MIG_ARCHIVE_DIR, report);
     if (o->report_path && mig_report_write(report, o->report_path, &err))
         lxe_error("report: %s", err.text);
-    if (mig_archive_keep(MIG_ARCHIVE_DIR, report, MIG_ARCHIVE_KEEP, &err))
-        lxe_error("report: %s", err.text);
+    if (!mig_archive_keep(MIG_ARCHIVE_DIR, report, MIG_ARCHIVE_KEEP, &err))
+        return true;
+    lxe_error("report: %s", err.text);
+    return false;
 }
 
 static int exit_status(enum mig_outcome outcome, int signal)
@@ -313,13 +316,16 @@ static int migrate(struct options *o)
     struct mig_report report = { 0 };
     struct lxe_err err = { 0 };
     int signal;
+    bool kept;
 
     o->session.progress = mig_progress_show;
     o->session.data = &progress;
     mig_session_run(&o->session, &report, &signal, &err);
     mig_progress_end(&progress);
-    keep_report(o, &report);
+    kept = keep_report(o, &report);
     say_outcome(o, &report, &err);
+    if (kept && !o->quiet && !o->json)
+        fprintf(stderr, "the report: xl migrate-report %s\n", report.id);
     mig_report_free(&report);
     return exit_status(report.outcome, signal);
 }

@@ -15,6 +15,7 @@
 #include "cli.h"
 #include "cli_mem.h"
 #include "cli_migrate.h"
+#include "cli_report.h"
 
 static const struct aero_verb verbs[] = {
     { "mem-status", aero_cli_mem_status,
@@ -47,6 +48,14 @@ static const struct aero_verb verbs[] = {
     { "migrate-status", aero_cli_migrate_status,
       "Show the migrations that run now", "[--json]",
       "  --json           print the daemon's answer as JSON\n" },
+    { "migrate-report", aero_cli_migrate_report,
+      "Show what happened in a migration", "[OPTIONS] [RUN]",
+      "  --html FILE      write it as one HTML page with plots; '-' is stdout\n"
+      "  --json           print it as JSON\n"
+      "  --last N         list so many runs (20)\n"
+      "  --dir DIR        look for runs in DIR\n"
+      "\nRUN is a run as listed, a domain of which the last run is shown, or a\n"
+      "report's file. Without RUN the last runs are listed.\n" },
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 

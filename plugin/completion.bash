@@ -30,6 +30,14 @@ _aerostat_verbs() {
     done < <(xl-aerostat --list-verbs 2>/dev/null)
 }
 
+_aerostat_runs() {
+    local run
+    while read -r run _; do
+        [[ $run =~ ^[0-9]{8}-[0-9]{6}-[A-Za-z0-9_.+-]+$ ]] &&
+            _aerostat_offer "$run"
+    done < <(xl-aerostat migrate-report 2>/dev/null)
+}
+
 _aerostat_migrate_options='-s --transport --max-rate --min-rate --rate-policy
     --max-downtime --downtime-limit-max --suspend-cost --max-rounds --timeout
     --on-timeout --no-skip --no-page-cache --margin
@@ -47,10 +55,10 @@ _aerostat_hosts() {
 # Whether an option takes a value in the next word.
 _aerostat_takes_value() {
     case $1 in
-        -s|--transport|--max-rate|--min-rate|--rate-policy|--max-downtime|\
+        -s|--transport|--max-rate|--min-rate|--rate-policy|\
             --max-downtime|--downtime-limit-max|--suspend-cost|--max-rounds|\
             --timeout|--on-timeout|--margin|--report|--receiver|--min|--max|\
-            --shares|--socket) return 0 ;;
+            --shares|--socket|--html|--last|--dir) return 0 ;;
     esac
     return 1
 }
@@ -62,7 +70,7 @@ _aerostat_verb() {
         --rate-policy) _aerostat_offer clark fixed; return ;;
         --on-timeout) _aerostat_offer force abort; return ;;
         --receiver) _aerostat_offer auto aerostat xl; return ;;
-        --report) compopt -o default; return ;;
+        --report|--html|--dir) compopt -o default; return ;;
     esac
     _aerostat_takes_value "$prev" && return
     for ((i = $1 + 1; i < COMP_CWORD; i++)); do
@@ -76,6 +84,8 @@ _aerostat_verb() {
             # shellcheck disable=SC2086
             _aerostat_offer $_aerostat_migrate_options ;;
         migrate-cancel:-*) _aerostat_offer --json ;;
+        migrate-report:-*) _aerostat_offer --html --json --last --dir ;;
+        migrate-report:*) ((given)) || _aerostat_runs ;;
         mem-policy:*|migrate-cancel:*) ((given)) || _aerostat_domains ;;
         migrate-live:*)
             ((given == 0)) && _aerostat_domains
@@ -130,7 +140,8 @@ _xl_front() {
     COMPREPLY=()
     _aerostat_find_verb
     case ${COMP_WORDS[verb]} in
-        mem-status|mem-policy|migrate-live|migrate-cancel|migrate-status)
+        mem-status|mem-policy|migrate-live|migrate-cancel|migrate-status|\
+            migrate-report)
             if ((verb < COMP_CWORD)); then
                 _aerostat_verb "$verb"
                 return

@@ -7,9 +7,11 @@ xl_aerostat_SOURCES = \
 	%D%/cli_main.c \
 	%D%/cli_mem.c %D%/cli_mem.h \
 	%D%/cli_migrate.c %D%/cli_migrate.h \
+	%D%/cli_report.c %D%/cli_report.h \
 	%D%/cli_table.c %D%/cli_table.h \
-	%D%/cli_text.c %D%/cli_text.h
-xl_aerostat_LDADD = $(BASE_LIBS)
+	%D%/cli_text.c %D%/cli_text.h \
+	%D%/report_text.c %D%/report_text.h
+xl_aerostat_LDADD = libmig.a $(BASE_LIBS) -lm
 
 # The front: installed under libexec, for the administrator to put first in
 # PATH.

@@ -258,6 +258,68 @@ if [ -w /dev/full ]; then
 fi
 end_stub
 
+# ---- reports
+
+run "$cli" migrate-report --dir "$dir/runs"
+ok 'no run yet' prints <<'TEXT'
+no migration has left a report yet
+TEXT
+mkdir "$dir/runs"
+cp "$src/tests/fuzz/seeds/report/run.json" \
+    "$dir/runs/20251121-104000-web.json"
+cat >"$dir/runs/20261121-143005-web.json" <<'JSON'
+{"version":1,"outcome":"failed","error":"no\u001b[2J room <b>",
+"domain":"w<eb>","to":"hostb","started_s":1795271405,"total_ms":120}
+JSON
+echo '{' >"$dir/runs/20261121-143006-db.json"
+run "$cli" migrate-report --dir "$dir/runs"
+ok 'lists runs' prints <<'TABLE'
+RUN                  OUTCOME       TOOK    WIRE  ROUNDS  DOWNTIME  ENGINE'S  TO
+20251121-104000-web  moved       6.39 s  238 MB       2    265 ms   81.9 ms  hostb
+20261121-143005-web  failed      120 ms       -       0         -         -  hostb
+20261121-143006-db   unreadable       -       -       -         -         -  -
+TABLE
+run "$cli" migrate-report --dir "$dir/runs" --last 2 --json
+ok 'the last of them as JSON, without the unreadable' \
+    [ "$(grep -c '"id": "20261121-143005-web"' "$dir/out")" -eq 1 ]
+ok 'and no other' [ "$(grep -c '"id"' "$dir/out")" -eq 1 ]
+run "$cli" migrate-report --dir "$dir/runs" web
+ok "a domain's last run" prints <<'TEXT'
+Run        -, 2026-11-21 14:30:05 UTC
+Guest      w<eb> to hostb, by -
+Outcome    failed: no\x1b[2J room <b>
+In all     120 ms, - on the wire
+Downtime   none: the guest was not suspended
+TEXT
+run "$cli" migrate-report --dir "$dir/runs" 20251121-104000-web
+ok 'where the downtime went' grep -qF 'Downtime   265 ms: suspend 34.6 ms,' \
+    "$dir/out"
+ok 'what was predicted' \
+    grep -qF "the engine's 81.9 ms; predicted 90.2 ms, allowed 300 ms" \
+    "$dir/out"
+ok 'each round' grep -qE '^1 +5.91 s +93.2 ms +1,750 +1,138 +612 ' "$dir/out"
+run "$cli" migrate-report --dir "$dir/runs" --html "$dir/page.html" web
+ok 'writes a page' [ "$status" -eq 0 ]
+ok 'whole' [ "$(tail -n 1 "$dir/page.html")" = '</html>' ]
+ok 'escaped' grep -qF '<title>Migration of w&lt;eb&gt;</title>' \
+    "$dir/page.html"
+run "$cli" migrate-report "$dir/runs/20261121-143005-web.json" --html -
+ok 'to standard output' cmp -s "$dir/out" "$dir/page.html"
+run "$cli" migrate-report --dir "$dir/runs" web --json
+ok 'the report as JSON' grep -q '"domain": "w<eb>"' "$dir/out"
+run "$cli" migrate-report --dir "$dir/runs" 20261121-143006-db
+ok 'a damaged report' says 1 '143006-db.json: line 1: '
+run "$cli" migrate-report --dir "$dir/runs" mail
+ok 'no such run' says 1 "no run 'mail'"
+run "$cli" migrate-report --html x
+ok 'a page of what?' says 2 'of which run'
+run "$cli" migrate-report --html x --json web
+ok 'a page or JSON' says 2 'exclude each other'
+run "$cli" migrate-report --last 0
+ok 'no runs at all' says 2 '--last'
+run "$cli" migrate-report --dir "$dir/runs" --html "$dir/none/x" web
+ok 'nowhere to write' says 1 "none/x: No such file"
+
 # ---- the front
 
 # A fake xl that shows its arguments, one a line in brackets, and does what
@@ -505,6 +567,7 @@ mem-policy
 migrate-live
 migrate-cancel
 migrate-status
+migrate-report
 WORDS
 fi
 
