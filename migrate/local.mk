@@ -11,9 +11,14 @@ libmig_a_SOURCES = \
 	%D%/hot_pages.c %D%/hot_pages.h \
 	%D%/journal.c %D%/journal.h \
 	%D%/limits.c %D%/limits.h \
+	%D%/line_io.c %D%/line_io.h \
 	%D%/page_cache.c %D%/page_cache.h \
+	%D%/past_runs.c %D%/past_runs.h \
 	%D%/precopy.c %D%/precopy.h \
 	%D%/predict.c %D%/predict.h \
+	%D%/probe.c %D%/probe.h \
+	%D%/probe_ask.c %D%/probe_ask.h \
+	%D%/probe_serve.c %D%/probe_serve.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/pump.c %D%/pump.h \
 	%D%/rate.c %D%/rate.h \

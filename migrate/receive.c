@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,8 @@
 #include "daemon_link.h"
 #include "hello.h"
 #include "host.h"
+#include "line_io.h"
+#include "probe_serve.h"
 #include "xl_domain.h"
 
 #define HELLO_NS   (60 * LXE_NS_PER_SEC)
@@ -33,35 +34,6 @@ struct receive {
     uint64_t reservation_id;
     bool reserved, transferred;
 };
-
-/* ---- talking to the source ---- */
-
-/* Byte by byte: what follows the newline is xl's. */
-static int read_line(int fd, char line[MIG_HELLO_MAX_LINE],
-                     struct lxe_err *err)
-{
-    uint64_t end_ns = lxe_now_ns() + HELLO_NS;
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-
-    for (size_t len = 0; len < MIG_HELLO_MAX_LINE;) {
-        ssize_t n;
-
-        if (lxe_now_ns() >= end_ns)
-            return lxe_fail(err, -ETIMEDOUT, "the source said no hello");
-        if (poll(&p, 1, 1000) <= 0)
-            continue;
-        n = read(fd, line + len, 1);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return lxe_fail(err, -ECONNRESET, "the source went away");
-        if (line[len++] == '\n') {
-            line[len - 1] = '\0';
-            return 0;
-        }
-    }
-    return lxe_fail(err, -EMSGSIZE, "the source's hello is too long");
-}
 
 /* ---- whether it may come ---- */
 
@@ -222,6 +194,17 @@ static int take_in(struct receive *r)
                                             : EXIT_FAILURE;
 }
 
+/* The source only asks. */
+static int probe(const struct mig_receive_config *config, const char *line)
+{
+    struct lxe_err err = { 0 };
+
+    if (!mig_probe_serve(config->in_fd, config->out_fd, line, &err))
+        return EXIT_SUCCESS;
+    lxe_error("%s", err.text);
+    return EXIT_FAILURE;
+}
+
 int mig_receive_run(const struct mig_receive_config *config)
 {
     struct receive r = { .config = config };
@@ -232,7 +215,10 @@ int mig_receive_run(const struct mig_receive_config *config)
     rc = lxe_write_all(config->out_fd, MIG_HELLO_GREETING "\n",
                        sizeof(MIG_HELLO_GREETING));
     if (!rc)
-        rc = read_line(config->in_fd, line, &err);
+        rc = mig_read_line(config->in_fd, line, sizeof(line), HELLO_NS,
+                           "the source's hello", &err);
+    if (!rc && mig_probe_is_request(line))
+        return probe(config, line);
     if (!rc)
         rc = mig_hello_parse(line, &r.hello, &err);
     if (!rc) {

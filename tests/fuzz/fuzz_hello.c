@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void need(bool true_thing)
@@ -62,6 +64,31 @@ static void answer(const char *line)
          a.reserved_kib == again.reserved_kib);
 }
 
+static void probe(const char *line)
+{
+    struct mig_probe_answer a, again;
+    struct mig_probe_request r;
+    struct lxe_err err = { 0 };
+    char out[MIG_HELLO_MAX_LINE];
+    uint64_t bytes;
+
+    mig_probe_is_request(line);
+    if (!mig_probe_parse(line, &r, &err))
+        need(*r.name && *r.uuid);
+    if (!mig_probe_parse_count(line, "measure_bytes", &bytes, &err))
+        need(bytes <= MIG_PROBE_MAX_MEASURE);
+    if (mig_probe_parse_answer(line, &a, &err)) {
+        need(err.code < 0 && *err.text);
+        return;
+    }
+    need(a.pv.count <= LXE_CPU_WORDS && a.hvm.count <= LXE_CPU_WORDS);
+    need(!mig_probe_write_answer(&a, out));
+    cut_newline(out);
+    need(!mig_probe_parse_answer(out, &again, &err));
+    need(!strcmp(a.xen, again.xen) && a.free_kib == again.free_kib &&
+         a.name_taken == again.name_taken);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *line = strndup((const char *)data, size);
@@ -69,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     need(line);
     hello(line);
     answer(line);
+    probe(line);
     free(line);
     return 0;
 }

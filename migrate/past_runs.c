@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "past_runs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "archive.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#define LOOKED_AT  32 /* reports; those of failures tell nothing */
+#define MAX_REPORT (UINT32_C(8) << 20)
+
+struct past {
+    const char *dir, *to;
+    struct mig_costs runs[MIG_COSTS_MAX_RUNS];
+    size_t count;
+    double wire_bps;
+};
+
+static void take_in(struct past *p, const struct lxe_json *report)
+{
+    const char *to = lxe_json_str(lxe_json_get(report, "to"));
+    double bps;
+
+    if (p->count == MIG_COSTS_MAX_RUNS ||
+        mig_costs_of_report(report, &p->runs[p->count], &bps))
+        return;
+    p->count++;
+    if (p->to && to && !strcmp(to, p->to) && p->wire_bps <= 0)
+        p->wire_bps = bps;
+}
+
+static void read_one(struct past *p, const char *id)
+{
+    _cleanup_free_ char *path = NULL;
+    struct lxe_json *report;
+    struct lxe_err err = { 0 };
+
+    if (asprintf(&path, "%s/%s.json", p->dir, id) < 0) {
+        path = NULL;
+        return;
+    }
+    if (lxe_json_parse_file(path, MAX_REPORT, &report, &err)) {
+        lxe_debug("%s", err.text);
+        return;
+    }
+    take_in(p, report);
+    lxe_json_free(report);
+}
+
+void mig_past_runs(const char *dir, const char *to,
+                   struct mig_cost_range *costs, double *wire_bps)
+{
+    struct past p = { .dir = dir, .to = to };
+    struct mig_archive archive = { 0 };
+    struct lxe_err err = { 0 };
+
+    if (mig_archive_list(dir, &archive, &err))
+        lxe_debug("%s", err.text);
+    for (size_t i = 0; i < archive.count && i < LOOKED_AT; i++)
+        read_one(&p, archive.ids[archive.count - 1 - i]);
+    mig_archive_free(&archive);
+    mig_costs_learn(p.runs, p.count, costs);
+    if (wire_bps)
+        *wire_bps = p.wire_bps;
+}
