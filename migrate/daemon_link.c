@@ -72,6 +72,9 @@ static int announce(struct mig_daemon_link *link, uint64_t *floor_kib,
     if (w) {
         lxe_jw_str(w, "to", link->to);
         lxe_jw_u64(w, "original_target_kib", link->original_target_kib);
+        if (link->weight)
+            lxe_jw_u64(w, "weight", link->weight);
+        lxe_jw_u64(w, "max_rate_bps", link->max_rate_bps);
     }
     rc = call(link, "migration.begin", w, CALL_MS, &answer, err);
     if (rc)
@@ -108,11 +111,12 @@ static void reconnect(struct mig_daemon_link *link)
         mig_daemon_close(link);
 }
 
+/* @answer  NULL, or gets it; NULL where there is none */
 static void tell(struct mig_daemon_link *link, const char *method,
-                 struct lxe_jw *w)
+                 struct lxe_jw *w, struct lxe_json **answer)
 {
     struct lxe_err err = { 0 };
-    int rc = call(link, method, w, CALL_MS, NULL, &err);
+    int rc = call(link, method, w, CALL_MS, answer, &err);
 
     if (!rc)
         return;
@@ -121,9 +125,22 @@ static void tell(struct mig_daemon_link *link, const char *method,
         mig_daemon_close(link);
 }
 
+/* A daemon that says nothing of a rate has none. */
+static void take_share(struct mig_daemon_link *link,
+                       const struct lxe_json *answer)
+{
+    const struct lxe_json *result = lxe_json_get(answer, "result");
+    uint64_t bps;
+
+    if (lxe_json_u64(lxe_json_get(result, "max_rate_bps"), &bps))
+        bps = 0;
+    link->share_bps = bps;
+}
+
 void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
                        const struct mig_status *progress)
 {
+    struct lxe_json *answer = NULL;
     struct lxe_jw *w;
 
     if (!link->announced)
@@ -143,7 +160,10 @@ void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
                           (double)progress->round.predicted_downtime_ns / 1e6);
         }
     }
-    tell(link, "migration.update", w);
+    tell(link, "migration.update", w, &answer);
+    if (answer)
+        take_share(link, answer);
+    lxe_json_free(answer);
 }
 
 int mig_daemon_commit(struct mig_daemon_link *link, struct lxe_err *err)
@@ -166,7 +186,7 @@ void mig_daemon_end(struct mig_daemon_link *link, enum mig_outcome outcome)
     w = domain_params(link);
     if (w)
         lxe_jw_str(w, "outcome", mig_outcome_name(outcome));
-    tell(link, "migration.end", w);
+    tell(link, "migration.end", w, NULL);
 }
 
 int mig_daemon_reserve(struct mig_daemon_link *link, uint64_t kib,
@@ -206,5 +226,5 @@ void mig_daemon_transfer(struct mig_daemon_link *link,
         lxe_jw_u64(w, "id", reservation_id);
         lxe_jw_u64(w, "domid", domid);
     }
-    tell(link, "mem.transfer", w);
+    tell(link, "mem.transfer", w, NULL);
 }

@@ -19,9 +19,13 @@ struct lxe_rpc;
 struct mig_daemon_link {
     struct lxe_rpc *rpc; /* NULL: no daemon */
     uint32_t domid;
-    bool announced;      /* begin was answered; the two below are its */
+    bool announced;      /* begin was answered; those below are its */
     char to[256];
     uint64_t original_target_kib;
+    unsigned weight;
+    uint64_t max_rate_bps; /* its own limit; 0: none */
+    /* What the daemon last gave it of the host's rate; 0: no limit. */
+    uint64_t share_bps;
 };
 
 /* Connects. No daemon is no error, but one that may not be asked is. */
@@ -31,6 +35,7 @@ void mig_daemon_close(struct mig_daemon_link *link);
 
 /*
  * Announces the migration.
+ * @link  whose weight and max_rate_bps the caller has set
  * @original_target_kib  to be set again if our connection breaks
  * @floor_kib            gets the domain's min by policy; 0 if unknown
  * Returns 0, or -EREMOTEIO with the daemon's reason to refuse.
@@ -41,7 +46,8 @@ int mig_daemon_begin(struct mig_daemon_link *link, const char *to,
 
 /*
  * Tells how far it is. Where the daemon went away, announces the migration to
- * the one that took its place. Failures are only logged.
+ * the one that took its place. The answer sets link->share_bps. Failures are
+ * only logged.
  */
 void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
                        const struct mig_status *progress);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -66,6 +67,11 @@ static void usage(FILE *f)
           "      --timeout D        end pre-copy after so long\n"
           "      --on-timeout WHAT  force (stop and copy) or abort; default"
           " force\n"
+          "      --weight N         of its part of the host's rate (default"
+          " 100)\n"
+          "      --stall-timeout D  give up when nothing can be sent for so"
+          " long\n"
+          "                         (default 60s; 0: never)\n"
           "      --no-skip          send pages even if they are dirty again\n"
           "      --no-page-cache    do not free the guest's page cache first\n"
           "      --margin SIZE      leave the guest so much beyond what it"
@@ -86,7 +92,7 @@ static void usage(FILE *f)
 
 enum { OPT_FIRST = 256, OPT_LIMIT = OPT_FIRST, OPT_RECEIVER, OPT_NO_SKIP,
        OPT_NO_PAGE_CACHE, OPT_MARGIN, OPT_REPORT, OPT_JSON, OPT_CANCEL,
-       OPT_REPAIR, OPT_TAKE_BACK, OPT_VERIFY };
+       OPT_REPAIR, OPT_TAKE_BACK, OPT_WEIGHT, OPT_STALL, OPT_VERIFY };
 
 static const struct option long_options[] = {
     { "transport", required_argument, NULL, 's' },
@@ -106,6 +112,8 @@ static const struct option long_options[] = {
     { "report", required_argument, NULL, OPT_REPORT },
     { "json", no_argument, NULL, OPT_JSON },
     { "verify", no_argument, NULL, OPT_VERIFY },
+    { "weight", required_argument, NULL, OPT_WEIGHT },
+    { "stall-timeout", required_argument, NULL, OPT_STALL },
     { "cancel", no_argument, NULL, OPT_CANCEL },
     { "repair", no_argument, NULL, OPT_REPAIR },
     { "take-back", no_argument, NULL, OPT_TAKE_BACK },
@@ -142,6 +150,31 @@ static int parse_margin(const char *text, uint64_t *out_kib,
     if (rc)
         lxe_err_prefix(err, "margin");
     return rc;
+}
+
+static int parse_weight(const char *text, unsigned *out, struct lxe_err *err)
+{
+    uint64_t n;
+    int rc = lxe_parse_u64(text, 1, 10000, &n, err);
+
+    if (rc)
+        return lxe_err_prefix(err, "weight");
+    *out = (unsigned)n;
+    return 0;
+}
+
+static int parse_stall(const char *text, uint64_t *out_ns,
+                       struct lxe_err *err)
+{
+    uint64_t ms;
+    int rc = lxe_parse_duration_ms(text, &ms, err);
+
+    if (!rc && ms && (ms < 1000 || ms > 86400000))
+        rc = lxe_fail(err, -ERANGE, "must be 0, or from 1s to 24h");
+    if (rc)
+        return lxe_err_prefix(err, "stall-timeout");
+    *out_ns = ms * LXE_NS_PER_MS;
+    return 0;
 }
 
 static int take_action(struct options *o, enum action action,
@@ -184,6 +217,10 @@ static int take_option(struct options *o, int opt, int index,
     case OPT_VERIFY:
         o->session.verify = true;
         return 0;
+    case OPT_WEIGHT:
+        return parse_weight(optarg, &o->session.weight, err);
+    case OPT_STALL:
+        return parse_stall(optarg, &o->session.stall_ns, err);
     case OPT_CANCEL:
         return take_action(o, CANCEL, err);
     case OPT_REPAIR:
@@ -422,6 +459,7 @@ int main(int argc, char **argv)
             .how = "ssh",
             .page_cache = true,
             .margin_kib = 32 * 1024,
+            .stall_ns = 60 * LXE_NS_PER_SEC,
             .helper_path = helper ? helper
                                   : AEROSTAT_LIBEXECDIR
                                     "/aerostat-save-helper",

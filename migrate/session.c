@@ -26,7 +26,8 @@
 
 #define GREETING_MS 60000  /* ssh may ask for a password */
 #define ANSWER_MS   90000  /* the target may have to squeeze its guests */
-#define READY_MS    120000 /* its hotplug scripts may be slow */
+#define READY_MS    120000 /* its hotplug scripts may be slow; or so much
+                              as --stall-timeout says, if that is less */
 #define REPORT_MS   60000
 #define AWAY        "--migratedaway"
 
@@ -45,7 +46,9 @@ struct session {
     struct mig_daemon_link daemon;
     uint64_t frozen_target_kib, frozen_kib; /* when its balloon came to rest */
 
-    struct mig_journal journal; /* what there is to undo */
+    struct mig_save_run *save;   /* while it runs */
+    uint64_t share_bps;          /* of the host's rate, as the save has it */
+    struct mig_journal journal;  /* what there is to undo */
     bool journalled;
 };
 
@@ -340,8 +343,12 @@ static int free_page_cache(struct session *s, struct lxe_err *err)
         .progress = shrink_progress,
         .data = s,
     };
-    int rc = mig_daemon_begin(&s->daemon, s->config->to, s->dom.target_kib,
-                              &how.floor_kib, err);
+    int rc;
+
+    s->daemon.weight = s->config->weight;
+    s->daemon.max_rate_bps = s->config->limits.rate.max_bps;
+    rc = mig_daemon_begin(&s->daemon, s->config->to, s->dom.target_kib,
+                          &how.floor_kib, err);
 
     if (!rc && s->config->page_cache)
         rc = shrink(s, &how, err);
@@ -349,6 +356,15 @@ static int free_page_cache(struct session *s, struct lxe_err *err)
 }
 
 /* ---- stages 3 and 4: pre-copy, stop and copy ---- */
+
+/* The daemon's answers say what part of the host's rate is ours now. */
+static void follow_share(struct session *s)
+{
+    if (s->daemon.share_bps == s->share_bps)
+        return;
+    s->share_bps = s->daemon.share_bps;
+    mig_save_run_rate(s->save, s->share_bps);
+}
 
 static int on_status(void *data, const struct mig_status *status)
 {
@@ -362,6 +378,7 @@ static int on_status(void *data, const struct mig_status *status)
         enter(s, MIG_STAGE_STOP_COPY);
     if (status->kind == MIG_STATUS_PROGRESS)
         mig_daemon_update(&s->daemon, mig_stage_name(s->stage), status);
+    follow_share(s);
     tell(s, status);
     return rc;
 }
@@ -416,6 +433,8 @@ static int copy(struct session *s, struct lxe_err *err)
         },
         .limits = &s->config->limits,
         .transport = &s->transport,
+        .first_bps = s->daemon.share_bps,
+        .stall_ns = s->config->stall_ns,
         .on_status = on_status,
         .data = s,
     };
@@ -426,7 +445,10 @@ static int copy(struct session *s, struct lxe_err *err)
     if (rc)
         return rc;
     s->report->precopy_ns = lxe_now_ns();
+    s->save = &run;
+    s->share_bps = run.first_bps;
     rc = mig_save_run(&run, err);
+    s->save = NULL;
     s->report->wire_bytes = s->report->stream_bytes +
                             strlen(s->config_json) + 1;
     return rc ? rc : check_frozen(s, err);
@@ -450,8 +472,10 @@ static int read_message(struct session *s, const struct lxe_xl_message *m,
 /* The last moment at which the guest can still stay. */
 static int prepare_commit(struct session *s, struct lxe_err *err)
 {
+    uint64_t stall_ms = s->config->stall_ns / LXE_NS_PER_MS;
     char away[LXE_DOM_NAME + sizeof(AWAY)];
-    int rc = read_message(s, &lxe_xl_ready, READY_MS, err);
+    int rc = read_message(s, &lxe_xl_ready, stall_ms && stall_ms < READY_MS
+                                                ? stall_ms : READY_MS, err);
 
     if (rc)
         return rc;

@@ -49,6 +49,8 @@ struct mig_session_config {
     uint64_t margin_kib;
     bool verify;        /* libxc's --debug */
     const char *helper_path;
+    unsigned weight;       /* of its part of the host's rate; 0: default */
+    uint64_t stall_ns;     /* nothing sent for so long: undone; 0: never */
 
     /*
      * Told at each new stage (status NULL), while the guest shrinks (also

@@ -45,6 +45,12 @@ static const struct aero_verb verbs[] = {
       "  --json           say what came of it as JSON\n"
       "\nReturns once the guest was seen to run here. It is refused from when\n"
       "the target was told to start the guest.\n" },
+    { "migrate-rate", aero_cli_migrate_rate,
+      "Show or change what all migrations together may send",
+      "[RATE] [--json]",
+      "  --json           print the daemon's answer as JSON\n"
+      "\nRATE is 500Mbit, 60MB (a second), or none. It is shared by weight, and\n"
+      "holds at once. A change lasts until aerostatd ends.\n" },
     { "migrate-status", aero_cli_migrate_status,
       "Show the migrations that run now", "[--json]",
       "  --json           print the daemon's answer as JSON\n" },

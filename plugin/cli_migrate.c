@@ -4,6 +4,8 @@
 #include "cli_migrate.h"
 
 #include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +220,80 @@ int aero_cli_migrate_status(const struct aero_cli *cli, int argc, char **argv)
         return AERO_EXIT_FAILED;
     rc = json ? aero_cli_print_json(result)
               : print_migrations(lxe_json_get(result, "migrations"));
+    lxe_json_free(response);
+    return rc;
+}
+
+/* ---- migrate-rate ---- */
+
+/* Returns 0, or an exit status after saying what is wrong. */
+static int parse_rate_args(int argc, char **argv, bool *json, bool *change,
+                           uint64_t *bps)
+{
+    static const struct option options[] = {
+        { "json", no_argument, NULL, 'j' },
+        { NULL, 0, NULL, 0 },
+    };
+    struct lxe_err err = { 0 };
+    int opt;
+
+    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (opt != 'j')
+            return aero_cli_usage("migrate-rate", "no such option");
+        *json = true;
+    }
+    if (argc - optind > 1)
+        return aero_cli_usage("migrate-rate", "takes one rate");
+    *change = argc - optind == 1;
+    *bps = 0;
+    if (*change && strcmp(argv[optind], "none") &&
+        lxe_parse_rate_bps(argv[optind], bps, &err))
+        return aero_cli_usage("migrate-rate", "%s", err.text);
+    return 0;
+}
+
+static int print_rate(const struct lxe_json *result)
+{
+    const char *note = lxe_json_str(lxe_json_get(result, "note"));
+    char text[LXE_UNIT_TEXT];
+    uint64_t bps;
+
+    if (lxe_json_u64(lxe_json_get(result, "max_rate_bps"), &bps))
+        return aero_cli_fail("aerostatd's answer has no rate; does its "
+                             "version fit this program's?");
+    if (bps)
+        printf("all migrations together: at most %s\n",
+               lxe_format_bps(text, (double)bps));
+    else
+        puts("all migrations together: no limit");
+    if (note)
+        printf("(lasts until aerostatd ends; to keep it: migration_max_rate ="
+               " \"%" PRIu64 "B\")\n", bps);
+    return aero_cli_finish();
+}
+
+int aero_cli_migrate_rate(const struct aero_cli *cli, int argc, char **argv)
+{
+    bool json = false, change;
+    const struct lxe_json *result;
+    struct lxe_json *response = NULL;
+    struct lxe_jw *params;
+    uint64_t bps;
+    int rc = parse_rate_args(argc, argv, &json, &change, &bps);
+
+    if (rc)
+        return rc;
+    params = lxe_jw_new(false);
+    if (!params)
+        return aero_cli_fail("out of memory");
+    lxe_jw_object(params);
+    if (change)
+        lxe_jw_u64(params, "max_rate_bps", bps);
+    lxe_jw_end_object(params);
+    result = aero_cli_call(cli, "migration.rate", params, &response);
+    if (!result)
+        return AERO_EXIT_FAILED;
+    rc = json ? aero_cli_print_json(result) : print_rate(result);
     lxe_json_free(response);
     return rc;
 }

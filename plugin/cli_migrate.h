@@ -14,6 +14,9 @@ int aero_cli_migrate_live(const struct aero_cli *cli, int argc, char **argv);
 /* Becomes aerostat-migrate --cancel; else as above. */
 int aero_cli_migrate_cancel(const struct aero_cli *cli, int argc, char **argv);
 
+/* Shows or changes what all may send. As struct aero_verb's run. */
+int aero_cli_migrate_rate(const struct aero_cli *cli, int argc, char **argv);
+
 /* Shows the migrations that run now. As struct aero_verb's run. */
 int aero_cli_migrate_status(const struct aero_cli *cli, int argc, char **argv);
 

@@ -40,7 +40,7 @@ _aerostat_runs() {
 
 _aerostat_migrate_options='-s --transport --max-rate --min-rate --rate-policy
     --max-downtime --downtime-limit-max --suspend-cost --max-rounds --timeout
-    --on-timeout --no-skip --no-page-cache --margin
+    --on-timeout --weight --stall-timeout --no-skip --no-page-cache --margin
     --report --json --receiver --verify -q --quiet -v --verbose
     -h --help -V --version'
 
@@ -57,8 +57,8 @@ _aerostat_takes_value() {
     case $1 in
         -s|--transport|--max-rate|--min-rate|--rate-policy|\
             --max-downtime|--downtime-limit-max|--suspend-cost|--max-rounds|\
-            --timeout|--on-timeout|--margin|--report|--receiver|--min|--max|\
-            --shares|--socket|--html|--last|--dir) return 0 ;;
+            --timeout|--on-timeout|--weight|--stall-timeout|--margin|\
+            --report|--receiver|--min|--max|--shares|--socket|--html|--last|--dir) return 0 ;;
     esac
     return 1
 }
@@ -83,7 +83,7 @@ _aerostat_verb() {
         migrate-live:-*)
             # shellcheck disable=SC2086
             _aerostat_offer $_aerostat_migrate_options ;;
-        migrate-cancel:-*) _aerostat_offer --json ;;
+        migrate-cancel:-*|migrate-rate:*) _aerostat_offer --json ;;
         migrate-report:-*) _aerostat_offer --html --json --last --dir ;;
         migrate-report:*) ((given)) || _aerostat_runs ;;
         mem-policy:*|migrate-cancel:*) ((given)) || _aerostat_domains ;;
@@ -140,7 +140,8 @@ _xl_front() {
     COMPREPLY=()
     _aerostat_find_verb
     case ${COMP_WORDS[verb]} in
-        mem-status|mem-policy|migrate-live|migrate-cancel|migrate-status|\
+        mem-status|mem-policy|migrate-live|migrate-cancel|migrate-rate|\
+            migrate-status|\
             migrate-report)
             if ((verb < COMP_CWORD)); then
                 _aerostat_verb "$verb"

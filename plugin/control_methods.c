@@ -159,6 +159,7 @@ static int take_u64(struct call *c, const char *key, uint64_t max,
 
 /* Sizes up to 2^50 KiB: sums of them never overflow. */
 #define KIB_MAX (UINT64_C(1) << 50)
+#define RATE_MAX_BPS UINT64_C(1000000000000000) /* nothing sends that fast */
 
 static int need_domain(struct call *c, struct aero_guest **out)
 {
@@ -524,14 +525,21 @@ static int mem_transfer(struct call *c)
 static int migration_begin(struct call *c)
 {
     const char *to = lxe_json_str(param(c, "to"));
+    uint64_t target, weight = AERO_RATE_WEIGHT, rate_bps = 0;
     struct aero_guest *g;
-    uint64_t target;
+    struct aero_migration *m;
     int rc = need_domain(c, &g);
 
     if (!rc)
         rc = need_u64(c, "original_target_kib", KIB_MAX, &target);
+    if (!rc)
+        rc = take_u64(c, "weight", AERO_RATE_WEIGHT_MAX, &weight);
+    if (!rc)
+        rc = take_u64(c, "max_rate_bps", RATE_MAX_BPS, &rate_bps);
     if (rc)
         return rc;
+    if (!weight)
+        return refuse(c, AERO_RPC_PARAMS, "weight must be at least 1");
     if (!to || !*to || strlen(to) >= AERO_MIGRATION_TO)
         return refuse(c, AERO_RPC_PARAMS, "to must name the target host");
     if (!g->dom.domid)
@@ -543,8 +551,14 @@ static int migration_begin(struct call *c)
                                &g->dom, to, target, now_ns(c), &c->err);
     if (rc)
         return code_of(rc);
-    aero_migrations_find(&c->m->balancer->migrations, g->dom.domid)->pid =
-        c->peer->pid;
+    m = aero_migrations_find(&c->m->balancer->migrations, g->dom.domid);
+    m->pid = c->peer->pid;
+    rc = aero_migrations_set_rate(&c->m->balancer->migrations, m,
+                                  (unsigned)weight, rate_bps, &c->err);
+    if (rc) {
+        aero_migrations_end(&c->m->balancer->migrations, m);
+        return code_of(rc);
+    }
     c->m->kick(c->m->data);
     lxe_jw_key(c->w, "result");
     lxe_jw_object(c->w);
@@ -566,6 +580,16 @@ static int need_migration(struct call *c, struct aero_migration **out)
     return *out ? 0 : AERO_RPC_PARAMS;
 }
 
+/* null: as fast as it goes. Left out where it sends nothing yet. */
+static void put_share(struct lxe_jw *w, const struct aero_migrations *all,
+                      const struct aero_migration *m)
+{
+    if (!all->max_rate_bps)
+        lxe_jw_null(w, "max_rate_bps");
+    else if (m->sending)
+        lxe_jw_u64(w, "max_rate_bps", m->share_bps);
+}
+
 static int migration_update(struct call *c)
 {
     struct aero_migration *m;
@@ -574,7 +598,43 @@ static int migration_update(struct call *c)
     if (rc)
         return rc;
     rc = aero_migrations_update(m, c->params, &c->err);
-    return rc ? code_of(rc) : done(c);
+    if (rc)
+        return code_of(rc);
+    aero_migrations_share(&c->m->balancer->migrations);
+    lxe_jw_key(c->w, "result");
+    lxe_jw_object(c->w);
+    put_share(c->w, &c->m->balancer->migrations, m);
+    lxe_jw_end_object(c->w);
+    return 0;
+}
+
+/* What all migrations together may send. */
+static int migration_rate(struct call *c)
+{
+    struct aero_migrations *all = &c->m->balancer->migrations;
+    uint64_t bps = all->max_rate_bps;
+    int rc = take_u64(c, "max_rate_bps", RATE_MAX_BPS, &bps);
+
+    if (rc)
+        return rc;
+    if (param(c, "max_rate_bps") && c->peer->uid != 0)
+        return refuse(c, AERO_RPC_DENIED, "only root may change the rate");
+    if (bps && bps < AERO_RATE_MIN_BPS)
+        return refuse(c, AERO_RPC_PARAMS, "max_rate_bps must be 0 (unlimited)"
+                      " or at least %u", AERO_RATE_MIN_BPS);
+    if (bps != all->max_rate_bps)
+        lxe_info("process %d set the rate of all migrations to %" PRIu64
+                 " bytes/s", (int)c->peer->pid, bps);
+    all->max_rate_bps = bps;
+    aero_migrations_share(all);
+    lxe_jw_key(c->w, "result");
+    lxe_jw_object(c->w);
+    lxe_jw_u64(c->w, "max_rate_bps", bps);
+    if (param(c, "max_rate_bps"))
+        lxe_jw_str(c->w, "note", "lasts until aerostatd ends; write it into"
+                                 " aerostat.conf to keep it");
+    lxe_jw_end_object(c->w);
+    return 0;
 }
 
 static int migration_commit(struct call *c)
@@ -643,7 +703,8 @@ static int migration_cancel(struct call *c)
 static void put_progress(struct lxe_jw *w, const struct aero_migration *m)
 {
     static const char *const ours[] = { "domid", "name", "to", "committed",
-                                        "lost", "started_s_ago" };
+                                        "lost", "started_s_ago",
+                                        "max_rate_bps" };
     struct lxe_json *tree;
 
     if (lxe_json_parse(m->detail, strlen(m->detail), &tree, NULL))
@@ -681,6 +742,7 @@ static int migration_list(struct call *c)
                    (now_ns(c) - m->started_ns) / LXE_NS_PER_SEC);
         lxe_jw_bool(c->w, "committed", m->committed);
         lxe_jw_bool(c->w, "lost", m->lost);
+        put_share(c->w, all, m);
         put_progress(c->w, m);
         lxe_jw_end_object(c->w);
     }
@@ -701,7 +763,8 @@ static const struct method methods[] = {
     { "mem.transfer", mem_transfer, true, { "id", "domid" } },
     { "migration.list", migration_list, false, { "" } },
     { "migration.begin", migration_begin, true,
-      { "domid", "to", "original_target_kib" } },
+      { "domid", "to", "original_target_kib", "weight", "max_rate_bps" } },
+    { "migration.rate", migration_rate, false, { "max_rate_bps" } },
     { "migration.update", migration_update, true, { NULL } },
     { "migration.commit", migration_commit, true, { "domid" } },
     { "migration.cancel", migration_cancel, true, { "domid" } },

@@ -16,6 +16,7 @@ libaero_a_SOURCES = \
 	%D%/migrations.c %D%/migrations.h \
 	%D%/pid_lock.c %D%/pid_lock.h \
 	%D%/policy.c %D%/policy.h \
+	%D%/rate_share.c %D%/rate_share.h \
 	%D%/reservations.c %D%/reservations.h \
 	%D%/rivals.c %D%/rivals.h \
 	%D%/water.c %D%/water.h

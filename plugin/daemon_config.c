@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "policy.h"
+#include "rate_share.h"
 
 #define FILE_MAX_BYTES (1u << 20)
 #define ITEM_MAX_BYTES 512
@@ -77,6 +78,22 @@ static int get_size(struct reader *r, const char *key, uint64_t *kib)
         return rc;
     if (lxe_parse_size_kib(text, kib, r->err))
         return lxe_err_prefix(r->err, "%s: %s", r->path, key);
+    return 0;
+}
+
+static int get_rate(struct reader *r, const char *key, uint64_t *bps)
+{
+    const char *text;
+    int rc = get_text(r, key, &text);
+
+    if (rc || !text)
+        return rc;
+    *bps = 0;
+    if (strcmp(text, "none") && lxe_parse_rate_bps(text, bps, r->err))
+        return lxe_err_prefix(r->err, "%s: %s", r->path, key);
+    if (*bps && *bps < AERO_RATE_MIN_BPS)
+        return lxe_fail(r->err, -EINVAL, "%s: %s: less than 100KB a second"
+                        " never ends", r->path, key);
     return 0;
 }
 
@@ -204,6 +221,8 @@ static int get_settings(struct reader *r, struct aero_config *c)
         rc = get_number(r, "agent", 0, 1, &agent);
     if (!rc)
         rc = get_group(r, c->socket_group);
+    if (!rc)
+        rc = get_rate(r, "migration_max_rate", &c->migration_max_bps);
     c->default_shares = (unsigned)shares;
     c->agent = agent;
     return rc;
@@ -418,6 +437,11 @@ void aero_config_print(const struct aero_config *config, FILE *to)
     fprintf(to, "idle_tax = \"0.%03u\"\n", config->idle_tax);
     print_levels(&config->host_levels, to);
     fprintf(to, "socket_group = \"%s\"\n", config->socket_group);
+    if (config->migration_max_bps)
+        fprintf(to, "migration_max_rate = \"%" PRIu64 "B\"\n",
+                config->migration_max_bps);
+    else
+        fprintf(to, "migration_max_rate = \"none\"\n");
     fprintf(to, "agent = %d\n", config->agent);
     fprintf(to, "domains = [\n");
     for (size_t i = 0; i < config->policy_count; i++)

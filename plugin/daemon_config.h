@@ -40,6 +40,7 @@ struct aero_config {
     unsigned idle_tax;        /* in thousandths, up to AERO_TAX_MAX */
     struct aero_host_levels host_levels;
     char socket_group[AERO_GROUP_TEXT]; /* empty: root only */
+    uint64_t migration_max_bps; /* of all migrations together; 0: unlimited */
     bool agent;                         /* make keys for guests' agents */
     struct aero_named_policy *policies;
     size_t policy_count;

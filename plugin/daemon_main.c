@@ -254,6 +254,7 @@ static void wire(struct daemon *d)
         .kick = kick,
         .data = d,
     };
+    d->balancer.migrations.max_rate_bps = d->config.migration_max_bps;
     if (!strcmp(d->host->ops->name, "xen"))
         d->balancer.migrations.journals = (struct aero_journals){
             .dir = MIG_JOURNAL_DIR, .repair = start_repair, .data = d,

@@ -86,6 +86,7 @@ int aero_migrations_begin(struct aero_migrations *all, uint64_t owner,
     *m = (struct aero_migration){
         .owner = owner, .domid = dom->domid, .started_ns = now_ns,
         .original_target_kib = original_target_kib, .detail = "{}",
+        .weight = AERO_RATE_WEIGHT,
     };
     memcpy(m->uuid, dom->uuid, sizeof(m->uuid));
     memcpy(m->name, dom->name, sizeof(m->name));
@@ -93,6 +94,68 @@ int aero_migrations_begin(struct aero_migrations *all, uint64_t owner,
     lxe_info("domain %" PRIu32 " (%s): a client migrates it to %s", m->domid,
              m->name, m->to);
     return 0;
+}
+
+/* ---- rates ---- */
+
+static size_t list_wants(const struct aero_migrations *all,
+                         struct aero_rate_want wants[AERO_MIGRATIONS_MAX])
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct aero_migration *m = &all->items[i];
+
+        wants[i] = (struct aero_rate_want){
+            .weight = m->weight,
+            .max_bps = m->max_rate_bps,
+            .sending = m->sending && !m->lost,
+            .suspended = m->suspended,
+            .used_bps = m->used_bps,
+            .share_bps = m->share_bps,
+        };
+    }
+    return all->count;
+}
+
+int aero_migrations_set_rate(struct aero_migrations *all,
+                             struct aero_migration *m, unsigned weight,
+                             uint64_t max_rate_bps, struct lxe_err *err)
+{
+    struct aero_rate_want wants[AERO_MIGRATIONS_MAX];
+
+    m->weight = weight;
+    m->max_rate_bps = max_rate_bps;
+    if (all->max_rate_bps &&
+        !aero_rate_suffices(all->max_rate_bps, wants, list_wants(all, wants)))
+        return lxe_fail(err, -ENOSPC, "too little of migration_max_rate would"
+                        " be left for each of %zu migrations; wait until one"
+                        " has ended, or see 'xl-aerostat migrate-rate'",
+                        all->count);
+    return 0;
+}
+
+void aero_migrations_share(struct aero_migrations *all)
+{
+    struct aero_rate_want wants[AERO_MIGRATIONS_MAX];
+    size_t count = list_wants(all, wants);
+
+    if (all->max_rate_bps)
+        aero_rate_share(all->max_rate_bps, wants, count);
+    for (size_t i = 0; i < count; i++)
+        all->items[i].share_bps = all->max_rate_bps ? wants[i].share_bps : 0;
+}
+
+static void take_rate(struct aero_migration *m, const struct lxe_json *members)
+{
+    const char *stage = lxe_json_str(lxe_json_get(members, "stage"));
+    double bps;
+
+    m->suspended = stage && !strcmp(stage, "stop and copy");
+    m->sending = m->suspended || (stage && !strcmp(stage, "pre-copy"));
+    if (!lxe_json_double(lxe_json_get(members, "rate_bps"), &bps) &&
+        bps >= 0 && bps < 1e15)
+        m->used_bps = (uint64_t)bps;
+    else
+        m->used_bps = 0;
 }
 
 int aero_migrations_update(struct aero_migration *m,
@@ -115,6 +178,8 @@ int aero_migrations_update(struct aero_migration *m,
                       sizeof(m->detail) - 1);
     else
         memcpy(m->detail, text, len + 1);
+    if (!rc)
+        take_rate(m, members);
     lxe_jw_free(w);
     return rc;
 }
@@ -168,6 +233,7 @@ static void adopt(struct aero_migrations *all, const struct mig_journal *j,
         .pid = j->owner.pid, .journalled = true, .domid = j->domid,
         .started_ns = now_ns, .original_target_kib = j->original_target_kib,
         .committed = j->state != MIG_JOURNAL_OPEN, .detail = "{}",
+        .weight = AERO_RATE_WEIGHT,
     };
     memcpy(m->uuid, j->uuid, sizeof(m->uuid));
     memcpy(m->name, j->name, sizeof(m->name));

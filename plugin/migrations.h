@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "host.h"
 #include "journal.h"
+#include "rate_share.h"
 
 #define AERO_MIGRATIONS_MAX   32
 #define AERO_MIGRATION_TO     256
@@ -43,6 +44,11 @@ struct aero_migration {
     bool committed;
     bool lost;                     /* its client is gone: to be undone */
     unsigned tries;
+    unsigned weight;               /* of its share of the host's rate */
+    uint64_t max_rate_bps;         /* its own limit; 0: none */
+    uint64_t share_bps;            /* what it may send; 0: no limit of ours */
+    uint64_t used_bps;             /* what it said that it sent lately */
+    bool sending, suspended;       /* as its stage says */
     char detail[AERO_MIGRATION_DETAIL]; /* last update, as a JSON object */
 };
 
@@ -59,6 +65,7 @@ struct aero_journals {
 struct aero_migrations {
     struct aero_migration *items;
     size_t count;
+    uint64_t max_rate_bps; /* of all together; 0: unlimited */
     struct aero_journals journals;
 };
 
@@ -89,6 +96,19 @@ int aero_migrations_begin(struct aero_migrations *all, uint64_t owner,
 int aero_migrations_update(struct aero_migration *m,
                            const struct lxe_json *members,
                            struct lxe_err *err);
+
+/*
+ * Sets what a migration is given of the host's rate.
+ * @weight        1 to AERO_RATE_WEIGHT_MAX
+ * @max_rate_bps  its own limit; 0 for none
+ * Returns 0, or -ENOSPC where so many would have too little.
+ */
+int aero_migrations_set_rate(struct aero_migrations *all,
+                             struct aero_migration *m, unsigned weight,
+                             uint64_t max_rate_bps, struct lxe_err *err);
+
+/* Shares the host's rate anew: sets share_bps of all. */
+void aero_migrations_share(struct aero_migrations *all);
 
 /* The client said how it ended: forgets it. */
 void aero_migrations_end(struct aero_migrations *all,

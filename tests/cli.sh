@@ -566,6 +566,7 @@ mem-status
 mem-policy
 migrate-live
 migrate-cancel
+migrate-rate
 migrate-status
 migrate-report
 WORDS

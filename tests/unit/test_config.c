@@ -34,6 +34,7 @@ static void every_key(void)
         "idle_tax = \"0.5\"\n"
         "host_states = \"10,5.5,5,0\"\n"
         "socket_group = \"ops\"\n"
+        "migration_max_rate = \"80Mbit\"\n"
         "agent = 0\n"
         "domains = [ \"name=web1,min=256M,max=2G,shares=200\",\n"
         "            'name=db,min=1G', ]\n";
@@ -56,6 +57,7 @@ static void every_key(void)
     CU_ASSERT_EQUAL(c.host_levels.level[AERO_HOST_SOFT], 55);
     CU_ASSERT_EQUAL(c.host_levels.level[AERO_HOST_LOW], 0);
     CU_ASSERT_STRING_EQUAL(c.socket_group, "ops");
+    CU_ASSERT_EQUAL(c.migration_max_bps, 10000000);
     CU_ASSERT_FALSE(c.agent);
     p = aero_config_policy(&c, "web1");
     CU_ASSERT(p && p->min_kib == 256 << 10 && p->max_kib == 2 << 20 &&
