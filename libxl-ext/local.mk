@@ -19,6 +19,7 @@ liblxe_a_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS) $(XXHASH_CFLAGS)
 liblxe_a_SOURCES = \
 	%D%/cpu_features.c %D%/cpu_features.h \
 	%D%/dirty_log.c %D%/dirty_log.h \
+	%D%/guest_brake.c %D%/guest_brake.h \
 	%D%/guest_keys.c %D%/guest_keys.h \
 	%D%/host.c %D%/host.h \
 	%D%/page_sample.c %D%/page_sample.h \

@@ -3,10 +3,13 @@ noinst_LIBRARIES += libmig.a
 
 libmig_a_SOURCES = \
 	%D%/archive.c %D%/archive.h \
+	%D%/brake.c %D%/brake.h \
+	%D%/brake_guard.c %D%/brake_guard.h \
 	%D%/control_line.c %D%/control_line.h \
 	%D%/costs.c %D%/costs.h \
 	%D%/daemon_link.c %D%/daemon_link.h \
 	%D%/figures.c %D%/figures.h \
+	%D%/dirty_curve.c %D%/dirty_curve.h \
 	%D%/hello.c %D%/hello.h \
 	%D%/hot_pages.c %D%/hot_pages.h \
 	%D%/journal.c %D%/journal.h \
@@ -37,6 +40,7 @@ libmig_a_SOURCES = \
 	%D%/stream.c %D%/stream.h \
 	%D%/stream_edit.c %D%/stream_edit.h \
 	%D%/svg.c %D%/svg.h \
+	%D%/throttle.c %D%/throttle.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/wws.c %D%/wws.h \
 	%D%/wws_build.c %D%/wws_build.h

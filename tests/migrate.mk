@@ -13,9 +13,9 @@ libsynth_a_SOURCES = tests/unit/synth_stream.c tests/unit/synth_stream.h
 SYNTH_LIBS = libsynth.a libmig.a liblxe_base.a $(UNIT_LIBS) -lm
 
 check_PROGRAMS += tests/test-stream tests/test-stream-edit tests/test-rate \
-	tests/test-precopy tests/test-relax
+	tests/test-precopy tests/test-relax tests/test-throttle
 TESTS += tests/test-stream tests/test-stream-edit tests/test-rate \
-	tests/test-precopy tests/test-relax
+	tests/test-precopy tests/test-relax tests/test-throttle
 tests_test_stream_SOURCES = tests/unit/test_stream.c
 tests_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_stream_LDADD = $(SYNTH_LIBS)
@@ -31,6 +31,9 @@ tests_test_precopy_LDADD = $(SYNTH_LIBS)
 tests_test_relax_SOURCES = tests/unit/test_relax.c
 tests_test_relax_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_relax_LDADD = $(SYNTH_LIBS)
+tests_test_throttle_SOURCES = tests/unit/test_throttle.c
+tests_test_throttle_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_throttle_LDADD = $(SYNTH_LIBS)
 
 # How a guest is made smaller, on a simulated host.
 check_PROGRAMS += tests/test-page-cache
@@ -72,10 +75,13 @@ tests_test_control_line_LDADD = $(TEXT_LIBS)
 # What runs in two threads, with a dirty log that sees what overlaps.
 check_LIBRARIES += libfakelog.a
 libfakelog_a_SOURCES = tests/unit/fake_log.c tests/unit/fake_log.h
-THREAD_TESTS = tests/test-hot-pages tests/test-pump tests/test-rounds
+THREAD_TESTS = tests/test-brake tests/test-hot-pages tests/test-pump tests/test-rounds
 check_PROGRAMS += $(THREAD_TESTS)
 TESTS += $(THREAD_TESTS)
 THREAD_LIBS = libfakelog.a libsynth.a libmig.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_brake_SOURCES = tests/unit/test_brake.c
+tests_test_brake_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_brake_LDADD = $(THREAD_LIBS)
 tests_test_hot_pages_SOURCES = tests/unit/test_hot_pages.c
 tests_test_hot_pages_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_hot_pages_LDADD = $(THREAD_LIBS)
