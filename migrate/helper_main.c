@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "brake.h"
 #include "control_line.h"
 #include "dirty_log.h"
 #include "limits.h"
@@ -157,6 +158,7 @@ struct save {
     struct lxe_save_engine *engine;
     xc_interface *peek_xch; /* the pump's thread needs a handle of its own */
     struct mig_hot_pages *hot;
+    struct mig_brake *brake; /* NULL: the guest is not to be slowed */
     struct mig_rounds *rounds;
     struct mig_pump *pump;
     struct mig_control *control;
@@ -191,11 +193,26 @@ static int open_hot_pages(struct save *s, struct lxe_err *err)
     return rc;
 }
 
+/* It forks, so it comes before all threads. */
+static int open_brake(struct save *s, struct lxe_err *err)
+{
+    struct mig_brake_config config = {
+        .domid = s->job.domid,
+        .way = s->limits.throttle,
+        .open_guest = lxe_guest_brake_open,
+    };
+
+    return config.way == MIG_THROTTLE_NONE
+               ? 0
+               : mig_brake_open(&config, &s->brake, err);
+}
+
 static int open_rounds(struct save *s, struct lxe_err *err)
 {
     struct mig_rounds_config config = {
         .limits = s->limits,
         .hot = s->hot,
+        .brake = s->brake,
         .status_fd = inherited_fd(MIG_STATUS_FD_ENV),
     };
     struct lxe_save_domain domain;
@@ -241,8 +258,10 @@ static int start_control(struct save *s, struct lxe_err *err)
 static int run_live(struct save *s, struct lxe_err *err)
 {
     struct lxe_err pump_err = { 0 };
-    int rc = open_hot_pages(s, err);
+    int rc = open_brake(s, err);
 
+    if (!rc)
+        rc = open_hot_pages(s, err);
     if (!rc)
         rc = open_rounds(s, err);
     if (!rc)
@@ -276,6 +295,7 @@ static void close_save(struct save *s)
     mig_rounds_close(s->rounds);
     mig_pump_free(s->pump);
     mig_hot_close(s->hot);
+    mig_brake_close(s->brake);
     if (s->peek_xch)
         xc_interface_close(s->peek_xch);
     lxe_save_engine_close(s->engine);

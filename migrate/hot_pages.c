@@ -63,16 +63,29 @@ void mig_hot_release(struct mig_hot_pages *hot)
     pthread_mutex_unlock(&hot->lock);
 }
 
-int mig_hot_count(struct mig_hot_pages *hot, uint64_t *dirty_pages,
-                  struct lxe_err *err)
+static int count(struct mig_hot_pages *hot, bool while_held,
+                 uint64_t *dirty_pages, struct lxe_err *err)
 {
     int rc;
 
     pthread_mutex_lock(&hot->lock);
-    rc = hot->held ? hot->log->ops->peek_count(hot->log, dirty_pages, err)
-                   : lxe_fail(err, -EBUSY, "the dirty log is in use");
+    rc = hot->held == while_held
+             ? hot->log->ops->peek_count(hot->log, dirty_pages, err)
+             : lxe_fail(err, -EBUSY, "the dirty log is in use");
     pthread_mutex_unlock(&hot->lock);
     return rc;
+}
+
+int mig_hot_count(struct mig_hot_pages *hot, uint64_t *dirty_pages,
+                  struct lxe_err *err)
+{
+    return count(hot, true, dirty_pages, err);
+}
+
+int mig_hot_sample(struct mig_hot_pages *hot, uint64_t *dirty_pages,
+                   struct lxe_err *err)
+{
+    return count(hot, false, dirty_pages, err);
 }
 
 /* A failed PEEK costs nothing but its chance: the batch is sent whole. */

@@ -61,6 +61,11 @@ void mig_hot_release(struct mig_hot_pages *hot);
 int mig_hot_count(struct mig_hot_pages *hot, uint64_t *dirty_pages,
                   struct lxe_err *err);
 
+/* The same while a round is sent: -EBUSY while held. For another thread than
+ * the save's. */
+int mig_hot_sample(struct mig_hot_pages *hot, uint64_t *dirty_pages,
+                   struct lxe_err *err);
+
 /*
  * The pages to leave out of a batch; between begin and end a hold waits.
  * Fetches a new bitmap where the last is too old and one is affordable: the

@@ -33,6 +33,16 @@ static const struct words timeouts = { "on-timeout", { "force", "abort" } };
 static const struct words throttles = { "throttle",
                                         { "none", "cap", "pause" } };
 
+const char *mig_on_timeout_name(enum mig_on_timeout on_timeout)
+{
+    return timeouts.word[on_timeout];
+}
+
+const char *mig_throttle_name(enum mig_throttle_way way)
+{
+    return throttles.word[way];
+}
+
 static int set_word(const struct words *words, const char *value,
                     unsigned *out, struct lxe_err *err)
 {

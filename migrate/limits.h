@@ -64,6 +64,10 @@ void mig_limits_default(struct mig_limits *limits);
 int mig_limits_set(struct mig_limits *limits, const char *name,
                    const char *value, struct lxe_err *err);
 
+/* "force", "abort"; "none", "cap", "pause": as on the command line. */
+const char *mig_on_timeout_name(enum mig_on_timeout on_timeout);
+const char *mig_throttle_name(enum mig_throttle_way way);
+
 /* Whether the limits agree with each other. Returns 0 or -EINVAL. */
 int mig_limits_check(const struct mig_limits *limits, struct lxe_err *err);
 

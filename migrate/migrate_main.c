@@ -67,6 +67,11 @@ static void usage(FILE *f)
           "      --timeout D        end pre-copy after so long\n"
           "      --on-timeout WHAT  force (stop and copy) or abort; default"
           " force\n"
+          "      --throttle WAY     slow a guest that outruns the wire, by a"
+          " cap or\n"
+          "                         by short pauses: none, cap or pause;"
+          " default none\n"
+          "      --throttle-max N   by N percent at most (default 99)\n"
           "      --weight N         of its part of the host's rate (default"
           " 100)\n"
           "      --stall-timeout D  give up when nothing can be sent for so"
@@ -103,6 +108,8 @@ static const struct option long_options[] = {
     { "max-downtime", required_argument, NULL, OPT_LIMIT },
     { "downtime-limit-max", required_argument, NULL, OPT_LIMIT },
     { "suspend-cost", required_argument, NULL, OPT_LIMIT },
+    { "throttle", required_argument, NULL, OPT_LIMIT },
+    { "throttle-max", required_argument, NULL, OPT_LIMIT },
     { "on-timeout", required_argument, NULL, OPT_LIMIT },
     { "max-rounds", required_argument, NULL, OPT_LIMIT },
     { "timeout", required_argument, NULL, OPT_LIMIT },

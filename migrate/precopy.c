@@ -25,6 +25,28 @@ uint64_t mig_precopy_downtime_ns(uint64_t fixed_cost_ns, uint64_t pages,
                                              final_bps * LXE_NS_PER_SEC);
 }
 
+double mig_precopy_fit_pages(uint64_t limit_ns, uint64_t fixed_cost_ns,
+                             double final_bps, double suspend_pps)
+{
+    double left_s = ((double)limit_ns - (double)fixed_cost_ns) / 1e9;
+    double pages = left_s * final_bps / MIG_PAGE_WIRE_BYTES;
+
+    if (suspend_pps > 0)
+        pages -= suspend_pps * (double)fixed_cost_ns / 1e9;
+    return pages;
+}
+
+/* What is dirty now, and what will be until the guest stands still. */
+static uint64_t until_suspended(const struct mig_precopy_in *in)
+{
+    double pages = (double)in->dirty_pages;
+
+    if (in->dirty_pages == MIG_PRECOPY_UNKNOWN || !(in->suspend_pps > 0))
+        return in->dirty_pages;
+    pages += in->suspend_pps * (double)in->fixed_cost_ns / LXE_NS_PER_SEC;
+    return pages < NEVER_NS ? (uint64_t)pages : MIG_PRECOPY_UNKNOWN;
+}
+
 /* How many pages the guest is expected to dirty while this round is sent. */
 static uint64_t dirtied_meanwhile(const struct mig_precopy_in *in)
 {
@@ -41,16 +63,16 @@ static uint64_t dirtied_meanwhile(const struct mig_precopy_in *in)
 }
 
 /* The longer of: this round's pages in the final pass, and what follows. */
-static uint64_t predict(const struct mig_precopy_in *in)
+static uint64_t predict(const struct mig_precopy_in *in, double final_bps)
 {
-    uint64_t now = mig_precopy_downtime_ns(in->fixed_cost_ns, in->dirty_pages,
-                                           in->final_bps);
+    uint64_t now = mig_precopy_downtime_ns(in->fixed_cost_ns,
+                                           until_suspended(in), final_bps);
     uint64_t next;
 
     if (in->point == MIG_PRECOPY_ROUND_SENT)
         return now;
     next = mig_precopy_downtime_ns(in->fixed_cost_ns, dirtied_meanwhile(in),
-                                   in->final_bps);
+                                   final_bps);
     return now > next ? now : next;
 }
 
@@ -116,10 +138,11 @@ static void say_continue(const struct mig_precopy_limits *limits,
     if (out->downtime_ns == MIG_PRECOPY_UNKNOWN)
         snprintf(out->reason, sizeof(out->reason),
                  "the downtime cannot be predicted yet");
-    else if (out->downtime_ns > limits->max_downtime_ns)
+    else if (out->downtime_high_ns > limits->max_downtime_ns)
         snprintf(out->reason, sizeof(out->reason),
-                 "predicted downtime %.1f ms exceeds %.1f ms",
-                 ms(out->downtime_ns), ms(limits->max_downtime_ns));
+                 "predicted downtime %.1f ms, perhaps %.1f, exceeds %.1f ms",
+                 ms(out->downtime_ns), ms(out->downtime_high_ns),
+                 ms(limits->max_downtime_ns));
     else
         snprintf(out->reason, sizeof(out->reason),
                  "predicted downtime %.1f ms; the count after this round "
@@ -145,9 +168,10 @@ void mig_precopy_decide(const struct mig_precopy_limits *limits,
     bool later = in->point == MIG_PRECOPY_COUNT_KNOWN && in->count_follows;
     bool fits;
 
-    out->downtime_ns = predict(in);
-    fits = out->downtime_ns != MIG_PRECOPY_UNKNOWN &&
-           out->downtime_ns <= limits->max_downtime_ns;
+    out->downtime_ns = predict(in, in->final_bps);
+    out->downtime_high_ns = predict(in, in->final_bps / (1 + in->spread));
+    fits = out->downtime_high_ns != MIG_PRECOPY_UNKNOWN &&
+           out->downtime_high_ns <= limits->max_downtime_ns;
     if (in->abort) {
         out->verdict = MIG_PRECOPY_ABORT;
         snprintf(out->reason, sizeof(out->reason),

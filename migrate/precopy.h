@@ -9,7 +9,10 @@
  * rounds or a time-out ends it, and the reason says by how much the downtime
  * will be missed.
  *
- *   predicted downtime = fixed cost + pages left x (4096 + 8) / wire rate
+ *   predicted downtime = fixed cost + pages x (4096 + 8) / wire rate
+ *   pages = dirty now + dirtied a second x fixed cost
+ *
+ * since the guest goes on writing until it stands still.
  *
  * libxc asks twice a round. COUNT_KNOWN: the dirty bitmap was just fetched
  * and cleared; the round is sent live whatever the answer is, and STOP
@@ -56,8 +59,11 @@ struct mig_precopy_in {
     uint64_t dirty_pages;     /* to be sent in this round, or dirty by now;
                                  MIG_PRECOPY_UNKNOWN */
     double dirty_pages_per_s; /* how fast the guest dirties; < 0: unknown */
+    double suspend_pps;       /* pages/s not yet dirty that it will write while
+                                 it is being suspended; < 0: unknown, as 0 */
     double live_bps;          /* bytes/s at which this round is sent live */
     double final_bps;       /* bytes/s expected in the final pass; 0: unknown */
+    double spread;          /* how far it may be from that, as a share of it */
     uint64_t fixed_cost_ns; /* from suspend request to suspended */
     uint64_t elapsed_ns;    /* since pre-copy began */
 };
@@ -65,6 +71,7 @@ struct mig_precopy_in {
 struct mig_precopy_out {
     enum mig_precopy_verdict verdict;
     uint64_t downtime_ns; /* predicted if stopped now; MIG_PRECOPY_UNKNOWN */
+    uint64_t downtime_high_ns; /* likewise, with the spread: this has to fit */
     char reason[MIG_PRECOPY_REASON]; /* one line for the operator */
 };
 
@@ -75,6 +82,14 @@ struct mig_precopy_out {
  */
 uint64_t mig_precopy_downtime_ns(uint64_t fixed_cost_ns, uint64_t pages,
                                  double final_bps);
+
+/*
+ * How many pages may be dirty when the suspend is asked for, so that the
+ * downtime is kept; below 0 if none will do. Arguments as above; the limit in
+ * ns.
+ */
+double mig_precopy_fit_pages(uint64_t limit_ns, uint64_t fixed_cost_ns,
+                             double final_bps, double suspend_pps);
 
 /* Decides. Never fails. */
 void mig_precopy_decide(const struct mig_precopy_limits *limits,

@@ -39,6 +39,9 @@ static void round_text(char out[TEXT_MAX], const struct mig_status *s)
     if (r->dirty_pps >= 0)
         n += snprintf(out + n, TEXT_MAX - (size_t)n, ", dirtying %s",
                       lxe_format_bps(dirty, r->dirty_pps * LXE_PAGE_SIZE));
+    if (r->slowed_percent > 0)
+        n += snprintf(out + n, TEXT_MAX - (size_t)n, ", guest slowed %.0f %%",
+                      r->slowed_percent);
     if (r->predicted_downtime_ns)
         snprintf(out + n, TEXT_MAX - (size_t)n, ", downtime now ~%.0f ms",
                  (double)r->predicted_downtime_ns / 1e6);
@@ -130,6 +133,7 @@ static void show_json(enum mig_stage stage, const struct mig_status *s)
         lxe_jw_double(w, "dirty_pages_per_s", s->round.dirty_pps);
         lxe_jw_double(w, "predicted_downtime_ms",
                       (double)s->round.predicted_downtime_ns / 1e6);
+        lxe_jw_double(w, "slowed_percent", s->round.slowed_percent);
     }
     lxe_jw_end_object(w);
     text = lxe_jw_text(w, NULL);
@@ -202,6 +206,9 @@ void mig_progress_summary(const struct mig_report *report)
             total_s, mig_report_skipped_pages(report),
             (double)mig_report_downtime_ns(report) / 1e6,
             (double)(report->last_byte_ns - report->request_ns) / 1e6);
+    if (report->slowed_mean_percent > 0)
+        fprintf(stderr, "the guest was slowed by %.0f %% in the mean, to get"
+                " there\n", report->slowed_mean_percent);
     if (report->limiter.seconds)
         fprintf(stderr, "rate limit kept within %.2f %% (mean %.2f %%) over "
                 "%u seconds\n", report->limiter.worst * 100,

@@ -51,6 +51,9 @@ struct mig_pump {
     bool ended;         /* the thread does nothing more */
     struct lxe_err err; /* why; code is 0 if the stream was whole */
 
+    uint64_t item_end_ns; /* when the last item was done with, or a round
+                             began */
+
     struct mig_stream stream; /* the thread's own */
     uint64_t page_ns;
 };
@@ -182,10 +185,22 @@ static void edit_pages(struct mig_pump *p,
         mig_hot_end(p->config.hot, edit->skipped, p->page_ns);
 }
 
+/* How long it took libxc to bring a batch, but for the holes in it. */
+static uint64_t bringing_ns(const struct mig_pump *p,
+                            const struct mig_edit_result *edit,
+                            uint64_t start_ns)
+{
+    uint64_t gap_ns =
+        start_ns > p->item_end_ns ? start_ns - p->item_end_ns : 0;
+    uint32_t all = edit->sent + edit->skipped + edit->holes + edit->other;
+
+    return edit->sent ? gap_ns / all * edit->sent : 0;
+}
+
 static int carry_pages(struct mig_pump *p, const struct mig_stream_item *item)
 {
     struct mig_edit_result edit;
-    uint64_t start_ns = lxe_now_ns(), took_ns;
+    uint64_t start_ns = lxe_now_ns(), took_ns, held_ns = p->stats.held_ns;
     int rc = 0;
 
     edit_pages(p, item, &edit);
@@ -195,12 +210,14 @@ static int carry_pages(struct mig_pump *p, const struct mig_stream_item *item)
     if (edit.sent)
         p->page_ns = took_ns / edit.sent;
     pthread_mutex_lock(&p->lock);
+    p->stats.busy_ns += bringing_ns(p, &edit, start_ns);
     p->stats.sent_pages += edit.sent;
     p->stats.skipped_pages += edit.skipped;
     p->stats.hole_frames += edit.holes;
     if (edit.sent) {
         p->stats.busy_ns += took_ns;
         p->stats.busy_bytes += edit.length;
+        p->stats.busy_held_ns += p->stats.held_ns - held_ns;
     }
     pthread_mutex_unlock(&p->lock);
     if (p->config.progress)
@@ -211,10 +228,16 @@ static int carry_pages(struct mig_pump *p, const struct mig_stream_item *item)
 static int carry_item(struct mig_pump *p)
 {
     struct mig_stream_item item = mig_stream_item(&p->stream);
+    int rc;
 
     if (item.kind == MIG_ITEM_RECORD && item.type == MIG_REC_PAGE_DATA)
-        return carry_pages(p, &item);
-    return write_paced(p, item.data, item.length);
+        rc = carry_pages(p, &item);
+    else
+        rc = write_paced(p, item.data, item.length);
+    pthread_mutex_lock(&p->lock);
+    p->item_end_ns = lxe_now_ns();
+    pthread_mutex_unlock(&p->lock);
+    return rc;
 }
 
 /* ---- the thread ---- */
@@ -391,6 +414,7 @@ void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps,
     mig_bucket_set_rate(&pump->bucket, rate_bps,
                         mig_burst_bytes(max_rate_bps), now_ns);
     restart_window(pump, now_ns);
+    pump->item_end_ns = now_ns;
     pthread_mutex_unlock(&pump->lock);
 }
 

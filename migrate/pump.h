@@ -27,9 +27,11 @@ struct mig_pump_stats {
     uint64_t skipped_pages; /* left for later */
     uint64_t hole_frames;   /* left out: the guest has nothing there */
     uint64_t bytes;         /* written */
-    uint64_t busy_ns;       /* time in which it moved pages, waits for the rate
-                               and for the socket included */
+    uint64_t busy_ns;       /* time in which it moved pages, waits for libxc to
+                               bring them, for the rate and for the socket
+                               included; not that for holes */
     uint64_t busy_bytes;    /* written in that time */
+    uint64_t busy_held_ns;  /* of that time, waited for the rate */
     uint64_t idle_ns;       /* waited for libxc to bring more */
     uint64_t held_ns;       /* waited for the rate */
     uint64_t blocked_ns;    /* waited for the socket, and wrote */

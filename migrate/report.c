@@ -58,6 +58,7 @@ static void end_stream(struct mig_report *report, const struct mig_status *s)
     report->idle_ns = s->idle_ns;
     report->held_ns = s->held_ns;
     report->blocked_ns = s->blocked_ns;
+    report->slowed_mean_percent = s->slowed_mean_percent;
     if (s->ok)
         report->last_byte_ns = s->at_ns;
 }
@@ -156,6 +157,8 @@ static void put_round(struct lxe_jw *w, const struct mig_report *report,
         lxe_jw_null(w, "dirty_pages_per_s");
     lxe_jw_double(w, "predicted_downtime_ms",
                   (double)r->predicted_downtime_ns / 1e6);
+    lxe_jw_double(w, "downtime_limit_ms", (double)r->downtime_limit_ns / 1e6);
+    lxe_jw_double(w, "slowed_percent", r->slowed_percent);
     lxe_jw_end_object(w);
 }
 
@@ -168,8 +171,14 @@ static void put_limits(struct lxe_jw *w, const struct mig_limits *l)
     lxe_jw_str(w, "rate_policy",
                l->policy == MIG_RATE_FIXED ? "fixed" : "clark");
     lxe_jw_double(w, "max_downtime_ms", (double)l->max_downtime_ns / 1e6);
+    lxe_jw_double(w, "downtime_limit_max_ms",
+                  (double)l->downtime_limit_max_ns / 1e6);
+    lxe_jw_double(w, "suspend_cost_ms", (double)l->suspend_cost_ns / 1e6);
     lxe_jw_u64(w, "max_rounds", l->max_rounds);
     lxe_jw_double(w, "timeout_ms", (double)l->timeout_ns / 1e6);
+    lxe_jw_str(w, "on_timeout", mig_on_timeout_name(l->on_timeout));
+    lxe_jw_str(w, "throttle", mig_throttle_name(l->throttle));
+    lxe_jw_u64(w, "throttle_max_percent", l->throttle_max_percent);
     lxe_jw_bool(w, "skip", l->skip);
     lxe_jw_end_object(w);
 }
@@ -259,6 +268,7 @@ static void put_report(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_str(w, "receiver", r->receiver);
     lxe_jw_i64(w, "started_s", r->wall_start_s);
     put_limits(w, &r->limits);
+    lxe_jw_double(w, "slowed_mean_percent", r->slowed_mean_percent);
     put_page_cache(w, r);
     put_times(w, r);
     put_stages(w, r);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +11,17 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "dirty_curve.h"
 #include "precopy.h"
 #include "relax.h"
+#include "throttle.h"
 
-#define PROGRESS_NS (250 * LXE_NS_PER_MS)
+#define PROGRESS_NS     (250 * LXE_NS_PER_MS)
+#define FIRST_SAMPLE_NS (5 * LXE_NS_PER_MS) /* each later one twice as late */
+#define MIN_SPREAD      0.05 /* no wire is more even than that */
+#define FIRST_SPREAD    0.15 /* while there is no second round to tell */
+#define SURE_NS         1e8  /* a shorter measure says less */
+#define WIRE_MEMORY_NS  1e9 /* of sending: what the wire did lately */
 
 struct mig_rounds {
     struct mig_rounds_config config;
@@ -22,8 +30,10 @@ struct mig_rounds {
 
     uint64_t start_ns;      /* of round 0 */
     uint64_t clean_ns;      /* of the last CLEAN, or of log-dirty mode */
-    double wire_bps;        /* bytes/s, as last measured; 0: not yet */
+    double wire_bytes, wire_ns; /* sent lately, and in what time */
+    double spread; /* by how much rounds differed from it, as a share */
     uint64_t request_ns;    /* of the suspend */
+    uint64_t stop_ns, stop_run_ns; /* when pre-copy ended */
     bool open;              /* a round is being sent */
     struct mig_relax relax;
     struct lxe_err gave_up; /* code is 0 if it did not */
@@ -33,6 +43,9 @@ struct mig_rounds {
     enum mig_rate_phase phase;
     struct mig_round round;
     struct mig_pump_stats before; /* the pump's, when the round began */
+    uint64_t clean_run_ns, start_run_ns; /* clean_ns, start_ns as run time */
+    struct mig_dirty_curve curve; /* since the last CLEAN */
+    uint64_t next_sample_ns;      /* of run time since then */
     uint64_t told_ns, told_bytes;
 };
 
@@ -54,6 +67,29 @@ static void tell_stop(struct mig_rounds *r, const char *reason)
     tell(r, &status);
 }
 
+/*
+ * Counts the dirty pages on the way, so that it is known how many the guest
+ * writes in less than a round. A count by itself is a short hypercall, and
+ * there are few, since the next one is twice as late.
+ */
+static void sample_dirty(struct mig_rounds *r)
+{
+    uint64_t run_ns = mig_brake_run_ns(r->config.brake), pages;
+    bool due;
+
+    pthread_mutex_lock(&r->lock);
+    run_ns -= r->clean_run_ns;
+    due = run_ns >= r->next_sample_ns;
+    if (due)
+        r->next_sample_ns = 2 * run_ns;
+    pthread_mutex_unlock(&r->lock);
+    if (!due || mig_hot_sample(r->config.hot, &pages, NULL))
+        return;
+    pthread_mutex_lock(&r->lock);
+    mig_dirty_curve_add(&r->curve, run_ns, pages);
+    pthread_mutex_unlock(&r->lock);
+}
+
 void mig_rounds_progress(void *rounds)
 {
     struct mig_rounds *r = rounds;
@@ -61,6 +97,7 @@ void mig_rounds_progress(void *rounds)
     uint64_t now_ns = lxe_now_ns(), done;
     struct mig_pump_stats stats;
 
+    sample_dirty(r);
     mig_pump_stats(r->pump, &stats);
     pthread_mutex_lock(&r->lock);
     if (now_ns - r->told_ns < PROGRESS_NS) {
@@ -148,20 +185,50 @@ static void open_round(struct mig_rounds *r, enum mig_rate_phase phase,
     r->open = true;
 }
 
+/* Bytes/s; 0: not known yet. */
+static double wire_bps(const struct mig_rounds *r)
+{
+    if (r->wire_bytes < 64 * MIG_PAGE_WIRE_BYTES || !(r->wire_ns > 0))
+        return 0;
+    return r->wire_bytes * 1e9 / r->wire_ns;
+}
+
 /*
- * The rate that the final pass can expect: that of this round while pages
- * moved, since round 0 also walks frames that hold nothing.
+ * How well the rate so far told how long a round takes: the largest error,
+ * which fades from round to round. The final pass may be as far off.
+ */
+static void learn_spread(struct mig_rounds *r, double bytes, double ns)
+{
+    double expected_ns = bytes / wire_bps(r) * 1e9, error;
+
+    r->spread = fmax(r->spread * 0.7, MIN_SPREAD);
+    if (!(wire_bps(r) > 0))
+        r->spread = FIRST_SPREAD;
+    if (!(wire_bps(r) > 0) || !(expected_ns > 0))
+        return;
+    error = fmin(fabs(ns / expected_ns - 1), 1) * fmin(ns / SURE_NS, 1);
+    r->spread = fmax(r->spread, error);
+}
+
+/*
+ * How fast the wire takes pages: that of this round while pages moved, since
+ * round 0 also walks frames that hold nothing, without the time in which they
+ * waited for their rate. A round that was soon over counts for as much as it
+ * lasted, beside those before it.
  */
 static void learn_wire_rate(struct mig_rounds *r)
 {
     struct mig_pump_stats now;
-    uint64_t bytes, ns;
+    double bytes, ns, keep;
 
     mig_pump_stats(r->pump, &now);
-    bytes = now.busy_bytes - r->before.busy_bytes;
-    ns = now.busy_ns - r->before.busy_ns;
-    if (bytes >= 64 * MIG_PAGE_WIRE_BYTES && ns)
-        r->wire_bps = (double)bytes * 1e9 / (double)ns;
+    bytes = (double)(now.busy_bytes - r->before.busy_bytes);
+    ns = (double)(now.busy_ns - r->before.busy_ns) -
+         (double)(now.busy_held_ns - r->before.busy_held_ns);
+    learn_spread(r, bytes, ns);
+    keep = exp(-ns / WIRE_MEMORY_NS);
+    r->wire_bytes = r->wire_bytes * keep + bytes;
+    r->wire_ns = r->wire_ns * keep + ns;
 }
 
 static void close_round(struct mig_rounds *r)
@@ -185,18 +252,32 @@ static void close_round(struct mig_rounds *r)
 
 /* ---- deciding ---- */
 
-/* The final pass goes at the limit; where the round was held below it by the
- * limiter, what was measured is no bound. */
-static double final_bps(const struct mig_rounds *r,
-                        const struct mig_limits *l)
+/* Bytes/s to expect of what is sent at a limit (0: none). */
+static double expected_bps(const struct mig_rounds *r, uint64_t limit_bps)
 {
-    double max = (double)l->rate.max_bps;
+    double limit = (double)limit_bps, wire = wire_bps(r);
 
-    if (!max)
-        return r->wire_bps;
-    if (r->round.limit_bps && r->wire_bps > 0.8 * (double)r->round.limit_bps)
-        return max;
-    return r->wire_bps && r->wire_bps < max ? r->wire_bps : max;
+    if (!limit_bps)
+        return wire;
+    return wire > 0 && wire < limit ? wire : limit;
+}
+
+static uint64_t downtime_limit_ns(const struct mig_rounds *r,
+                                  const struct mig_limits *l)
+{
+    return mig_relax_limit_ns(&r->relax, l->max_downtime_ns,
+                              l->downtime_limit_max_ns);
+}
+
+/* Pages/s that the guest will write, let go, until it is suspended. */
+static double suspend_pps(struct mig_rounds *r)
+{
+    double pps;
+
+    pthread_mutex_lock(&r->lock);
+    pps = mig_dirty_curve_slope_pps(&r->curve, INFINITY);
+    pthread_mutex_unlock(&r->lock);
+    return pps;
 }
 
 static enum lxe_save_verdict decide(struct mig_rounds *r,
@@ -205,8 +286,7 @@ static enum lxe_save_verdict decide(struct mig_rounds *r,
 {
     struct mig_limits l = limits_now(r);
     struct mig_precopy_limits limits = {
-        .max_downtime_ns = mig_relax_limit_ns(&r->relax, l.max_downtime_ns,
-                                              l.downtime_limit_max_ns),
+        .max_downtime_ns = downtime_limit_ns(r, &l),
         .timeout_ns = l.timeout_ns,
         .abort_on_timeout = l.on_timeout == MIG_TIMEOUT_ABORT,
         .max_rounds = l.max_rounds,
@@ -217,8 +297,10 @@ static enum lxe_save_verdict decide(struct mig_rounds *r,
         .count_follows = true,
         .dirty_pages = dirty_pages,
         .dirty_pages_per_s = r->round.dirty_pps,
-        .live_bps = r->wire_bps,
-        .final_bps = final_bps(r, &l),
+        .suspend_pps = suspend_pps(r),
+        .live_bps = wire_bps(r),
+        .final_bps = expected_bps(r, l.rate.max_bps),
+        .spread = r->spread,
         .fixed_cost_ns = l.suspend_cost_ns,
         .elapsed_ns = lxe_now_ns() - r->start_ns,
     };
@@ -239,6 +321,77 @@ static enum lxe_save_verdict decide(struct mig_rounds *r,
     return LXE_SAVE_ABORT;
 }
 
+/* ---- slowing ---- */
+
+static bool may_slow(const struct mig_rounds *r, const struct mig_limits *l)
+{
+    return r->config.brake && l->throttle == r->config.limits.throttle;
+}
+
+/* Whether the guest is slowed as much as is allowed, or may not be. */
+static bool slowed_fully(struct mig_rounds *r)
+{
+    struct mig_limits l = limits_now(r);
+
+    return !may_slow(r, &l) || mig_brake_slowed(r->config.brake) * 100 >
+                                   l.throttle_max_percent - 0.5;
+}
+
+/*
+ * Before a round: as much as throttle.h thinks right.
+ * @curve  of the round before
+ */
+static void slow_guest(struct mig_rounds *r,
+                       const struct mig_dirty_curve *curve)
+{
+    struct mig_limits l = limits_now(r);
+    double bps = expected_bps(r, r->round.limit_bps);
+    double pps = mig_dirty_curve_slope_pps(curve, INFINITY);
+    struct mig_throttle_in in = {
+        .curve = curve,
+        .round_pages = (double)r->round.dirty_pages,
+        .final_pages = mig_precopy_fit_pages(
+            downtime_limit_ns(r, &l), l.suspend_cost_ns,
+            expected_bps(r, l.rate.max_bps) / (1 + r->spread), pps),
+        .max_slowed = l.throttle_max_percent / 100.0,
+        .slowed = mig_brake_slowed(r->config.brake),
+    };
+    double slowed = 0;
+
+    if (may_slow(r, &l) && bps > 0) {
+        in.round_ns = in.round_pages * MIG_PAGE_WIRE_BYTES / bps * 1e9;
+        slowed = mig_throttle_next(&in);
+    }
+    if (slowed > 0)
+        mig_brake_set(r->config.brake, slowed);
+    else
+        mig_brake_release(r->config.brake);
+    pthread_mutex_lock(&r->lock);
+    r->round.slowed_percent = mig_brake_slowed(r->config.brake) * 100;
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* The mean over pre-copy, in percent. */
+static double slowed_mean(struct mig_rounds *r)
+{
+    uint64_t span_ns = r->stop_ns - r->start_ns;
+    uint64_t run_ns = r->stop_run_ns - r->start_run_ns;
+
+    if (!r->config.brake || !r->start_ns || run_ns >= span_ns)
+        return 0;
+    return 100 * (1 - (double)run_ns / (double)span_ns);
+}
+
+/* The end of pre-copy: the guest is let go. May be called again. */
+static void end_slowing(struct mig_rounds *r)
+{
+    if (r->stop_ns)
+        return;
+    mig_brake_release(r->config.brake);
+    r->stop_ns = lxe_now_ns();
+    r->stop_run_ns = mig_brake_run_ns(r->config.brake);
+}
+
 static void tell_start(struct mig_rounds *r)
 {
     struct mig_status status = {
@@ -248,13 +401,29 @@ static void tell_start(struct mig_rounds *r)
     };
 
     r->start_ns = r->clean_ns = r->told_ns = lxe_now_ns();
+    r->start_run_ns = mig_brake_run_ns(r->config.brake);
     tell(r, &status);
+}
+
+/* What was seen since the CLEAN before is of the round that is over. */
+static struct mig_dirty_curve next_curve(struct mig_rounds *r)
+{
+    struct mig_dirty_curve last;
+
+    pthread_mutex_lock(&r->lock);
+    last = r->curve;
+    r->curve.count = 0;
+    r->clean_run_ns = mig_brake_run_ns(r->config.brake);
+    r->next_sample_ns = FIRST_SAMPLE_NS;
+    pthread_mutex_unlock(&r->lock);
+    return last;
 }
 
 /* A CLEAN has told what round `index` is to send. */
 static enum lxe_save_verdict count_known(struct mig_rounds *r, unsigned index,
                                          uint64_t dirty_pages)
 {
+    struct mig_dirty_curve curve = next_curve(r);
     uint64_t now_ns = lxe_now_ns();
     enum lxe_save_verdict verdict;
     double dirty_pps = -1;
@@ -270,16 +439,34 @@ static enum lxe_save_verdict count_known(struct mig_rounds *r, unsigned index,
     r->clean_ns = now_ns;
     open_round(r, index ? MIG_RATE_LATER_ROUND : MIG_RATE_FIRST_ROUND, index,
                dirty_pages, dirty_pps);
+    if (index)
+        slow_guest(r, &curve);
     verdict = decide(r, MIG_PRECOPY_COUNT_KNOWN, dirty_pages);
     if (verdict == LXE_SAVE_CONTINUE)
         mig_hot_release(r->config.hot);
     return verdict;
 }
 
+/* How many pages are dirty at the end of a round. */
+static uint64_t count_dirty(struct mig_rounds *r)
+{
+    uint64_t run_ns, dirty_pages;
+    struct lxe_err err = { 0 };
+
+    if (mig_hot_count(r->config.hot, &dirty_pages, &err)) {
+        lxe_debug("%s", err.text);
+        return MIG_PRECOPY_UNKNOWN;
+    }
+    run_ns = mig_brake_run_ns(r->config.brake);
+    pthread_mutex_lock(&r->lock);
+    mig_dirty_curve_add(&r->curve, run_ns - r->clean_run_ns, dirty_pages);
+    pthread_mutex_unlock(&r->lock);
+    return dirty_pages;
+}
+
 /* A round was sent, and libxc is about to CLEAN. */
 static enum lxe_save_verdict round_sent(struct mig_rounds *r)
 {
-    struct lxe_err err = { 0 };
     uint64_t dirty_pages;
     enum lxe_save_verdict verdict;
 
@@ -287,12 +474,10 @@ static enum lxe_save_verdict round_sent(struct mig_rounds *r)
     if (mig_pump_drain(r->pump))
         return LXE_SAVE_ABORT;
     learn_wire_rate(r);
-    if (mig_hot_count(r->config.hot, &dirty_pages, &err)) {
-        lxe_debug("%s", err.text);
-        dirty_pages = MIG_PRECOPY_UNKNOWN;
-    }
+    dirty_pages = count_dirty(r);
     if (dirty_pages != MIG_PRECOPY_UNKNOWN) {
-        mig_relax_round(&r->relax, dirty_pages);
+        if (slowed_fully(r))
+            mig_relax_round(&r->relax, dirty_pages);
         pthread_mutex_lock(&r->lock);
         r->round.left_pages = dirty_pages;
         pthread_mutex_unlock(&r->lock);
@@ -322,6 +507,7 @@ static int on_suspending(void *data)
     mig_hot_hold(r->config.hot);
     rc = mig_pump_drain(r->pump);
     close_round(r);
+    end_slowing(r); /* it has to run to suspend itself */
     r->request_ns = lxe_now_ns();
     return rc;
 }
@@ -334,12 +520,18 @@ static void on_suspended(void *data, bool ok)
         .request_ns = r->request_ns,
         .ok = ok,
     };
+    uint64_t predicted_ns = r->round.predicted_downtime_ns;
+    uint64_t limit_ns = r->round.downtime_limit_ns;
 
     tell(r, &status);
     if (!ok)
         return;
     open_round(r, MIG_RATE_FINAL_PASS, r->round.index + 1, 0,
                r->round.dirty_pps);
+    pthread_mutex_lock(&r->lock);
+    r->round.predicted_downtime_ns = predicted_ns;
+    r->round.downtime_limit_ns = limit_ns;
+    pthread_mutex_unlock(&r->lock);
 }
 
 int mig_rounds_gave_up(const struct mig_rounds *rounds, struct lxe_err *err)
@@ -368,8 +560,10 @@ void mig_rounds_finish(struct mig_rounds *rounds,
             stats.sent_pages - rounds->before.sent_pages;
         close_round(rounds);
     }
+    end_slowing(rounds);
     mig_pump_stats(rounds->pump, &stats);
     mig_hot_stats(rounds->config.hot, &hot);
+    status.slowed_mean_percent = slowed_mean(rounds);
     status.bytes = stats.bytes;
     status.limiter = stats.limiter;
     status.idle_ns = stats.idle_ns;

@@ -14,6 +14,7 @@
 #define MIG_ROUNDS_H
 
 #include "base/err.h"
+#include "brake.h"
 #include "hot_pages.h"
 #include "limits.h"
 #include "pump.h"
@@ -26,10 +27,11 @@ struct mig_rounds_config {
     struct mig_limits limits;
     uint64_t domain_pages;     /* that the domain has */
     struct mig_hot_pages *hot;
+    struct mig_brake *brake;   /* NULL: the guest may not be slowed */
     int status_fd;             /* -1: nobody listens */
 };
 
-/* Returns 0 or -ENOMEM. The hot pages stay the caller's. */
+/* Returns 0 or -ENOMEM. Hot pages and brake stay the caller's. */
 int mig_rounds_open(const struct mig_rounds_config *config,
                     struct mig_rounds **out, struct lxe_err *err);
 
@@ -41,7 +43,8 @@ const struct lxe_save_policy *mig_rounds_policy(struct mig_rounds *rounds);
 
 /*
  * New limits, from any thread. A rate holds at once; the rest from the next
- * time that libxc asks. Whether pages may be skipped is not changed.
+ * time that libxc asks. Whether pages may be skipped is not changed, nor is
+ * the way in which the guest is slowed, but to none and back.
  */
 void mig_rounds_set_limits(struct mig_rounds *rounds,
                            const struct mig_limits *limits);

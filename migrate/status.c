@@ -49,6 +49,8 @@ static const struct member {
     { "left_pages", U64, AT(round.left_pages), IN(ROUND) },
     { "downtime_limit_ns", U64, AT(round.downtime_limit_ns),
       IN(PROGRESS) | IN(ROUND) },
+    { "slowed_percent", DOUBLE, AT(round.slowed_percent),
+      IN(PROGRESS) | IN(ROUND) },
     { "remaining_pages", U64, AT(remaining_pages), IN(PROGRESS) },
     { "rate_bps", DOUBLE, AT(rate_bps), IN(PROGRESS) },
     { "request_ns", U64, AT(request_ns), IN(SUSPENDED) },
@@ -62,6 +64,7 @@ static const struct member {
     { "idle_ns", U64, AT(idle_ns), IN(END) },
     { "held_ns", U64, AT(held_ns), IN(END) },
     { "blocked_ns", U64, AT(blocked_ns), IN(END) },
+    { "slowed_mean_percent", DOUBLE, AT(slowed_mean_percent), IN(END) },
 };
 
 #define MEMBER_COUNT (sizeof(members) / sizeof(members[0]))

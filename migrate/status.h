@@ -39,6 +39,7 @@ struct mig_round {
     double dirty_pps;       /* pages/s that the guest dirtied before it */
     uint64_t predicted_downtime_ns;
     uint64_t left_pages;    /* dirty once it was sent; 0: not counted */
+    double slowed_percent;  /* of its speed, taken from the guest */
     uint64_t downtime_limit_ns; /* max-downtime, or as far as it is relaxed */
 };
 
@@ -62,6 +63,7 @@ struct mig_status {
     struct mig_limiter_error limiter; /* END */
     uint64_t peeks, peek_ns;   /* END: what skipping cost */
     uint64_t idle_ns, held_ns, blocked_ns; /* END: as in pump.h */
+    double slowed_mean_percent;       /* END: over all of pre-copy */
     char reason[MIG_STATUS_REASON];   /* STOP, END */
 };
 

@@ -40,7 +40,8 @@ _aerostat_runs() {
 
 _aerostat_migrate_options='-s --transport --max-rate --min-rate --rate-policy
     --max-downtime --downtime-limit-max --suspend-cost --max-rounds --timeout
-    --on-timeout --weight --stall-timeout --no-skip --no-page-cache --margin
+    --on-timeout --throttle --throttle-max --weight --stall-timeout --no-skip
+    --no-page-cache --margin
     --report --json --receiver --verify -q --quiet -v --verbose
     -h --help -V --version'
 
@@ -57,8 +58,9 @@ _aerostat_takes_value() {
     case $1 in
         -s|--transport|--max-rate|--min-rate|--rate-policy|\
             --max-downtime|--downtime-limit-max|--suspend-cost|--max-rounds|\
-            --timeout|--on-timeout|--weight|--stall-timeout|--margin|\
-            --report|--receiver|--min|--max|--shares|--socket|--html|--last|--dir) return 0 ;;
+            --timeout|--on-timeout|--throttle|--throttle-max|--weight|\
+            --stall-timeout|--margin|--report|--receiver|--min|--max|--shares|\
+            --socket|--html|--last|--dir) return 0 ;;
     esac
     return 1
 }
@@ -68,6 +70,7 @@ _aerostat_verb() {
     local verb=${COMP_WORDS[$1]} prev=${COMP_WORDS[COMP_CWORD - 1]} i given=0
     case $prev in
         --rate-policy) _aerostat_offer clark fixed; return ;;
+        --throttle) _aerostat_offer none cap pause; return ;;
         --on-timeout) _aerostat_offer force abort; return ;;
         --receiver) _aerostat_offer auto aerostat xl; return ;;
         --report|--html|--dir) compopt -o default; return ;;

@@ -61,6 +61,7 @@ static const struct mig_round a_round = {
     .predicted_downtime_ns = 300000000,
     .left_pages = 321,
     .downtime_limit_ns = 250000000,
+    .slowed_percent = 12.5,
 };
 
 static void check_round(const struct mig_round *a, const struct mig_round *b)
@@ -77,6 +78,7 @@ static void check_round(const struct mig_round *a, const struct mig_round *b)
     CU_ASSERT_DOUBLE_EQUAL(a->dirty_pps, b->dirty_pps, 1e-9);
     CU_ASSERT_EQUAL(a->predicted_downtime_ns, b->predicted_downtime_ns);
     CU_ASSERT_EQUAL(a->downtime_limit_ns, b->downtime_limit_ns);
+    CU_ASSERT_EQUAL(a->slowed_percent, b->slowed_percent);
 }
 
 static void test_start(void)
