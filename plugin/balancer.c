@@ -91,6 +91,12 @@ static bool foreign(const struct aero_balancer *b, struct aero_guest *g,
     return g->rival.alone;
 }
 
+/* A target that nobody wrote yet promises nothing. */
+static uint64_t standing_kib(const struct aero_guest *g)
+{
+    return g->dom.target_kib != LXE_UNKNOWN ? g->dom.target_kib : g->held_kib;
+}
+
 static void judge(struct aero_balancer *b, struct aero_guest *g,
                   uint64_t now_ns)
 {
@@ -114,19 +120,17 @@ static void judge(struct aero_balancer *b, struct aero_guest *g,
         .foreign = foreign(b, g, now_ns),
     };
     enum aero_guest_state was = g->condition.state;
+    uint64_t target = standing_kib(g);
 
+    aero_speed_sample(&g->speed, now_ns, g->held_kib, target,
+                      aero_guest_tolerance_kib(target));
+    state.fastest_kib_s = (uint64_t)g->speed.fastest_kib_s;
     aero_guest_apply_policy(g, b->config);
     aero_demand_estimate(&demand, &g->demand_memory, &g->demand);
     aero_guest_judge(&state, &g->state_memory, &g->condition);
     if (g->condition.state != was)
         lxe_info("domain %" PRIu32 " (%s): %s", g->dom.domid, g->dom.name,
                  aero_guest_state_name(g->condition.state));
-}
-
-/* A target that nobody wrote yet promises nothing. */
-static uint64_t standing_kib(const struct aero_guest *g)
-{
-    return g->dom.target_kib != LXE_UNKNOWN ? g->dom.target_kib : g->held_kib;
 }
 
 /*
@@ -169,6 +173,8 @@ static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
             .why = g->demand.why,
             .target_kib = promised_kib(b, g),
             .held_kib = g->held_kib,
+            .floor_kib = g->condition.floor_kib,
+            .speed_kib_s = aero_speed_kib_s(&g->speed),
             .stuck_shrink = g->condition.stuck_shrink,
             .stuck_grow = g->condition.stuck_grow,
         };
@@ -176,9 +182,26 @@ static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
     return in;
 }
 
+/* What is free and promised to nobody. */
+static uint64_t unpromised_kib(const struct aero_balancer *b)
+{
+    uint64_t promised = b->config->host_reserve_kib +
+                        aero_reservations_held_kib(&b->reservations);
+
+    for (size_t i = 0; i < b->guests.count; i++) {
+        const struct aero_guest *g = &b->guests.items[i];
+        uint64_t stands = promised_kib(b, g);
+
+        if (stands > g->held_kib)
+            promised += stands - g->held_kib;
+    }
+    return b->memory.free_kib > promised ? b->memory.free_kib - promised : 0;
+}
+
 static struct aero_policy_host policy_host(const struct aero_balancer *b)
 {
     uint64_t waiting = aero_reservations_waiting_kib(&b->reservations);
+    uint64_t unpromised = unpromised_kib(b);
 
     return (struct aero_policy_host){
         .free_kib = b->memory.free_kib,
@@ -187,6 +210,7 @@ static struct aero_policy_host policy_host(const struct aero_balancer *b)
         .change_kib = b->config->change_per_tick_kib,
         .dead_band_kib = AERO_DEAD_BAND_KIB,
         .tax = b->config->idle_tax,
+        .missing_kib = waiting > unpromised ? waiting - unpromised : 0,
         .no_surplus = b->state >= AERO_HOST_HARD,
         /* Somebody waits for memory: gently would be too late. */
         .shrink_part = waiting || b->state >= AERO_HOST_HARD
@@ -242,22 +266,6 @@ static struct aero_apply_guest *apply_input(
             .want_kib = out[i].target_kib,
         };
     return guests;
-}
-
-/* What is free and promised to nobody. */
-static uint64_t unpromised_kib(const struct aero_balancer *b)
-{
-    uint64_t promised = b->config->host_reserve_kib +
-                        aero_reservations_held_kib(&b->reservations);
-
-    for (size_t i = 0; i < b->guests.count; i++) {
-        const struct aero_guest *g = &b->guests.items[i];
-        uint64_t stands = promised_kib(b, g);
-
-        if (stands > g->held_kib)
-            promised += stands - g->held_kib;
-    }
-    return b->memory.free_kib > promised ? b->memory.free_kib - promised : 0;
 }
 
 static void set_targets(struct aero_balancer *b,
@@ -431,23 +439,64 @@ static void follow_transfers(struct aero_balancer *b)
     }
 }
 
+static void tell(struct aero_balancer *b, const struct aero_reservation *r)
+{
+    if (r->held)
+        lxe_info("reservation %" PRIu64 ": %" PRIu64 " KiB held for %s",
+                 r->id, r->kib, r->label);
+    else
+        lxe_info("reservation %" PRIu64 ", %" PRIu64 " KiB for %s: %s",
+                 r->id, r->kib, r->label, r->why);
+    if (b->reserved)
+        b->reserved(r, b->reserved_data);
+}
+
+/* Who stopped short, and so lets a reservation fail. */
+static const char *who_stopped(const struct aero_balancer *b)
+{
+    for (size_t i = 0; i < b->guests.count; i++)
+        if (b->guests.items[i].condition.floor_kib)
+            return b->guests.items[i].dom.name;
+    return NULL;
+}
+
+/* A guest that stops short may make a reservation one that cannot be met. */
+static void refuse_hopeless(struct aero_balancer *b)
+{
+    uint64_t most = aero_reservations_waiting_kib(&b->reservations);
+    _cleanup_free_ struct aero_policy_guest *in =
+        most ? policy_input(b) : NULL;
+    struct aero_policy_host host = policy_host(b);
+    const char *stopped = who_stopped(b);
+    struct aero_reservation r;
+    char text[LXE_UNIT_TEXT];
+
+    if (!in)
+        return;
+    host.keep_free_kib -= most;
+    most = aero_policy_obtainable_kib(&host, in, b->guests.count);
+    while (aero_reservations_refuse(&b->reservations, most, &r)) {
+        snprintf(r.why, sizeof(r.why), "cannot be had any more: at most %s"
+                 " could be freed%s%.64s", lxe_format_kib(text, most),
+                 stopped ? "; one that stopped shrinking is " : "",
+                 stopped ? stopped : "");
+        tell(b, &r);
+    }
+}
+
 static void settle_reservations(struct aero_balancer *b, uint64_t now_ns)
 {
     const struct aero_reservation *granted;
     struct aero_reservation late;
 
     while ((granted = aero_reservations_grant(&b->reservations,
-                                              unpromised_kib(b)))) {
-        lxe_info("reservation %" PRIu64 ": %" PRIu64 " KiB held for %s",
-                 granted->id, granted->kib, granted->label);
-        if (b->reserved)
-            b->reserved(granted, b->reserved_data);
-    }
+                                              unpromised_kib(b))))
+        tell(b, granted);
+    refuse_hopeless(b);
     while (aero_reservations_expire(&b->reservations, now_ns, &late)) {
-        lxe_info("reservation %" PRIu64 ": %" PRIu64 " KiB did not come free"
-                 " in time", late.id, late.kib);
-        if (b->reserved)
-            b->reserved(&late, b->reserved_data);
+        snprintf(late.why, sizeof(late.why), "the memory did not come free in"
+                 " time; see the reasons in 'xl-aerostat mem-status'");
+        tell(b, &late);
     }
 }
 
@@ -511,6 +560,11 @@ int aero_balancer_reserve(struct aero_balancer *b,
     if (!aero_reservations_add(&b->reservations, wanted, err))
         return -EBUSY;
     return 0;
+}
+
+bool aero_balancer_awaited(const struct aero_balancer *b)
+{
+    return aero_reservations_waiting_kib(&b->reservations) > 0;
 }
 
 void aero_balancer_stop(struct aero_balancer *b)

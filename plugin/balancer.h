@@ -22,7 +22,7 @@
 #define AERO_SHRINK_PART   8u
 #define AERO_WARNING_TEXT  640 /* a message, and whose it is */
 
-/* Tells a client that its reservation is held (r->held), or timed out. */
+/* Tells a client that its reservation is held (r->held), or why not. */
 typedef void aero_reserved_fn(const struct aero_reservation *r, void *data);
 
 struct aero_balancer {
@@ -66,6 +66,9 @@ int aero_balancer_tick(struct aero_balancer *b);
 int aero_balancer_reserve(struct aero_balancer *b,
                           const struct aero_reservation *wanted,
                           struct lxe_err *err);
+
+/* Whether somebody waits for memory: then ticks should come soon. */
+bool aero_balancer_awaited(const struct aero_balancer *b);
 
 /*
  * Leaves all guests at targets that are safe without a daemon: a guest that

@@ -459,8 +459,7 @@ void aero_methods_reserved(const struct aero_reservation *r, void *methods)
 
     if (!r->held) {
         send_error(m, r->owner, r->request, AERO_RPC_CANNOT,
-                   "the memory did not come free in time; see the reasons in"
-                   " 'xl-aerostat mem-status'");
+                   r->why);
         return;
     }
     w = begin(r->request);

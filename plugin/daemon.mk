@@ -12,6 +12,7 @@ libaero_a_SOURCES = \
 	%D%/demand.c %D%/demand.h \
 	%D%/guest_state.c %D%/guest_state.h \
 	%D%/guests.c %D%/guests.h \
+	%D%/hasten.c %D%/hasten.h \
 	%D%/host_state.c %D%/host_state.h \
 	%D%/migrations.c %D%/migrations.h \
 	%D%/pid_lock.c %D%/pid_lock.h \
@@ -19,6 +20,7 @@ libaero_a_SOURCES = \
 	%D%/rate_share.c %D%/rate_share.h \
 	%D%/reservations.c %D%/reservations.h \
 	%D%/rivals.c %D%/rivals.h \
+	%D%/speed.c %D%/speed.h \
 	%D%/water.c %D%/water.h
 AERO_LIBS = libaero.a libmig.a $(LXE_LIBS) $(UV_LIBS)
 

@@ -112,8 +112,11 @@ static void on_timer(uv_timer_t *timer)
     if (d->host->ops->event_fd(d->host) < 0)
         dispatch(d);
     d->last_tick_ms = uv_now(&d->loop);
-    uv_timer_start(&d->timer, on_timer, d->config.interval_ms, 0);
     aero_balancer_tick(&d->balancer);
+    uv_timer_start(&d->timer, on_timer,
+                   aero_balancer_awaited(&d->balancer) ? TICK_APART_MS
+                                                       : d->config.interval_ms,
+                   0);
     notify(d->ready ? "WATCHDOG=1" : "READY=1\nSTATUS=balancing");
     d->ready = true;
 }

@@ -7,6 +7,10 @@
 #define STUCK_RETRY_S   60u
 #define STUCK_DOUBLINGS 4u
 
+#define RATE_PART    16u
+#define RATE_MIN_KIB 128u
+#define RATE_MAX_KIB (1u << 10)
+
 bool aero_guest_movable(enum aero_guest_state state)
 {
     return state < AERO_GUEST_BOOTING;
@@ -90,15 +94,45 @@ static void restart(struct aero_state_memory *m, int way, uint64_t held_kib,
     m->woken = false;
 }
 
-static bool progressed(const struct aero_state_memory *m, uint64_t held_kib)
+static uint64_t expected_kib_s(const struct aero_state_input *in)
 {
-    return m->way > 0 ? held_kib >= m->mark_kib + AERO_PROGRESS_KIB
-                      : held_kib + AERO_PROGRESS_KIB <= m->mark_kib;
+    uint64_t rate = in->fastest_kib_s / RATE_PART;
+
+    if (rate < RATE_MIN_KIB)
+        return RATE_MIN_KIB;
+    return rate < RATE_MAX_KIB ? rate : RATE_MAX_KIB;
 }
 
-static void get_stuck(struct aero_state_memory *m, uint64_t now_ns)
+static bool progressed(const struct aero_state_input *in,
+                       const struct aero_state_memory *m)
+{
+    uint64_t ms = (in->now_ns - m->progress_ns) / LXE_NS_PER_MS;
+    uint64_t least = AERO_PROGRESS_KIB + expected_kib_s(in) * ms / 1000;
+
+    return m->way > 0 ? in->held_kib >= m->mark_kib + least
+                      : in->held_kib + least <= m->mark_kib;
+}
+
+/* Where a guest that should shrink stopped, for as long as that holds. */
+static uint64_t find_floor(const struct aero_state_input *in,
+                           struct aero_state_memory *m, uint64_t idle_ns)
+{
+    if (m->way < 0 && idle_ns >= AERO_SLOW_S * LXE_NS_PER_SEC) {
+        m->floor_kib = in->held_kib;
+        m->floor_until_ns = in->now_ns + AERO_FLOOR_S * LXE_NS_PER_SEC;
+    } else if (in->held_kib + AERO_PROGRESS_KIB <= m->floor_kib ||
+               in->now_ns >= m->floor_until_ns) {
+        m->floor_kib = 0;
+    }
+    return m->floor_kib;
+}
+
+static void get_stuck(struct aero_state_memory *m, uint64_t held_kib,
+                      uint64_t now_ns)
 {
     m->stuck_way = m->way;
+    m->mark_kib = held_kib; /* from here it may show that it moves again */
+    m->progress_ns = now_ns;
     m->stuck_until_ns =
         now_ns + ((uint64_t)STUCK_RETRY_S << m->stuck_count) * LXE_NS_PER_SEC;
     if (m->stuck_count < STUCK_DOUBLINGS)
@@ -115,7 +149,7 @@ static void follow(const struct aero_state_input *in,
 
     if (way == 0 || way != m->way) {
         restart(m, way, in->held_kib, in->now_ns);
-    } else if (progressed(m, in->held_kib)) {
+    } else if (progressed(in, m)) {
         restart(m, way, in->held_kib, in->now_ns);
         m->stuck_count = 0;
         if (m->stuck_way == way)
@@ -127,7 +161,7 @@ static void follow(const struct aero_state_input *in,
     }
     idle_ns = in->now_ns - m->progress_ns;
     if (!m->stuck_way && idle_ns >= AERO_STUCK_S * LXE_NS_PER_SEC) {
-        get_stuck(m, in->now_ns);
+        get_stuck(m, in->held_kib, in->now_ns);
     } else if (!m->woken && idle_ns >= AERO_WAKE_S * LXE_NS_PER_SEC) {
         m->woken = true;
         out->wake = true;
@@ -136,6 +170,7 @@ static void follow(const struct aero_state_input *in,
         out->state = AERO_GUEST_SLOW;
     if (m->stuck_way)
         out->state = AERO_GUEST_STUCK;
+    out->floor_kib = find_floor(in, m, idle_ns);
     out->stuck_shrink = m->stuck_way < 0;
     out->stuck_grow = m->stuck_way > 0;
 }

@@ -2,10 +2,13 @@
 /*
  * What can be done with a guest right now: facts in, state out. Pure.
  *
- * A guest that is asked to come to a target is judged by how it moves. Each
- * 256 KiB towards the target is progress; without any for
+ * A guest that is asked to come to a target is judged by how it moves: at a
+ * rate that can be expected of it, or not at all as far as we care. That is a
+ * sixteenth of the fastest it was ever seen to shrink, but no less than 128
+ * KiB/s and no more than 1 MiB/s. Without such progress for
  *
- *    5 s   it is slow;
+ *    5 s   it is slow; if it should shrink, what it holds is taken for its
+ *          floor for two minutes: nobody is promised memory from below it;
  *   12 s   its driver is woken by a target one page off, once: Linux's goes
  *          to sleep for an hour after 14 s of failed tries, and the same
  *          target written again does not wake it;
@@ -40,6 +43,7 @@ enum aero_guest_state {
 #define AERO_STUCK_S      20u
 #define AERO_BOOT_S       60u /* a guest that never reported settles so long */
 #define AERO_REPORTING_S  10u /* one that reports */
+#define AERO_FLOOR_S      120u
 #define AERO_PROGRESS_KIB 256u
 
 struct aero_state_input {
@@ -49,6 +53,7 @@ struct aero_state_input {
     const struct lxe_domain *dom;
     uint64_t held_kib;        /* what it holds, in units of the target */
     bool announced;           /* a client is migrating it */
+    uint64_t fastest_kib_s;   /* it was seen to shrink; 0: never */
     bool foreign;             /* another balancer manages it (rivals.h) */
 };
 
@@ -58,6 +63,8 @@ struct aero_state_memory {
     uint64_t mark_kib;     /* held when it last made progress */
     uint64_t progress_ns;
     bool woken;
+    uint64_t floor_kib;
+    uint64_t floor_until_ns;
     int stuck_way;
     uint64_t stuck_until_ns;
     unsigned stuck_count;
@@ -67,6 +74,7 @@ struct aero_guest_condition {
     enum aero_guest_state state;
     bool stuck_shrink; /* cannot be made smaller than it is */
     bool stuck_grow;   /* does not get larger */
+    uint64_t floor_kib; /* it stopped short there; 0: not known to */
     bool wake;         /* change the target by one page now */
 };
 

@@ -18,6 +18,7 @@
 #include "host.h"
 #include "policy.h"
 #include "rivals.h"
+#include "speed.h"
 
 struct aero_guest {
     struct lxe_domain dom;
@@ -42,6 +43,7 @@ struct aero_guest {
     struct aero_demand demand;
     struct aero_state_memory state_memory;
     struct aero_guest_condition condition;
+    struct aero_speed speed;
     char reason[AERO_REASON_TEXT];
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "hasten.h"
 #include "water.h"
 
 /* A part of a small guest is less than the balloon driver's own steps. */
@@ -27,6 +28,7 @@ struct slot {
     uint64_t held, target;
     uint64_t want;  /* the water-filling's answer */
     uint64_t next;  /* what this tick comes to */
+    bool hastened;
 };
 
 struct plan {
@@ -174,6 +176,45 @@ static void bound_change(struct plan *p)
     }
 }
 
+static uint64_t pages_s(uint64_t kib_s)
+{
+    return kib_s == UINT64_MAX ? kib_s : kib_s / LXE_KIB_PER_PAGE;
+}
+
+/* Somebody waits: who can give at once stands in for who is slow. */
+static int hasten(struct plan *p)
+{
+    _cleanup_free_ struct aero_donor *d = NULL;
+    int rc;
+
+    if (!p->host->missing_kib)
+        return 0;
+    d = calloc(p->n + 1, sizeof(*d));
+    if (!d)
+        return -ENOMEM;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct slot *s = &p->slots[i];
+        const struct aero_policy_guest *g = &p->guests[s->index];
+
+        d[i] = (struct aero_donor){
+            .held = s->held,
+            .least = g->demand_known ? s->demand : s->lo,
+            .knee = s->knee,
+            .shares = g->shares,
+            .speed = pages_s(g->speed_kib_s),
+            .next = s->next,
+        };
+    }
+    rc = aero_hasten(d, p->n, pages_up(p->host->missing_kib),
+                     max_u64(p->host->change_kib / LXE_KIB_PER_PAGE, 1),
+                     AERO_KEEP_ALL - p->host->tax);
+    for (size_t i = 0; i < p->n && !rc; i++) {
+        p->slots[i].hastened = d[i].next < p->slots[i].next;
+        p->slots[i].next = d[i].next;
+    }
+    return rc;
+}
+
 /*
  * While some guests have not shrunk far enough yet, the others share what is
  * left of the pool for growing.
@@ -212,6 +253,8 @@ static bool may_stay(const struct plan *p, const struct slot *s)
 {
     uint64_t band = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
 
+    if (p->host->missing_kib && s->next < s->target)
+        return false;
     return s->target >= s->lo && s->target <= s->hi &&
            s->target < s->next + band && s->next < s->target + band;
 }
@@ -349,7 +392,9 @@ static void answer(const struct plan *p, const struct slot *s,
     out->price = p->median > 0 ? price(p, s) / p->median : 1;
     explain_size(p, s, out->reason);
     explain_tax(p, s, out, out->reason);
-    if (s->next != s->want && s->next != s->target)
+    if (s->hastened)
+        add(out->reason, "; somebody waits for memory: gives more meanwhile");
+    else if (s->next != s->want && s->next != s->target)
         add(out->reason, "; on the way to %s", lxe_format_kib(goal, goal_kib));
 }
 
@@ -379,7 +424,9 @@ int aero_policy_run(const struct aero_policy_host *host,
     if (rc)
         return rc;
     bound_change(&p);
-    rc = bound_growth(&p);
+    rc = hasten(&p);
+    if (!rc)
+        rc = bound_growth(&p);
     if (rc)
         return rc;
     leave_out_small(&p);
@@ -399,6 +446,7 @@ static uint64_t left_kib(const struct aero_policy_host *host,
         if (!guests[i].movable)
             continue;
         bounds(&guests[i], &lo, &hi);
+        lo = max_u64(lo, guests[i].floor_kib / LXE_KIB_PER_PAGE);
         if (leave_needs && guests[i].demand_known)
             lo = min_u64(max_u64(pages_up(guests[i].need_kib), lo), hi);
         kept += lo * LXE_KIB_PER_PAGE;

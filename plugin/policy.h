@@ -50,6 +50,8 @@ struct aero_policy_guest {
     const char *why;       /* where the demand comes from */
     uint64_t target_kib;
     uint64_t held_kib;
+    uint64_t floor_kib;   /* it stopped short there; 0: not known to */
+    uint64_t speed_kib_s; /* of its balloon, shrinking; LXE_UNKNOWN */
     bool stuck_shrink;
     bool stuck_grow;
 };
@@ -61,6 +63,7 @@ struct aero_policy_host {
     unsigned shrink_part;   /* and down, by 1/n of that; 0: no such bound */
     uint64_t dead_band_kib; /* a smaller change is not worth it */
     unsigned tax;           /* on idle memory, in thousandths: 0 to 999 */
+    uint64_t missing_kib;   /* of what somebody waits for, not free yet */
     bool no_surplus;        /* nobody is given more than its demand */
 };
 

@@ -141,6 +141,25 @@ const struct aero_reservation *aero_reservations_grant(
     return NULL;
 }
 
+bool aero_reservations_refuse(struct aero_reservations *all,
+                              uint64_t obtainable_kib,
+                              struct aero_reservation *out)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < all->count; i++) {
+        if (all->items[i].held)
+            continue;
+        sum += all->items[i].kib;
+        if (sum <= obtainable_kib)
+            continue;
+        *out = all->items[i];
+        take_out(all, i);
+        return true;
+    }
+    return false;
+}
+
 bool aero_reservations_expire(struct aero_reservations *all, uint64_t now_ns,
                               struct aero_reservation *out)
 {

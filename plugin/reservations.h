@@ -20,6 +20,7 @@
 #define AERO_RESERVATIONS_MAX  64
 #define AERO_RESERVATION_LABEL 64
 #define AERO_REQUEST_ID        64
+#define AERO_REFUSED_TEXT      200
 #define AERO_NO_DOMID          UINT32_MAX
 
 struct aero_reservation {
@@ -30,6 +31,7 @@ struct aero_reservation {
     bool held;            /* else it waits */
     uint32_t domid;       /* whom it follows, or AERO_NO_DOMID */
     uint64_t taken_kib;   /* by that domain */
+    char why[AERO_REFUSED_TEXT]; /* it could not be held */
     char label[AERO_RESERVATION_LABEL];   /* what the client says it is for */
     char request[AERO_REQUEST_ID];        /* id to answer with, as JSON */
 };
@@ -82,6 +84,14 @@ uint64_t aero_reservations_waiting_kib(const struct aero_reservations *all);
  */
 const struct aero_reservation *aero_reservations_grant(
     struct aero_reservations *all, uint64_t free_kib);
+
+/*
+ * Takes out the oldest that waits and does not fit into what those that wait
+ * could be given in all. Returns false where all fit.
+ */
+bool aero_reservations_refuse(struct aero_reservations *all,
+                              uint64_t obtainable_kib,
+                              struct aero_reservation *out);
 
 /* Takes out one whose time is over. Returns false where there is none. */
 bool aero_reservations_expire(struct aero_reservations *all, uint64_t now_ns,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The daemon: its pure modules, its loop on a simulated host, the program.
-daemon_tests = tests/test-demand tests/test-guest-state tests/test-host-state tests/test-policy \
+daemon_tests = tests/test-demand tests/test-hasten tests/test-guest-state tests/test-host-state tests/test-policy \
 	tests/test-apply tests/test-reservations tests/test-config \
 	tests/test-control tests/test-balancer tests/test-migrations tests/test-rate-share tests/test-rivals
 check_PROGRAMS += $(daemon_tests) tests/rpc-call
@@ -18,6 +18,10 @@ tests_test_demand_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_guest_state_SOURCES = tests/unit/test_guest_state.c
 tests_test_guest_state_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_guest_state_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_hasten_SOURCES = tests/unit/test_hasten.c
+tests_test_hasten_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_hasten_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 
 tests_test_host_state_SOURCES = tests/unit/test_host_state.c
 tests_test_host_state_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -352,50 +352,116 @@ static void note_decision(const struct aero_reservation *r, void *data)
 }
 
 /*
- * One of the cases that squeezed is tested with, by docs/scenarios/. Returns
- * quarters of a second until it was granted; -1: not within 60 s; -2: refused.
+ * One of the cases that squeezed is tested with, by docs/scenarios/, until its
+ * guests have settled.
  */
-static int squeezed(const char *name, uint64_t mib)
+static void set_up_squeezed(struct bench *b, const char *name)
+{
+    struct lxe_err err = { 0 };
+    char path[4096];
+
+    memset(b, 0, sizeof(*b));
+    snprintf(path, sizeof(path), "%s/docs/scenarios/squeezed-%s.json",
+             getenv("top_srcdir"), name);
+    if (lxe_sim_open(path, LXE_SIM_MANUAL, &b->host, &err))
+        CU_FAIL_FATAL("no scenario");
+    lxe_sim_set_invariant(b->host, on_broken, NULL);
+    aero_config_defaults(&b->config);
+    b->config.host_reserve_kib = 0;
+    aero_balancer_init(&b->balancer, b->host, &b->config);
+    run_s(b, 62); /* they report nothing: settled after a minute */
+}
+
+#define AT_ONCE (-1)
+
+/*
+ * Asks for memory. Returns the quarters of a second until it was granted, or
+ * refused with *granted false; AT_ONCE; or 240 if not decided within 60 s.
+ */
+static int ask(struct bench *b, uint64_t mib, bool *granted)
 {
     struct aero_reservation want = { .owner = 1, .kib = mib * MIB,
                                      .deadline_ns = UINT64_MAX };
     struct lxe_err err = { 0 };
     int decision = 0, quarters = 0;
-    char path[4096];
-    struct bench b;
 
-    snprintf(path, sizeof(path), "%s/docs/scenarios/squeezed-%s.json",
-             getenv("top_srcdir"), name);
-    if (lxe_sim_open(path, LXE_SIM_MANUAL, &b.host, &err))
-        CU_FAIL_FATAL("no scenario");
-    lxe_sim_set_invariant(b.host, on_broken, NULL);
-    aero_config_defaults(&b.config);
-    b.config.host_reserve_kib = 0;
-    aero_balancer_init(&b.balancer, b.host, &b.config);
-    b.balancer.reserved = note_decision;
-    b.balancer.reserved_data = &decision;
-    run_s(&b, 62); /* they report nothing: settled after a minute */
-    if (aero_balancer_reserve(&b.balancer, &want, &err) == -ENOSPC)
-        quarters = -2;
-    while (!decision && quarters >= 0 && quarters < 240) {
-        aero_balancer_tick(&b.balancer);
-        lxe_sim_advance(b.host, LXE_NS_PER_SEC / 4);
+    b->balancer.reserved = note_decision;
+    b->balancer.reserved_data = &decision;
+    *granted = false;
+    if (aero_balancer_reserve(&b->balancer, &want, &err) == -ENOSPC)
+        return AT_ONCE;
+    while (!decision && quarters < 240) {
+        aero_balancer_tick(&b->balancer);
+        lxe_sim_advance(b->host, LXE_NS_PER_SEC / 4);
         quarters++;
     }
+    *granted = decision == 1;
+    return quarters;
+}
+
+/* Quarters of a second until it was granted, which it must be. */
+static int granted_after(const char *name, uint64_t mib)
+{
+    struct bench b;
+    bool granted;
+    int quarters;
+
+    set_up_squeezed(&b, name);
+    quarters = ask(&b, mib, &granted);
+    CU_ASSERT(granted);
     tear_down(&b);
-    return decision == 1 || quarters == -2 ? quarters : -1;
+    return quarters;
 }
 
 static void squeezed_cases(void)
 {
-    int a = squeezed("a", 1000), b = squeezed("b", 1000);
-    int e = squeezed("e", 1000);
+    int a = granted_after("a", 1000), b = granted_after("b", 1000);
+    int e = granted_after("e", 1000);
 
     printf("\n  granted after: a %.2f s, b %.2f s, e %.2f s\n  ", a / 4.0,
            b / 4.0, e / 4.0);
-    CU_ASSERT(a > 0 && b > 0 && e > 0);
-    CU_ASSERT_EQUAL(squeezed("c", 1500), -2);
-    CU_ASSERT_EQUAL(squeezed("d", 1000), -1);
+    CU_ASSERT(a <= 5 * 4);
+    CU_ASSERT(b <= 12 * 4);
+    CU_ASSERT(e <= 12 * 4);
+}
+
+static void back_where_it_was(struct bench *b, uint64_t first_kib,
+                              uint64_t second_kib)
+{
+    run_s(b, 30);
+    CU_ASSERT(domain(b, 1).current_kib >= first_kib);
+    CU_ASSERT(domain(b, 2).current_kib >= second_kib);
+}
+
+static void what_minima_forbid_is_refused_at_once(void)
+{
+    struct bench b;
+    bool granted;
+
+    set_up_squeezed(&b, "c");
+    CU_ASSERT_EQUAL(ask(&b, 1500, &granted), AT_ONCE);
+    back_where_it_was(&b, 1500 * 1024, 2500 * 1024);
+    tear_down(&b);
+}
+
+/* A hidden floor is found by running into it, once. */
+static void a_floor_is_learned(void)
+{
+    struct bench b;
+    bool granted;
+    int quarters;
+
+    set_up_squeezed(&b, "d");
+    quarters = ask(&b, 1000, &granted);
+    printf("\n  refused after %.2f s\n  ", quarters / 4.0);
+    CU_ASSERT_FALSE(granted);
+    CU_ASSERT(quarters <= 7 * 4);
+    back_where_it_was(&b, 1500 * 1024, 2500 * 1024);
+    CU_ASSERT_EQUAL(ask(&b, 1000, &granted), AT_ONCE);
+    CU_ASSERT_EQUAL(b.balancer.reservations.count, 0);
+    ask(&b, 700, &granted);
+    CU_ASSERT(granted);
+    tear_down(&b);
 }
 
 /* Sets the target as another balancer would, which wants 700 MiB. */
@@ -478,6 +544,9 @@ static const struct unit_test tests[] = {
     { "a migrating guest finds its memory",
       a_migrating_guest_finds_its_memory },
     { "squeezed's cases", squeezed_cases },
+    { "what minima forbid is refused at once",
+      what_minima_forbid_is_refused_at_once },
+    { "a floor is learned", a_floor_is_learned },
     { "another balancer is not fought", another_balancer_is_not_fought },
     { "a migration's targets are its client's",
       a_migrations_targets_are_its_clients },

@@ -128,11 +128,52 @@ static void progress_clears_it(void)
     judge(&b, 0);
     CU_ASSERT_EQUAL(judge(&b, 25), AERO_GUEST_STUCK);
     CU_ASSERT_TRUE(b.is.stuck_grow);
-    b.in.held_kib += AERO_PROGRESS_KIB - 4;
+    b.in.held_kib += AERO_PROGRESS_KIB + 128 - 4;
     CU_ASSERT_EQUAL(judge(&b, 1), AERO_GUEST_STUCK);
     b.in.held_kib += 4;
-    CU_ASSERT_EQUAL(judge(&b, 1), AERO_GUEST_ACTIVE);
+    CU_ASSERT_EQUAL(judge(&b, 0), AERO_GUEST_ACTIVE);
     CU_ASSERT_FALSE(b.is.stuck_grow);
+}
+
+/* Some movement is not enough: it must be such that it comes to something. */
+static void a_trickle_is_stuck(void)
+{
+    struct bench b;
+
+    set_up(&b);
+    b.in.fastest_kib_s = 100 * MIB;
+    b.dom.target_kib = 500 * MIB;
+    for (int i = 0; i <= 21; i++) {
+        judge(&b, 1);
+        b.in.held_kib -= 900; /* expected are 1024 a second */
+    }
+    CU_ASSERT_EQUAL(b.is.state, AERO_GUEST_STUCK);
+    set_up(&b);
+    b.dom.target_kib = 500 * MIB;
+    for (int i = 0; i <= 60; i++) {
+        CU_ASSERT_EQUAL(judge(&b, 1), AERO_GUEST_ACTIVE);
+        b.in.held_kib -= 500; /* 128 are, of one never seen to be faster */
+    }
+}
+
+static void a_floor_is_kept_for_a_while(void)
+{
+    struct bench b;
+
+    set_up(&b);
+    b.dom.target_kib = 500 * MIB;
+    judge(&b, 0);
+    b.in.held_kib = 800 * MIB;
+    judge(&b, 1);
+    judge(&b, 4);
+    CU_ASSERT_EQUAL(b.is.floor_kib, 0);
+    judge(&b, 1);
+    CU_ASSERT_EQUAL(b.is.floor_kib, 800 * MIB);
+    b.dom.target_kib = b.in.held_kib = 1000 * MIB;
+    judge(&b, 60);
+    CU_ASSERT_EQUAL(b.is.floor_kib, 800 * MIB);
+    judge(&b, 60);
+    CU_ASSERT_EQUAL(b.is.floor_kib, 0);
 }
 
 static void intermittent_is_not_stuck(void)
@@ -167,6 +208,8 @@ static const struct unit_test tests[] = {
     { "slow, woken once, stuck, tried again", slow_woken_stuck },
     { "a moving target hides nothing", a_moving_target_does_not_hide_it },
     { "progress clears it", progress_clears_it },
+    { "a trickle is stuck", a_trickle_is_stuck },
+    { "a floor is kept for a while", a_floor_is_kept_for_a_while },
     { "intermittent is not stuck", intermittent_is_not_stuck },
     { "a pause stops the clock", pause_stops_the_clock },
 };

@@ -314,6 +314,8 @@ static void make_guests(uint64_t *seed, struct aero_policy_guest *g,
 
         max = held + unit_below(seed, 1000);
         g[i] = guest(min, max, unit_below(seed, 2500), held);
+        g[i].speed_kib_s = unit_below(seed, 2) ? unit_below(seed, 200 * MIB)
+                                               : UINT64_MAX;
         g[i].shares = 1 + (unsigned)unit_below(seed, 1000);
         g[i].movable = unit_below(seed, 10) != 0;
         g[i].demand_known = unit_below(seed, 5) != 0;
@@ -371,6 +373,7 @@ static void sums_and_bounds(void)
         bool good = true;
 
         make_guests(&seed, g, &host);
+        host.missing_kib = unit_below(&seed, 2) * unit_below(&seed, 900 * MIB);
         aero_policy_run(&host, g, COUNT, t);
         good = sum_targets(g, t) <=
                sum_held(g) + host.free_kib - host.keep_free_kib;
@@ -395,6 +398,7 @@ static void order_does_not_matter(void)
         make_guests(&seed, g, &host);
         host.change_kib = 50 * MIB;
         host.dead_band_kib = 20 * MIB;
+        host.missing_kib = unit_below(&seed, 2) * unit_below(&seed, 900 * MIB);
         for (size_t i = 0; i < COUNT; i++)
             turned[(i * 5 + 3) % COUNT] = g[i];
         aero_policy_run(&host, g, COUNT, t);

@@ -77,6 +77,23 @@ static void ends_with_its_owner_or_time(void)
     CU_ASSERT_EQUAL(all.count, 0);
 }
 
+static void the_hopeless_are_refused(void)
+{
+    struct aero_reservations all = { 0 };
+    struct aero_reservation r;
+
+    add(&all, 1, 1000, 50);
+    aero_reservations_grant(&all, 1000); /* held: does not count */
+    add(&all, 1, 500, 50);
+    add(&all, 1, 400, 50);
+    add(&all, 1, 100, 50);
+    CU_ASSERT_FALSE(aero_reservations_refuse(&all, 1000, &r));
+    CU_ASSERT_TRUE(aero_reservations_refuse(&all, 600, &r));
+    CU_ASSERT_EQUAL(r.kib, 400);
+    CU_ASSERT_FALSE(aero_reservations_refuse(&all, 600, &r));
+    CU_ASSERT_EQUAL(all.count, 3);
+}
+
 static void is_bounded(void)
 {
     struct aero_reservations all = { 0 };
@@ -94,6 +111,7 @@ static const struct unit_test tests[] = {
     { "oldest first", oldest_first },
     { "follows a domain", follows_a_domain },
     { "ends with its owner or its time", ends_with_its_owner_or_time },
+    { "the hopeless are refused", the_hopeless_are_refused },
     { "is bounded", is_bounded },
 };
 
