@@ -7,7 +7,9 @@ dist_man_MANS += \
 	%D%/man/aerostat.conf.5 \
 	%D%/man/aerostatd.8 \
 	%D%/man/xl-aerostat.1 \
+	%D%/man/xl-mem-explain.1 \
 	%D%/man/xl-mem-policy.1 \
+	%D%/man/xl-mem-replay.1 \
 	%D%/man/xl-mem-status.1 \
 	%D%/man/xl-migrate-cancel.1 \
 	%D%/man/xl-migrate-live.1 \
@@ -15,5 +17,5 @@ dist_man_MANS += \
 	%D%/man/xl-migrate-report.1 \
 	%D%/man/xl-migrate-status.1
 EXTRA_DIST += %D%/architecture.svg
-EXTRA_DIST += %D%/xenstore.md
+EXTRA_DIST += %D%/xenstore.md %D%/decision-log.md
 EXTRA_DIST += %D%/migration.md %D%/migration-protocol.md %D%/report.md

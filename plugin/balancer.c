@@ -237,6 +237,7 @@ static void set_target(struct aero_balancer *b, struct aero_guest *g,
              g->dom.name, lxe_format_kib(from, standing_kib(g)),
              lxe_format_kib(to, kib), reason);
     g->set_kib = kib;
+    g->written_kib = kib;
     g->dom.target_kib = kib;
 }
 
@@ -405,6 +406,32 @@ static int judge_host(struct aero_balancer *b,
     return rc;
 }
 
+static void show(const struct aero_balancer *b,
+                 const struct aero_policy_guest *in,
+                 const struct aero_policy_target *out,
+                 const struct aero_policy_host *host)
+{
+    struct aero_tick tick = {
+        .number = b->ticks + 1,
+        .now_ns = b->host->ops->now_ns(b->host),
+        .reserve_kib = b->config->host_reserve_kib,
+        .host = host,
+        .host_facts = {
+            .state = aero_host_state_name(b->state),
+            .total_kib = b->memory.total_kib,
+            .claimed_kib = b->memory.claimed_kib,
+            .spare_kib = b->spare_kib,
+        },
+        .guests = b->guests.items,
+        .in = in,
+        .out = out,
+        .count = b->guests.count,
+    };
+
+    if (b->decided)
+        b->decided(&tick, b->decided_data);
+}
+
 static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
 {
     struct aero_policy_host host;
@@ -424,6 +451,7 @@ static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
     }
     note_reasons(b, out);
     set_targets(b, in, out, &host, now);
+    show(b, in, out, &host);
     return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "migrations.h"
 #include "policy.h"
 #include "reservations.h"
+#include "tick.h"
 
 #define AERO_DEAD_BAND_KIB (4u << 10)
 #define AERO_SHRINK_PART   8u
@@ -24,6 +25,9 @@
 
 /* Tells a client that its reservation is held (r->held), or why not. */
 typedef void aero_reserved_fn(const struct aero_reservation *r, void *data);
+
+/* Is shown each tick's decisions, after they were carried out. */
+typedef void aero_decided_fn(const struct aero_tick *tick, void *data);
 
 struct aero_balancer {
     struct lxe_host *host;            /* the caller's */
@@ -43,6 +47,8 @@ struct aero_balancer {
     char autoballoon[AERO_WARNING_TEXT];
     aero_reserved_fn *reserved;
     void *reserved_data;
+    aero_decided_fn *decided;
+    void *decided_data;
 };
 
 /* Zeroes it and keeps the pointers. */

@@ -138,23 +138,28 @@ static void print_json_text(const char *text, size_t len)
         putchar('\n');
 }
 
+int aero_cli_print_writer(struct lxe_jw *w)
+{
+    size_t len = 0;
+    const char *text = lxe_jw_text(w, &len);
+
+    if (!text)
+        return aero_cli_fail("out of memory");
+    print_json_text(text, len);
+    return aero_cli_finish();
+}
+
 int aero_cli_print_json(const struct lxe_json *node)
 {
     struct lxe_jw *w = lxe_jw_new(true);
-    const char *text = NULL;
-    size_t len = 0;
+    int rc;
 
-    if (w) {
-        lxe_jw_tree(w, NULL, node);
-        text = lxe_jw_text(w, &len);
-    }
-    if (!text) {
-        lxe_jw_free(w);
+    if (!w)
         return aero_cli_fail("out of memory");
-    }
-    print_json_text(text, len);
+    lxe_jw_tree(w, NULL, node);
+    rc = aero_cli_print_writer(w);
     lxe_jw_free(w);
-    return aero_cli_finish();
+    return rc;
 }
 
 int aero_cli_finish(void)

@@ -64,6 +64,9 @@ const struct lxe_json *aero_cli_call(const struct aero_cli *cli,
 /* Prints a tree, indented, to stdout. Returns an exit status. */
 int aero_cli_print_json(const struct lxe_json *node);
 
+/* Prints what was written, safe for a terminal. Returns an exit status. */
+int aero_cli_print_writer(struct lxe_jw *w);
+
 /* Flushes stdout: AERO_EXIT_OK, or AERO_EXIT_FAILED after saying why. */
 int aero_cli_finish(void);
 

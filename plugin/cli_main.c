@@ -13,8 +13,10 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "cli_explain.h"
 #include "cli_mem.h"
 #include "cli_migrate.h"
+#include "cli_replay.h"
 #include "cli_report.h"
 
 static const struct aero_verb verbs[] = {
@@ -31,6 +33,18 @@ static const struct aero_verb verbs[] = {
       "  --json           print the daemon's answer as JSON\n"
       "\nSIZE is 512M, 2G or 4096K; a bare number is MiB. Without options the\n"
       "policy is shown. A change lasts until aerostatd ends.\n" },
+    { "mem-explain", aero_cli_mem_explain,
+      "Show why a guest has what it has: its last decisions",
+      "DOMAIN [--json]",
+      "  --json           print the daemon's answer as JSON\n" },
+    { "mem-replay", aero_cli_mem_replay,
+      "Run a log of decisions through the policy of this version",
+      "FILE [--set KEY=VALUE]... [--all] [--json]",
+      "  --set KEY=VALUE  an input for all; DOMAIN.KEY=VALUE for one guest\n"
+      "  --all            list every difference\n"
+      "  --json           print the outcome as JSON\n"
+      "\nFILE is a daemon's decisions.jsonl; - is standard input. Exits with 3\n"
+      "where targets differ and nothing was set.\n" },
     { "migrate-live", aero_cli_migrate_live,
       "Move a running guest to another host", "[OPTIONS] DOMAIN HOST",
       "The options are those of aerostat-migrate(8):\n"

@@ -60,7 +60,7 @@ _aerostat_takes_value() {
             --max-downtime|--downtime-limit-max|--suspend-cost|--max-rounds|\
             --timeout|--on-timeout|--throttle|--throttle-max|--weight|\
             --stall-timeout|--margin|--report|--receiver|--min|--max|--shares|\
-            --socket|--html|--last|--dir) return 0 ;;
+            --set|--socket|--html|--last|--dir) return 0 ;;
     esac
     return 1
 }
@@ -89,7 +89,11 @@ _aerostat_verb() {
         migrate-cancel:-*|migrate-rate:*) _aerostat_offer --json ;;
         migrate-report:-*) _aerostat_offer --html --json --last --dir ;;
         migrate-report:*) ((given)) || _aerostat_runs ;;
-        mem-policy:*|migrate-cancel:*) ((given)) || _aerostat_domains ;;
+        mem-explain:-*) _aerostat_offer --json ;;
+        mem-replay:-*) _aerostat_offer --set --all --json ;;
+        mem-replay:*) ((given)) || compopt -o default ;;
+        mem-policy:*|mem-explain:*|migrate-cancel:*)
+            ((given)) || _aerostat_domains ;;
         migrate-live:*)
             ((given == 0)) && _aerostat_domains
             ((given == 1)) && _aerostat_hosts ;;
@@ -143,7 +147,7 @@ _xl_front() {
     COMPREPLY=()
     _aerostat_find_verb
     case ${COMP_WORDS[verb]} in
-        mem-status|mem-policy|migrate-live|migrate-cancel|migrate-rate|\
+        mem-status|mem-policy|mem-explain|mem-replay|migrate-live|migrate-cancel|migrate-rate|\
             migrate-status|\
             migrate-report)
             if ((verb < COMP_CWORD)); then

@@ -209,17 +209,6 @@ static const char *type_name(enum lxe_dom_type type)
     return names[type];
 }
 
-static const char *source_name(enum lxe_report_source source)
-{
-    static const char *const names[] = { [LXE_REPORT_NONE] = "none",
-                                         [LXE_REPORT_AGENT] = "agent",
-                                         [LXE_REPORT_QUBES] = "qubes",
-                                         [LXE_REPORT_XENSERVER] =
-                                             "xenserver" };
-
-    return names[source];
-}
-
 static void put_demand(struct lxe_jw *w, const struct aero_guest *g,
                        uint64_t now)
 {
@@ -228,7 +217,7 @@ static void put_demand(struct lxe_jw *w, const struct aero_guest *g,
     lxe_jw_u64(w, "demand_kib", g->demand.kib);
     put_kib(w, "used_kib", g->demand.used_kib);
     put_kib(w, "available_kib", g->demand.available_kib);
-    lxe_jw_str(w, "source", source_name(g->dom.report.source));
+    lxe_jw_str(w, "source", aero_guest_source_name(g->dom.report.source));
     lxe_jw_str(w, "reason", g->reason);
     if (age == LXE_UNKNOWN)
         lxe_jw_null(w, "age_ms");
@@ -332,7 +321,7 @@ static int mem_status(struct call *c)
     return 0;
 }
 
-/* ---- mem.policy ---- */
+/* ---- mem.policy, mem.explain ---- */
 
 static int change_policy(struct call *c, struct aero_guest *g)
 {
@@ -419,6 +408,23 @@ static int mem_policy(struct call *c)
     if (change)
         lxe_jw_str(c->w, "note", "lasts until aerostatd ends; write it into"
                                  " aerostat.conf to keep it");
+    lxe_jw_end_object(c->w);
+    return 0;
+}
+
+static int mem_explain(struct call *c)
+{
+    struct aero_guest *g;
+    int rc = find_domain(c, &g);
+
+    if (rc)
+        return rc;
+    lxe_jw_key(c->w, "result");
+    lxe_jw_object(c->w);
+    lxe_jw_u64(c->w, "domid", g->dom.domid);
+    lxe_jw_str(c->w, "name", g->dom.name);
+    lxe_jw_str(c->w, "uuid", g->dom.uuid);
+    aero_history_write(c->w, c->m->history, g->dom.domid, now_ns(c));
     lxe_jw_end_object(c->w);
     return 0;
 }
@@ -757,6 +763,7 @@ static const struct method methods[] = {
     { "mem.status", mem_status, false, { "" } },
     { "mem.policy", mem_policy, false,
       { "domain", "min_kib", "max_kib", "shares", "take_back" } },
+    { "mem.explain", mem_explain, false, { "domain" } },
     { "mem.reserve", mem_reserve, true, { "kib", "domain", "timeout_ms" } },
     { "mem.release", mem_release, true, { "id" } },
     { "mem.transfer", mem_transfer, true, { "id", "domid" } },

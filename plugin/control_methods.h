@@ -12,6 +12,7 @@
 
 #include "balancer.h"
 #include "control.h"
+#include "decision_history.h"
 
 enum aero_rpc_error {
     AERO_RPC_PARSE = -32700,
@@ -27,6 +28,7 @@ enum aero_rpc_error {
 
 struct aero_methods {
     struct aero_balancer *balancer;
+    const struct aero_history *history;
     uint64_t start_ns; /* of the daemon, by the host's clock */
     /* Sends one line to a client. */
     void (*send)(uint64_t client, const char *text, size_t len, void *data);

@@ -9,7 +9,11 @@ libaero_a_SOURCES = \
 	%D%/control.c %D%/control.h \
 	%D%/control_methods.c %D%/control_methods.h \
 	%D%/daemon_config.c %D%/daemon_config.h \
+	%D%/decision.c %D%/decision.h \
+	%D%/decision_history.c %D%/decision_history.h \
+	%D%/decision_log.c %D%/decision_log.h \
 	%D%/demand.c %D%/demand.h \
+	%D%/fields.c %D%/fields.h \
 	%D%/guest_state.c %D%/guest_state.h \
 	%D%/guests.c %D%/guests.h \
 	%D%/hasten.c %D%/hasten.h \
@@ -17,10 +21,12 @@ libaero_a_SOURCES = \
 	%D%/migrations.c %D%/migrations.h \
 	%D%/pid_lock.c %D%/pid_lock.h \
 	%D%/policy.c %D%/policy.h \
+	%D%/replay.c %D%/replay.h \
 	%D%/rate_share.c %D%/rate_share.h \
 	%D%/reservations.c %D%/reservations.h \
 	%D%/rivals.c %D%/rivals.h \
 	%D%/speed.c %D%/speed.h \
+	%D%/tick.c %D%/tick.h \
 	%D%/water.c %D%/water.h
 AERO_LIBS = libaero.a libmig.a $(LXE_LIBS) $(UV_LIBS)
 

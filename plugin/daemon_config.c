@@ -38,6 +38,7 @@ void aero_config_defaults(struct aero_config *config)
         .idle_tax = 750,
         .host_levels = { { 60, 40, 20, 10 } },
         .agent = true,
+        .decision_log_mib = 64,
     };
 }
 
@@ -219,6 +220,9 @@ static int get_settings(struct reader *r, struct aero_config *c)
         rc = get_levels(r, &c->host_levels);
     if (!rc)
         rc = get_number(r, "agent", 0, 1, &agent);
+    if (!rc)
+        rc = get_number(r, "decision_log_mib", 0, 65536,
+                        &c->decision_log_mib);
     if (!rc)
         rc = get_group(r, c->socket_group);
     if (!rc)
@@ -443,6 +447,7 @@ void aero_config_print(const struct aero_config *config, FILE *to)
     else
         fprintf(to, "migration_max_rate = \"none\"\n");
     fprintf(to, "agent = %d\n", config->agent);
+    fprintf(to, "decision_log_mib = %" PRIu64 "\n", config->decision_log_mib);
     fprintf(to, "domains = [\n");
     for (size_t i = 0; i < config->policy_count; i++)
         print_policy(&config->policies[i], to);

@@ -42,6 +42,7 @@ struct aero_config {
     char socket_group[AERO_GROUP_TEXT]; /* empty: root only */
     uint64_t migration_max_bps; /* of all migrations together; 0: unlimited */
     bool agent;                         /* make keys for guests' agents */
+    uint64_t decision_log_mib;          /* 0: none */
     struct aero_named_policy *policies;
     size_t policy_count;
 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <uv.h>
 
 #ifdef HAVE_SYSTEMD
@@ -16,11 +17,14 @@
 #endif
 
 #include "balancer.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "child.h"
 #include "control.h"
 #include "control_methods.h"
 #include "daemon_config.h"
+#include "decision_history.h"
+#include "decision_log.h"
 #include "pid_lock.h"
 #include "xl_conf.h"
 
@@ -33,6 +37,7 @@ struct options {
     const char *host;
     const char *socket;
     const char *pid_file;
+    const char *log_dir; /* NULL: the default, but none of a simulated host */
     xentoollog_level level;
     bool config_given;
     bool check;
@@ -44,6 +49,8 @@ struct daemon {
     struct lxe_host *host;
     struct aero_balancer balancer;
     struct aero_methods methods;
+    struct aero_history history;
+    struct aero_decision_log *log;
     struct aero_control *control;
     uv_loop_t loop;
     uv_timer_t timer;
@@ -119,6 +126,20 @@ static void on_timer(uv_timer_t *timer)
                    0);
     notify(d->ready ? "WATCHDOG=1" : "READY=1\nSTATUS=balancing");
     d->ready = true;
+}
+
+static void on_decided(const struct aero_tick *tick, void *data)
+{
+    struct daemon *d = data;
+    struct aero_tick t = *tick;
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    t.time_ms = (uint64_t)now.tv_sec * 1000 +
+                (uint64_t)now.tv_nsec / LXE_NS_PER_MS;
+    if (aero_history_note(&d->history, &t))
+        lxe_warn("out of memory; mem-explain lacks a decision");
+    aero_decision_log_note(d->log, &t);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -247,11 +268,26 @@ static void check_autoballoon(struct daemon *d)
         lxe_warn("%s", why);
 }
 
+/* Balancing goes on without a log. */
+static void open_log(struct daemon *d)
+{
+    const char *dir = d->opt.log_dir;
+    struct lxe_err err = { 0 };
+
+    if (!dir && !strcmp(d->host->ops->name, "xen"))
+        dir = AEROSTAT_LOGDIR;
+    if (dir && d->config.decision_log_mib &&
+        aero_decision_log_open(dir, d->config.decision_log_mib << 20,
+                               PACKAGE_VERSION, &d->log, &err))
+        lxe_warn("%s; going on without a log of decisions", err.text);
+}
+
 static void wire(struct daemon *d)
 {
     aero_balancer_init(&d->balancer, d->host, &d->config);
     d->methods = (struct aero_methods){
         .balancer = &d->balancer,
+        .history = &d->history,
         .start_ns = d->host->ops->now_ns(d->host),
         .send = send_line,
         .kick = kick,
@@ -264,6 +300,8 @@ static void wire(struct daemon *d)
         };
     d->balancer.reserved = aero_methods_reserved;
     d->balancer.reserved_data = &d->methods;
+    d->balancer.decided = on_decided;
+    d->balancer.decided_data = d;
 }
 
 /* Runs until a signal. Returns 0 or a negative errno. */
@@ -275,6 +313,7 @@ static int run(struct daemon *d, struct lxe_err *err)
         return rc;
     wire(d);
     check_autoballoon(d);
+    open_log(d);
     uv_loop_init(&d->loop);
     rc = start_loop(d, err);
     if (!rc) {
@@ -285,6 +324,8 @@ static int run(struct daemon *d, struct lxe_err *err)
     }
     end_loop(d);
     aero_balancer_clear(&d->balancer);
+    aero_history_clear(&d->history);
+    aero_decision_log_close(d->log);
     d->host->ops->close(d->host);
     return rc;
 }
@@ -299,6 +340,7 @@ static void usage(FILE *to)
           "  --socket PATH    control socket (" AEROSTAT_RUNDIR
           "/aerostatd.sock)\n"
           "  --pid-file PATH  lock (" AEROSTAT_RUNDIR "/aerostatd.pid)\n"
+          "  --log-dir DIR    log of decisions (" AEROSTAT_LOGDIR ")\n"
           "  --check-config   show the settings in effect, and end\n"
           "  --foreground     as always: it never goes to the background\n"
           "  -v, -q           say more, say less\n"
@@ -314,6 +356,7 @@ static int parse_options(int argc, char **argv, struct options *o)
         { "host", required_argument, NULL, 'H' },
         { "socket", required_argument, NULL, 's' },
         { "pid-file", required_argument, NULL, 'p' },
+        { "log-dir", required_argument, NULL, 'l' },
         { "check-config", no_argument, NULL, 'C' },
         { "foreground", no_argument, NULL, 'f' },
         { "verbose", no_argument, NULL, 'v' },
@@ -338,6 +381,9 @@ static int parse_options(int argc, char **argv, struct options *o)
             break;
         case 'p':
             o->pid_file = optarg;
+            break;
+        case 'l':
+            o->log_dir = optarg;
             break;
         case 'C':
             o->check = true;

@@ -60,6 +60,7 @@ static void begin(struct aero_guest *g, const struct lxe_domain *d,
         .offset_kib = find_offset(d),
         .resting_kib = d->target_kib,
         .set_kib = LXE_UNKNOWN,
+        .written_kib = LXE_UNKNOWN,
         .asked = { .min_kib = LXE_UNKNOWN, .max_kib = LXE_UNKNOWN },
     };
     g->held_kib = held(g);
@@ -90,6 +91,7 @@ static void go_on(struct aero_guest *g, const struct lxe_domain *d,
     uint64_t was_kib = g->dom.target_kib;
 
     g->retargeted = false;
+    g->written_kib = LXE_UNKNOWN;
     g->dom = *d;
     note_target(g, was_kib);
     g->held_kib = held(g);
@@ -220,6 +222,17 @@ void aero_guest_apply_policy(struct aero_guest *guest,
     guest->shares = guest->asked.shares ? guest->asked.shares : file->shares;
     if (!guest->shares)
         guest->shares = config->default_shares;
+}
+
+const char *aero_guest_source_name(enum lxe_report_source source)
+{
+    static const char *const names[] = { [LXE_REPORT_NONE] = "none",
+                                         [LXE_REPORT_AGENT] = "agent",
+                                         [LXE_REPORT_QUBES] = "qubes",
+                                         [LXE_REPORT_XENSERVER] =
+                                             "xenserver" };
+
+    return names[source];
 }
 
 uint64_t aero_guest_report_age_ns(const struct aero_guest *guest,

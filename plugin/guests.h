@@ -29,6 +29,7 @@ struct aero_guest {
     uint64_t held_kib;
     uint64_t resting_kib; /* its target as others last set it */
     uint64_t set_kib;     /* its target as we last set it, or LXE_UNKNOWN */
+    uint64_t written_kib; /* the same, if it was in this tick */
     bool prepared;        /* its agent's keys are there */
     bool retargeted;      /* by somebody else, since the last tick */
     struct aero_rival rival;
@@ -83,6 +84,9 @@ void aero_guest_apply_policy(struct aero_guest *guest,
  * LXE_UNKNOWN until the toolstack has written static_max.
  */
 uint64_t aero_guest_top_kib(const struct aero_guest *guest);
+
+/* "agent", "none"…: as in mem.status. */
+const char *aero_guest_source_name(enum lxe_report_source source);
 
 /* The age of its report; LXE_UNKNOWN where it never reported. */
 uint64_t aero_guest_report_age_ns(const struct aero_guest *guest,

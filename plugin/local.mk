@@ -4,14 +4,16 @@ bin_PROGRAMS += xl-aerostat
 xl_aerostat_CPPFLAGS = $(AM_CPPFLAGS)
 xl_aerostat_SOURCES = \
 	%D%/cli.c %D%/cli.h \
+	%D%/cli_explain.c %D%/cli_explain.h \
 	%D%/cli_main.c \
 	%D%/cli_mem.c %D%/cli_mem.h \
 	%D%/cli_migrate.c %D%/cli_migrate.h \
+	%D%/cli_replay.c %D%/cli_replay.h \
 	%D%/cli_report.c %D%/cli_report.h \
 	%D%/cli_table.c %D%/cli_table.h \
 	%D%/cli_text.c %D%/cli_text.h \
 	%D%/report_text.c %D%/report_text.h
-xl_aerostat_LDADD = libmig.a $(BASE_LIBS) -lm
+xl_aerostat_LDADD = libaero.a libmig.a $(BASE_LIBS) -lm
 
 # The front: installed under libexec, for the administrator to put first in
 # PATH.

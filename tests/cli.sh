@@ -232,6 +232,51 @@ ok 'an empty policy' prints <<'TEXT'
 - (domain -): min -, max -, shares -
 TEXT
 
+decision='"reserve_kib":65536,"host":{"free_kib":81920,"keep_free_kib":65536},
+"host_facts":{"state":"high","total_kib":4194304,"spare_kib":1048576},
+"in":{"min_kib":524288,"max_kib":2097152,"shares":100,"demand_kib":598485,
+"demand_known":true,"held_kib":1335296,"why":"by its report"},
+"facts":{"state":"active","source":"agent","age_ms":500,"target_kib":1349632,
+"used_kib":474692,"available_kib":856508,"need_kib":478788,"swap_used_kib":0,
+"psi_some_x100":250,"foreign_changes":2},
+"out":{"target_kib":1400000,"goal_kib":1449632,"idle":551,"price":1.0163},
+"written_kib":1349632,"reason":"wants it\u001b[2J"'
+answer "$(printf '{"domid":3,"name":"web","decisions":[{"age_ms":300,%s},{"age_ms":61000,%s}]}' \
+    "$decision" "$decision" | tr -d '\n')"
+ask mem-explain web
+ok 'mem-explain' prints <<'TEXT'
+web (domain 3): active
+
+Why       wants it\x1b[2J
+Has       1304M; its target is 1318M, to come to 1416M
+It says   uses 464M, 836M available, 0M in swap, waits for memory 2.5 % of the time (agent, changed 500 ms ago)
+Demand    584M: it works with 468M, and a margin
+Policy    min 512M, max 2048M, shares 100; 55 % idle, price 1.02 of the median
+Host      80M free of 4096M, 64M to be kept free, 1024M to spare (high)
+Others    changed its target 2 times
+
+Decisions, newest first:
+
+ AGO  STATE     HAD  USED  DEMAND  FREE  WANTED    SET  REASON
+61 s  active  1304M  464M    584M   80M   1367M  1318M  wants it\x1b[2J
+TEXT
+ok 'it asks for the domain' \
+    grep -q '"method":"mem.explain","params":{"domain":"web"}' "$dir/asked"
+ask mem-explain web --json
+ok 'mem-explain --json' grep -q '"spare_kib": 1048576' "$dir/out"
+answer '{"decisions":[{},7]}'
+ask mem-explain web
+ok 'wrong types read as unknown here too' \
+    grep -q '^Has *-; its target is -' "$dir/out"
+answer '{"decisions":[]}'
+ask mem-explain web
+ok 'no decision yet' says 1 'decided nothing'
+answer '{}'
+ask mem-explain web
+ok 'no list of decisions' says 1 'no list of decisions'
+run "$cli" mem-explain
+ok 'mem-explain without a domain' says 2 'give one domain'
+
 answer '{"migrations":[]}'
 ask migrate-status
 ok 'no migration' prints <<'TEXT'
@@ -319,6 +364,43 @@ run "$cli" migrate-report --last 0
 ok 'no runs at all' says 2 '--last'
 run "$cli" migrate-report --dir "$dir/runs" --html "$dir/none/x" web
 ok 'nowhere to write' says 1 "none/x: No such file"
+# ---- a replay, which asks nobody
+
+cat >"$dir/log" <<'LOG'
+{"decisions":1,"aerostat":"x"}
+{"tick":5,"time_ms":1700000000000,"full":true,"guests":1,"lines":1,"gone":[],"reserve_kib":65536,"host":{"free_kib":409600,"keep_free_kib":65536,"change_kib":262144,"shrink_part":8,"dead_band_kib":4096,"tax":750,"no_surplus":false}}
+{"domid":1,"name":"a\u001b","in":{"movable":true,"min_kib":65536,"max_kib":1048576,"min_is_set":false,"shares":100,"demand_kib":524288,"demand_known":true,"need_kib":400000,"why":"x","target_kib":524288,"held_kib":524288,"stuck_shrink":false,"stuck_grow":false},"out":{"target_kib":786432},"reason":"r"}
+LOG
+run "$cli" mem-replay "$dir/log"
+ok 'a replay to the same' [ "$status" -eq 0 ]
+ok 'says so' grep -q '^1 ticks .* 0 of 1 targets differ$' "$dir/out"
+ok 'and is clean' is_clean out
+sed 's/"out":{"target_kib":786432/"out":{"target_kib":700000/' \
+    "$dir/log" >"$dir/log2"
+run "$cli" mem-replay "$dir/log2"
+ok 'a replay that differs' [ "$status" -eq 3 ]
+ok 'lists it' grep -q ' 5  20.* a\\x1b  *684M  768M  +84M  ' "$dir/out"
+run "$cli" mem-replay "$dir/log" --set a.max=600M --set 1.max=600M --set max=600M --json
+ok 'a replay with something set' [ "$status" -eq 0 ]
+ok 'in JSON' grep -q '"now_kib": 614400' "$dir/out"
+run "$cli" mem-replay "$dir/log" --set nothing=5
+ok 'an unknown input' says 2 "no input 'nothing'"
+run "$cli" mem-replay "$dir/log" --set tax=5000
+ok 'a value that the policy does not take' says 1 'line 2: host: tax must be'
+head -c 300 "$dir/log" >"$dir/log3"
+run "$cli" mem-replay - <"$dir/log3"
+ok 'nothing whole' says 1 'holds no whole tick'
+echo '{"tick":7}' >>"$dir/log"
+run "$cli" mem-replay "$dir/log"
+ok 'a wrong line is named' says 1 'log: line 4: '
+head -c 30000 /dev/zero | tr '\0' 'x' >"$dir/log"
+echo >>"$dir/log"
+run "$cli" mem-replay "$dir/log"
+ok 'a line without end' says 1 'line 1: too long'
+run "$cli" mem-replay "$dir/none"
+ok 'no such log' says 1 'none: No such file'
+run "$cli" mem-replay
+ok 'no file' says 2 'give one file'
 
 # ---- the front
 
@@ -515,6 +597,8 @@ if command -v bash >/dev/null; then
     ok 'completes verbs' prints <<'WORDS'
 mem-status
 mem-policy
+mem-explain
+mem-replay
 WORDS
     complete_words xl -v migrate-s
     ok 'under xl too' prints <<'WORDS'
@@ -564,6 +648,8 @@ list
 mem-max
 mem-status
 mem-policy
+mem-explain
+mem-replay
 migrate-live
 migrate-cancel
 migrate-rate

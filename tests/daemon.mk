@@ -2,7 +2,8 @@
 # The daemon: its pure modules, its loop on a simulated host, the program.
 daemon_tests = tests/test-demand tests/test-hasten tests/test-guest-state tests/test-host-state tests/test-policy \
 	tests/test-apply tests/test-reservations tests/test-config \
-	tests/test-control tests/test-balancer tests/test-migrations tests/test-rate-share tests/test-rivals
+	tests/test-control tests/test-balancer tests/test-migrations tests/test-rate-share tests/test-rivals \
+	tests/test-decisions
 check_PROGRAMS += $(daemon_tests) tests/rpc-call
 TESTS += $(daemon_tests) tests/daemon.sh
 EXTRA_DIST += tests/daemon.sh
@@ -63,3 +64,7 @@ tests_test_balancer_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_rivals_SOURCES = tests/unit/test_rivals.c
 tests_test_rivals_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_rivals_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_decisions_SOURCES = tests/unit/test_decisions.c
+tests_test_decisions_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_decisions_LDADD = $(AERO_LIBS) $(UNIT_LIBS)

@@ -66,7 +66,8 @@ says()
 start()
 {
     "$build/aerostatd" --host "sim:$dir/host.json" --socket "$sock" \
-        --pid-file "$dir/pid" --config "$dir/conf" "$@" 2>>"$dir/log" &
+        --pid-file "$dir/pid" --config "$dir/conf" --log-dir "$dir/logs" \
+        "$@" 2>>"$dir/log" &
     daemon=$!
     until_true 10 call daemon.info '{}'
 }
@@ -177,6 +178,9 @@ check "a request that is too long ends the connection" \
     says 'went away' "$(cat "$dir/long")" '{}'
 check "and the daemon goes on" says '"host":"sim"' daemon.info '{}'
 
+check "a guest is explained" says '"reason":' mem.explain '{"domain":"web"}'
+check "but none that is not there" says "no domain" \
+    mem.explain '{"domain":"nobody"}'
 check "it ends cleanly" stop
 check "and takes its socket away" test ! -e "$sock"
 check "it starts again after that" start
@@ -184,6 +188,14 @@ kill -KILL "$daemon"
 wait "$daemon" 2>/dev/null
 check "and after it was killed" start
 check "and ends" stop
+
+check "its decisions replay to the same" \
+    "$build/xl-aerostat" mem-replay "$dir/logs/decisions.jsonl"
+check "of all three daemons" \
+    test "$(grep -c '^{"decisions"' "$dir/logs/decisions.jsonl")" = 3
+check "and to others with another policy" sh -c "'$build/xl-aerostat' \
+    mem-replay '$dir/logs/decisions.jsonl' --set movable=1 --set max=600M --json |
+    grep -q '\"differ\": [1-9]'"
 
 [ "$failed" -eq 0 ] || { echo "the daemon's log:"; cat "$dir/log"; }
 echo "daemon: $passed passed, $failed failed"

@@ -4,7 +4,7 @@
 EXTRA_DIST += tests/fuzz/fuzz_stream.c tests/fuzz/corpus_stream.c \
 	tests/fuzz/fuzz_save_ipc.c tests/fuzz/fuzz_hello.c \
 	tests/fuzz/fuzz_status.c tests/fuzz/fuzz_report.c \
-	tests/fuzz/seeds/report/run.json
+	tests/fuzz/seeds/report/run.json tests/fuzz/fuzz_replay.c
 if FUZZ
 FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
@@ -45,9 +45,17 @@ tests_fuzz_report_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
 tests_fuzz_report_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_report_LDADD = $(YAJL_LIBS) -lm
 
-SMALL_FUZZER_NAMES = save-ipc hello status report guest-keys scenario
+noinst_PROGRAMS += tests/fuzz-replay
+tests_fuzz_replay_SOURCES = tests/fuzz/fuzz_replay.c plugin/replay.c \
+	plugin/decision.c plugin/fields.c plugin/policy.c plugin/water.c \
+	libxl-ext/base/units.c $(FUZZ_JSON_SOURCES)
+tests_fuzz_replay_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
+tests_fuzz_replay_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_replay_LDADD = $(YAJL_LIBS)
+
+SMALL_FUZZER_NAMES = save-ipc hello status report replay guest-keys scenario
 SMALL_FUZZERS = tests/fuzz-save-ipc tests/fuzz-hello tests/fuzz-status \
-	tests/fuzz-report \
+	tests/fuzz-report tests/fuzz-replay \
 	tests/fuzz-guest-keys tests/fuzz-scenario
 
 .PHONY: fuzz fuzz-stream fuzz-small

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "decision.h"
+
+#include <errno.h>
+
+#define HOST(member)   AERO_FIELD(struct aero_policy_host, member)
+#define GUEST(member)  AERO_FIELD(struct aero_policy_guest, member)
+#define TARGET(member) AERO_FIELD(struct aero_policy_target, member)
+#define HOST_FACT(member) AERO_FIELD(struct aero_host_facts, member)
+#define FACT(member)   AERO_FIELD(struct aero_decision_facts, member)
+
+const struct aero_field aero_host_fields[] = {
+    HOST(free_kib),
+    HOST(keep_free_kib),
+    HOST(change_kib),
+    HOST(shrink_part),
+    HOST(dead_band_kib),
+    HOST(tax),
+    HOST(no_surplus),
+};
+const size_t aero_host_field_count =
+    sizeof(aero_host_fields) / sizeof(aero_host_fields[0]);
+
+const struct aero_field aero_guest_fields[] = {
+    GUEST(movable),
+    GUEST(min_kib),
+    GUEST(max_kib),
+    GUEST(min_is_set),
+    GUEST(shares),
+    GUEST(demand_kib),
+    GUEST(demand_known),
+    GUEST(need_kib),
+    GUEST(why),
+    GUEST(target_kib),
+    GUEST(held_kib),
+    GUEST(stuck_shrink),
+    GUEST(stuck_grow),
+};
+const size_t aero_guest_field_count =
+    sizeof(aero_guest_fields) / sizeof(aero_guest_fields[0]);
+
+static const struct aero_field target_fields[] = {
+    TARGET(target_kib),
+    TARGET(goal_kib),
+    TARGET(idle),
+    TARGET(price),
+};
+
+static const struct aero_field fact_fields[] = {
+    FACT(state),
+    FACT(source),
+    FACT(age_ms),
+    FACT(current_kib),
+    FACT(target_kib),
+    FACT(static_max_kib),
+    FACT(need_kib),
+    FACT(used_kib),
+    FACT(available_kib),
+    FACT(total_kib),
+    FACT(swap_used_kib),
+    FACT(refaults),
+    FACT(psi_some_x100),
+    FACT(foreign_changes),
+};
+
+_Static_assert(sizeof(aero_host_fields) / sizeof(struct aero_field) <=
+                       AERO_FIELDS_MAX &&
+                   sizeof(aero_guest_fields) / sizeof(struct aero_field) <=
+                       AERO_FIELDS_MAX,
+               "AERO_FIELDS_MAX is too small");
+
+static const struct aero_field host_fact_fields[] = {
+    HOST_FACT(state),
+    HOST_FACT(total_kib),
+    HOST_FACT(claimed_kib),
+    HOST_FACT(spare_kib),
+};
+
+static void write_kib(struct lxe_jw *w, const char *key, uint64_t kib)
+{
+    if (kib == LXE_UNKNOWN)
+        lxe_jw_null(w, key);
+    else
+        lxe_jw_u64(w, key, kib);
+}
+
+void aero_decision_write_host(struct lxe_jw *w, uint64_t reserve_kib,
+                              const struct aero_policy_host *host,
+                              const struct aero_host_facts *facts)
+{
+    lxe_jw_u64(w, "reserve_kib", reserve_kib);
+    lxe_jw_key(w, "host");
+    lxe_jw_object(w);
+    aero_fields_write(w, aero_host_fields, aero_host_field_count, host);
+    lxe_jw_end_object(w);
+    lxe_jw_key(w, "host_facts");
+    lxe_jw_object(w);
+    aero_fields_write(w, AERO_FIELDS(host_fact_fields), facts);
+    lxe_jw_end_object(w);
+}
+
+void aero_decision_write(struct lxe_jw *w, const struct aero_decision *d)
+{
+    lxe_jw_key(w, "in");
+    lxe_jw_object(w);
+    aero_fields_write(w, aero_guest_fields, aero_guest_field_count, &d->in);
+    lxe_jw_end_object(w);
+    lxe_jw_key(w, "facts");
+    lxe_jw_object(w);
+    aero_fields_write(w, AERO_FIELDS(fact_fields), &d->facts);
+    lxe_jw_end_object(w);
+    lxe_jw_key(w, "out");
+    lxe_jw_object(w);
+    aero_fields_write(w, AERO_FIELDS(target_fields), &d->out);
+    lxe_jw_end_object(w);
+    write_kib(w, "written_kib", d->written_kib);
+    lxe_jw_str(w, "reason", d->out.reason);
+}
+
+bool aero_decision_same(const struct aero_policy_guest *a, uint64_t a_kib,
+                        const struct aero_policy_guest *b, uint64_t b_kib)
+{
+    return a_kib == b_kib && aero_fields_equal(aero_guest_fields,
+                                               aero_guest_field_count, a, b);
+}
+
+int aero_decision_check_host(const struct aero_policy_host *host,
+                             struct lxe_err *err)
+{
+    const char *unknown = aero_fields_unknown(aero_host_fields,
+                                              aero_host_field_count, host);
+
+    if (unknown)
+        return lxe_fail(err, -EINVAL, "%s is not known", unknown);
+    if (!host->change_kib)
+        return lxe_fail(err, -EINVAL, "change_kib must not be 0");
+    if (host->tax > AERO_TAX_MAX)
+        return lxe_fail(err, -EINVAL, "tax must be at most %u", AERO_TAX_MAX);
+    return 0;
+}
+
+int aero_decision_check_guest(const struct aero_policy_guest *guest,
+                              struct lxe_err *err)
+{
+    struct aero_policy_guest known = *guest;
+    const char *unknown;
+
+    /* Only who reports can say what it needs. */
+    known.need_kib = guest->demand_known ? guest->need_kib : 0;
+    unknown = aero_fields_unknown(aero_guest_fields, aero_guest_field_count,
+                                  &known);
+    if (unknown)
+        return lxe_fail(err, -EINVAL, "%s is not known", unknown);
+    if (guest->min_kib > guest->max_kib)
+        return lxe_fail(err, -EINVAL, "min_kib is above max_kib");
+    if (guest->shares < AERO_SHARES_MIN || guest->shares > AERO_SHARES_MAX)
+        return lxe_fail(err, -EINVAL, "shares must be from %u to %u",
+                        AERO_SHARES_MIN, AERO_SHARES_MAX);
+    return 0;
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <config.h>
+
+#include "decision_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd_io.h"
+#include "base/log.h"
+
+/* What was last written of a guest. */
+struct logged {
+    uint32_t domid;
+    char name[LXE_DOM_NAME];
+    const char *state; /* static text */
+    struct aero_policy_guest in;
+    uint64_t target_kib;
+};
+
+struct aero_decision_log {
+    char path[AERO_LOG_PATH];
+    char old_path[AERO_LOG_PATH + 2];
+    const char *version;
+    int fd;
+    uint64_t half_bytes;   /* most that one of the two files takes */
+    uint64_t size;
+    bool head;             /* the next record begins with a head line */
+    unsigned wait_ticks;   /* after an error, before it is tried again */
+    bool told;             /* of that error */
+    unsigned since_full;
+    bool full;             /* the next tick is written whole */
+    struct logged *guests; /* by rising domid */
+    size_t count;
+    struct aero_policy_host host;
+};
+
+/* What of a tick is to be written. */
+struct news {
+    bool *lines;    /* of each guest, whether it has one */
+    size_t line_count;
+    uint32_t *gone; /* domids */
+    size_t gone_count;
+};
+
+/* ---- what is news ---- */
+
+static bool is_news(const struct logged *was, const struct aero_tick *t,
+                    size_t i)
+{
+    const struct aero_guest *g = &t->guests[i];
+
+    return g->written_kib != LXE_UNKNOWN ||
+           was->state != aero_guest_state_name(g->condition.state) ||
+           strcmp(was->name, g->dom.name) ||
+           !aero_decision_same(&was->in, was->target_kib, &t->in[i],
+                               t->out[i].target_kib);
+}
+
+/* Goes through what was logged and what is, both by domid. */
+static void compare(const struct aero_decision_log *log,
+                    const struct aero_tick *t, struct news *n)
+{
+    size_t old = 0;
+
+    for (size_t i = 0; i < t->count; i++) {
+        uint32_t domid = t->guests[i].dom.domid;
+        bool known;
+
+        while (old < log->count && log->guests[old].domid < domid)
+            n->gone[n->gone_count++] = log->guests[old++].domid;
+        known = old < log->count && log->guests[old].domid == domid;
+        n->lines[i] = log->full || !known || is_news(&log->guests[old], t, i);
+        n->line_count += n->lines[i];
+        old += known;
+    }
+    while (old < log->count)
+        n->gone[n->gone_count++] = log->guests[old++].domid;
+}
+
+static bool anything(const struct aero_decision_log *log,
+                     const struct aero_tick *t, const struct news *n)
+{
+    return log->full || n->line_count || n->gone_count ||
+           !aero_fields_equal(aero_host_fields, aero_host_field_count,
+                              &log->host, t->host);
+}
+
+static int remember(struct aero_decision_log *log, const struct aero_tick *t)
+{
+    struct logged *guests = calloc(t->count + 1, sizeof(*guests));
+
+    if (!guests)
+        return -ENOMEM;
+    for (size_t i = 0; i < t->count; i++) {
+        const struct aero_guest *g = &t->guests[i];
+
+        guests[i] = (struct logged){
+            .domid = g->dom.domid,
+            .state = aero_guest_state_name(g->condition.state),
+            .in = t->in[i],
+            .target_kib = t->out[i].target_kib,
+        };
+        memcpy(guests[i].name, g->dom.name, sizeof(guests[i].name));
+    }
+    free(log->guests);
+    log->guests = guests;
+    log->count = t->count;
+    log->host = *t->host;
+    return 0;
+}
+
+/* ---- lines ---- */
+
+static void end_line(struct lxe_jw *w, FILE *to)
+{
+    const char *text = lxe_jw_text(w, NULL);
+
+    if (text)
+        fprintf(to, "%s\n", text);
+    lxe_jw_free(w);
+}
+
+static void put_head(const struct aero_decision_log *log, FILE *to)
+{
+    struct lxe_jw *w = lxe_jw_new(false);
+
+    if (!w)
+        return;
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "decisions", AERO_LOG_FORMAT);
+    lxe_jw_str(w, "aerostat", log->version);
+    lxe_jw_end_object(w);
+    end_line(w, to);
+}
+
+static void put_tick(const struct aero_decision_log *log,
+                     const struct aero_tick *t, const struct news *n, FILE *to)
+{
+    struct lxe_jw *w = lxe_jw_new(false);
+
+    if (!w)
+        return;
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "tick", t->number);
+    lxe_jw_u64(w, "time_ms", t->time_ms);
+    lxe_jw_bool(w, "full", log->full);
+    lxe_jw_u64(w, "guests", t->count);
+    lxe_jw_u64(w, "lines", n->line_count);
+    lxe_jw_key(w, "gone");
+    lxe_jw_array(w);
+    for (size_t i = 0; i < n->gone_count && !log->full; i++)
+        lxe_jw_u64(w, NULL, n->gone[i]);
+    lxe_jw_end_array(w);
+    aero_decision_write_host(w, t->reserve_kib, t->host, &t->host_facts);
+    lxe_jw_end_object(w);
+    end_line(w, to);
+}
+
+static void put_guest(const struct aero_tick *t, size_t index, FILE *to)
+{
+    struct lxe_jw *w = lxe_jw_new(false);
+    struct aero_decision d;
+
+    if (!w)
+        return;
+    aero_tick_decision(t, index, &d);
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "domid", t->guests[index].dom.domid);
+    lxe_jw_str(w, "name", t->guests[index].dom.name);
+    aero_decision_write(w, &d);
+    lxe_jw_end_object(w);
+    end_line(w, to);
+}
+
+/* A line that is missing for want of memory is noticed by whoever reads. */
+static char *compose(const struct aero_decision_log *log,
+                     const struct aero_tick *t, const struct news *n,
+                     size_t *len)
+{
+    char *text = NULL;
+    FILE *to = open_memstream(&text, len);
+
+    if (!to)
+        return NULL;
+    if (log->head)
+        put_head(log, to);
+    put_tick(log, t, n, to);
+    for (size_t i = 0; i < t->count; i++)
+        if (n->lines[i])
+            put_guest(t, i, to);
+    if (fclose(to)) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* ---- the file ---- */
+
+static void close_file(struct aero_decision_log *log)
+{
+    if (log->fd >= 0)
+        close(log->fd);
+    log->fd = -1;
+}
+
+/* Cuts off a line that whoever wrote it did not live to end. */
+static int end_at_newline(int fd, uint64_t *size)
+{
+    char tail[AERO_LOG_LINE];
+    uint64_t from = *size > sizeof(tail) ? *size - sizeof(tail) : 0;
+    ssize_t n = pread(fd, tail, sizeof(tail), (off_t)from);
+    const char *newline = n > 0 ? memrchr(tail, '\n', (size_t)n) : NULL;
+    uint64_t end = newline ? from + (uint64_t)(newline - tail) + 1 : from;
+
+    if (n < 0)
+        return -errno;
+    if (end == *size)
+        return 0;
+    *size = end;
+    return ftruncate(fd, (off_t)end) ? -errno : 0;
+}
+
+static int open_file(struct aero_decision_log *log)
+{
+    struct stat st;
+    int rc = 0;
+
+    log->fd = open(log->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC |
+                   O_NOFOLLOW, 0640);
+    if (log->fd < 0)
+        return -errno;
+    if (fstat(log->fd, &st))
+        rc = -errno;
+    else if (!S_ISREG(st.st_mode))
+        rc = -EINVAL;
+    log->size = (uint64_t)st.st_size;
+    if (!rc)
+        rc = end_at_newline(log->fd, &log->size);
+    if (rc)
+        close_file(log);
+    log->head = true;
+    log->full = true;
+    return rc;
+}
+
+static int rotate(struct aero_decision_log *log)
+{
+    close_file(log);
+    if (rename(log->path, log->old_path) && errno != ENOENT)
+        return -errno;
+    return open_file(log);
+}
+
+/* A record that is cut short is taken out again: the next one is whole. */
+static int append(struct aero_decision_log *log, const char *text, size_t len)
+{
+    int rc = lxe_write_all(log->fd, text, len);
+
+    if (!rc) {
+        log->size += len;
+        return 0;
+    }
+    if (ftruncate(log->fd, (off_t)log->size))
+        lxe_debug("%s: cannot cut it: %s", log->path, strerror(errno));
+    return rc;
+}
+
+static void give_up_for_now(struct aero_decision_log *log, int rc)
+{
+    if (!log->told)
+        lxe_warn("%s: %s; going on without a log of decisions", log->path,
+                 rc == -EFBIG ? "decision_log_mib is too small for so many"
+                                " guests"
+                              : strerror(-rc));
+    log->told = true;
+    log->wait_ticks = AERO_LOG_RETRY_TICKS;
+    close_file(log);
+}
+
+/* Returns -EAGAIN where the file was changed: then all is to be written. */
+static int write_news(struct aero_decision_log *log, const struct aero_tick *t,
+                      const struct news *n)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t len;
+
+    if (!anything(log, t, n))
+        return 0;
+    text = compose(log, t, n, &len);
+    if (!text)
+        return -ENOMEM;
+    if (len > log->half_bytes)
+        return -EFBIG;
+    if (log->size + len > log->half_bytes) {
+        int rc = rotate(log);
+
+        return rc ? rc : -EAGAIN;
+    }
+    log->since_full = log->full ? 0 : log->since_full;
+    log->full = false;
+    log->head = false;
+    return append(log, text, len);
+}
+
+static int note(struct aero_decision_log *log, const struct aero_tick *t)
+{
+    _cleanup_free_ bool *lines = calloc(t->count + 1, sizeof(*lines));
+    _cleanup_free_ uint32_t *gone = calloc(log->count + 1, sizeof(*gone));
+    struct news n = { .lines = lines, .gone = gone };
+    int rc;
+
+    if (!lines || !gone)
+        return -ENOMEM;
+    if (log->fd < 0 && (rc = open_file(log)))
+        return rc;
+    compare(log, t, &n);
+    rc = write_news(log, t, &n);
+    return rc ? rc : remember(log, t);
+}
+
+void aero_decision_log_note(struct aero_decision_log *log,
+                            const struct aero_tick *tick)
+{
+    int rc;
+
+    if (!log)
+        return;
+    if (log->wait_ticks) {
+        log->wait_ticks--;
+        return;
+    }
+    if (++log->since_full >= AERO_LOG_FULL_TICKS)
+        log->full = true;
+    rc = note(log, tick);
+    if (rc == -EAGAIN)
+        rc = note(log, tick);
+    if (rc)
+        give_up_for_now(log, rc);
+    else
+        log->told = false;
+}
+
+/* ---- opening and closing ---- */
+
+static int set_paths(struct aero_decision_log *log, const char *dir,
+                     struct lxe_err *err)
+{
+    int len = snprintf(log->path, sizeof(log->path), "%s/" AERO_LOG_NAME, dir);
+
+    if (len < 0 || (size_t)len >= sizeof(log->path))
+        return lxe_fail(err, -ENAMETOOLONG, "%.200s…: name is too long", dir);
+    snprintf(log->old_path, sizeof(log->old_path), "%s.1", log->path);
+    if (mkdir(dir, 0750) && errno != EEXIST)
+        return lxe_fail(err, -errno, "cannot make %s: %m", dir);
+    return 0;
+}
+
+int aero_decision_log_open(const char *dir, uint64_t limit_bytes,
+                           const char *version,
+                           struct aero_decision_log **out,
+                           struct lxe_err *err)
+{
+    struct aero_decision_log *log = calloc(1, sizeof(*log));
+    int rc;
+
+    if (!log)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    log->version = version;
+    log->half_bytes = limit_bytes / 2;
+    log->fd = -1;
+    rc = set_paths(log, dir, err);
+    if (!rc && (rc = open_file(log)))
+        lxe_fail(err, rc, "cannot open %s: %s", log->path, strerror(-rc));
+    if (rc) {
+        free(log);
+        return rc;
+    }
+    *out = log;
+    return 0;
+}
+
+void aero_decision_log_close(struct aero_decision_log *log)
+{
+    if (!log)
+        return;
+    close_file(log);
+    free(log->guests);
+    free(log);
+}
