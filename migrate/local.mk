@@ -17,6 +17,7 @@ libmig_a_SOURCES = \
 	%D%/line_io.c %D%/line_io.h \
 	%D%/page_cache.c %D%/page_cache.h \
 	%D%/past_runs.c %D%/past_runs.h \
+	%D%/plan.c %D%/plan.h \
 	%D%/precopy.c %D%/precopy.h \
 	%D%/predict.c %D%/predict.h \
 	%D%/probe.c %D%/probe.h \

@@ -127,7 +127,8 @@ tests_test_wws_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_wws_LDADD = $(TEXT_LIBS) -lm
 
 # What a migration will cost.
-PREDICT_TESTS = tests/test-predict tests/test-costs tests/test-probe
+PREDICT_TESTS = tests/test-predict tests/test-costs tests/test-probe \
+	tests/test-plan
 check_PROGRAMS += $(PREDICT_TESTS)
 TESTS += $(PREDICT_TESTS)
 tests_test_predict_SOURCES = tests/unit/test_predict.c
@@ -136,6 +137,9 @@ tests_test_predict_LDADD = $(TEXT_LIBS) -lm
 tests_test_costs_SOURCES = tests/unit/test_costs.c
 tests_test_costs_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_costs_LDADD = $(TEXT_LIBS) -lm
+tests_test_plan_SOURCES = tests/unit/test_plan.c
+tests_test_plan_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_plan_LDADD = libmig.a liblxe.a $(BASE_LIBS) $(UNIT_LIBS) -lm
 tests_test_probe_SOURCES = tests/unit/test_probe.c
 tests_test_probe_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_probe_LDADD = libmig.a liblxe.a $(BASE_LIBS) $(UNIT_LIBS)
