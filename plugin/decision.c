@@ -16,6 +16,7 @@ const struct aero_field aero_host_fields[] = {
     HOST(shrink_part),
     HOST(dead_band_kib),
     HOST(tax),
+    HOST(missing_kib),
     HOST(no_surplus),
 };
 const size_t aero_host_field_count =
@@ -33,6 +34,8 @@ const struct aero_field aero_guest_fields[] = {
     GUEST(why),
     GUEST(target_kib),
     GUEST(held_kib),
+    GUEST(floor_kib),
+    GUEST(speed_kib_s),
     GUEST(stuck_shrink),
     GUEST(stuck_grow),
 };
@@ -145,8 +148,9 @@ int aero_decision_check_guest(const struct aero_policy_guest *guest,
     struct aero_policy_guest known = *guest;
     const char *unknown;
 
-    /* Only who reports can say what it needs. */
+    /* Only who reports says what it needs; a speed may not be known. */
     known.need_kib = guest->demand_known ? guest->need_kib : 0;
+    known.speed_kib_s = 0;
     unknown = aero_fields_unknown(aero_guest_fields, aero_guest_field_count,
                                   &known);
     if (unknown)

@@ -38,6 +38,7 @@
 
 #define AERO_REASON_TEXT 200
 
+/* New members of the input go into decision.c's tables, one line each. */
 struct aero_policy_guest {
     bool movable;          /* else only its outstanding growth counts */
     uint64_t min_kib;
