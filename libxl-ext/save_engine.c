@@ -155,6 +155,15 @@ int lxe_save_engine_run(struct lxe_save_engine *engine,
     return 0;
 }
 
+void lxe_save_engine_log_off(struct lxe_save_engine *engine)
+{
+    if (xc_shadow_control(engine->xch, engine->job.domid,
+                          XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0) &&
+        errno != ESRCH)
+        lxe_error("cannot turn log-dirty mode of domain %u off: %m",
+                  engine->job.domid);
+}
+
 void lxe_save_engine_resume_orphan(struct lxe_save_engine *engine)
 {
     xc_domaininfo_t info;

@@ -67,12 +67,20 @@ void lxe_save_engine_redirect(struct lxe_save_engine *engine, int stream_fd);
 
 /*
  * Runs the save to its end. NULL policy: libxc's own.
- * Log-dirty mode is off when it returns, however it ends.
+ * Log-dirty mode is off when it returns, however it ends, but for a save that
+ * failed while somebody else looked at the dirty log: see log_off.
  * Returns 0, or the negative errno that libxc failed with.
  */
 int lxe_save_engine_run(struct lxe_save_engine *engine,
                         const struct lxe_save_policy *policy,
                         struct lxe_err *err);
+
+/*
+ * Turns log-dirty mode off, after a save that failed and when nobody looks at
+ * the dirty log any more. libxc has tried before; but Xen refuses it (-EBUSY)
+ * beside a PEEK, and libxc does not mind.
+ */
+void lxe_save_engine_log_off(struct lxe_save_engine *engine);
 
 /*
  * Lets the guest go on after a save that failed when libxl is no longer there

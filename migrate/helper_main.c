@@ -283,8 +283,11 @@ static int run_live(struct save *s, struct lxe_err *err)
             *err = pump_err;
         rc = err->code;
     }
-    if (rc)
+    if (rc) {
+        /* The pump, whose PEEK may have been in libxc's way, has ended. */
+        lxe_save_engine_log_off(s->engine);
         mig_rounds_gave_up(s->rounds, err);
+    }
     running_pump = NULL;
     mig_rounds_finish(s->rounds, rc ? err : NULL);
     return rc;
