@@ -11,6 +11,7 @@ FX_SOURCES = $(FX_XEN_SOURCES) \
 	tests/fakexen/fx_libxl.c tests/fakexen/fx_libxl.h \
 	tests/fakexen/fx_migration.c tests/fakexen/fx_migration.h \
 	tests/fakexen/fx_program.c tests/fakexen/fx_program.h \
+	tests/fakexen/fx_random.c tests/fakexen/fx_random.h \
 	tests/fakexen/fx_wire.c tests/fakexen/fx_wire.h
 FX_LIBS = $(MIG_LIBS) $(UNIT_LIBS)
 
@@ -27,5 +28,14 @@ TESTS += tests/test-fakexen
 tests_test_fakexen_SOURCES = tests/fakexen/test_fakexen.c $(FX_SOURCES)
 tests_test_fakexen_CPPFLAGS = $(FX_CPPFLAGS)
 tests_test_fakexen_LDADD = $(FX_LIBS)
+
+# Migrations by chance: make soak SOAK_SECONDS=3600
+check_PROGRAMS += tests/fakexen-soak
+tests_fakexen_soak_SOURCES = tests/fakexen/soak.c $(FX_SOURCES)
+tests_fakexen_soak_CPPFLAGS = $(FX_CPPFLAGS)
+tests_fakexen_soak_LDADD = $(FX_LIBS)
+SOAK_SECONDS = 600
+soak: tests/fakexen-soak
+	tests/fakexen-soak --seconds $(SOAK_SECONDS)
 
 EXTRA_DIST += tests/fakexen/README.md

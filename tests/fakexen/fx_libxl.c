@@ -30,26 +30,35 @@ static void set_env(const char *name, const char *value)
         unsetenv(name);
 }
 
-static int spawn(struct fx_helper *h, const int in[2], const int out[2],
-                 const int status[2])
+static void set_fd_env(const char *name, int fd)
+{
+    char number[16];
+
+    snprintf(number, sizeof(number), "%d", fd);
+    setenv(name, number, 1);
+}
+
+static int spawn(struct fx_helper *h, int in, int out, int status,
+                 int control)
 {
     const char *program = h->config.program ? h->config.program
                                             : fx_program_path();
     posix_spawn_file_actions_t actions;
-    char *argv[14] = { (char *)program }, number[16];
+    char *argv[14] = { (char *)program };
     int rc;
 
     for (unsigned i = 0; i < 12 && h->config.argv[i]; i++)
         argv[i + 1] = (char *)h->config.argv[i];
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    posix_spawn_file_actions_adddup2(&actions, in, 0);
+    posix_spawn_file_actions_adddup2(&actions, out, 1);
     /* On itself it clears FD_CLOEXEC. */
-    posix_spawn_file_actions_adddup2(&actions, status[1], status[1]);
+    posix_spawn_file_actions_adddup2(&actions, status, status);
+    posix_spawn_file_actions_adddup2(&actions, control, control);
     posix_spawn_file_actions_adddup2(&actions, h->config.stream_fd,
                                      h->config.stream_fd);
-    snprintf(number, sizeof(number), "%d", status[1]);
-    set_env(MIG_STATUS_FD_ENV, number);
+    set_fd_env(MIG_STATUS_FD_ENV, status);
+    set_fd_env(MIG_CONTROL_FD_ENV, control);
     set_env(MIG_LIMITS_ENV, h->config.limits);
     set_env("LD_PRELOAD", h->config.preload);
     rc = posix_spawn(&h->pid, program, &actions, NULL, argv, environ);
@@ -60,27 +69,30 @@ static int spawn(struct fx_helper *h, const int in[2], const int out[2],
 
 bool fx_helper_start(struct fx_helper *h, const struct fx_helper_config *c)
 {
-    int in[2], out[2], status[2], rc;
+    int in[2], out[2], status[2], control[2], rc;
 
     memset(h, 0, sizeof(*h));
     h->config = *c;
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) ||
-        pipe2(status, O_CLOEXEC))
+        pipe2(status, O_CLOEXEC) || pipe2(control, O_CLOEXEC))
         abort();
-    rc = spawn(h, in, out, status);
+    rc = spawn(h, in[0], out[1], status[1], control[0]);
     close(in[0]);
     close(out[1]);
     close(status[1]);
+    close(control[0]);
     h->to = in[1];
     h->from = out[0];
     h->status = status[0];
+    h->control = control[1];
     fcntl(h->status, F_SETFL, O_NONBLOCK);
     if (!rc)
         return true;
     close(h->to);
     close(h->from);
     close(h->status);
-    h->to = h->from = h->status = -1;
+    close(h->control);
+    h->to = h->from = h->status = h->control = -1;
     return false;
 }
 
@@ -281,4 +293,6 @@ void fx_helpers_serve(struct fx_helper **helpers, unsigned count,
     while (wait4(first->pid, &first->exit_status, 0, &first->usage) < 0 &&
            errno == EINTR)
         ;
+    close(first->control);
+    first->control = -1;
 }

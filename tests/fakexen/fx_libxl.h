@@ -32,6 +32,7 @@ struct fx_helper {
     struct fx_helper_config config;
     pid_t pid;
     int to, from, status; /* descriptors; -1 once closed */
+    int control;          /* where limits may be changed */
 
     bool completed;
     int retval, errnum;   /* of `complete` */

@@ -14,12 +14,13 @@
 #include "fx_hypercall.h"
 #include "fx_world.h"
 
-#define SLICE_WORDS 512 /* a page of the bitmap */
+#define SLICES 4
 
 static void between_slices(void)
 {
-    uint32_t us = fx_world()->clean_slice_us;
-    struct timespec t = { .tv_nsec = us * 1000L };
+    uint32_t us = fx_world()->log_us / SLICES;
+    struct timespec t = { .tv_sec = us / 1000000,
+                          .tv_nsec = us % 1000000 * 1000L };
 
     if (us)
         nanosleep(&t, NULL);
@@ -38,13 +39,14 @@ static void copy_bitmap(struct fx_domain *d, struct xen_domctl_shadow_op *op,
 {
     uint8_t *to = op->dirty_bitmap.p;
     uint64_t bits = op->pages < FX_GFNS ? op->pages : FX_GFNS;
+    uint64_t slice = bits / 64 / SLICES + 1;
 
     for (uint64_t done = 0; done < bits; done += 64) {
         uint64_t word = fetch(d, done / 64, clean);
         uint64_t left = (bits - done + 7) / 8;
 
         memcpy(to + done / 8, &word, left < 8 ? left : 8);
-        if (done / 64 % SLICE_WORDS == SLICE_WORDS - 1)
+        if (done / 64 % slice == 0)
             between_slices();
     }
     op->pages = bits;
@@ -54,10 +56,9 @@ static long fetch_log(struct fx_domain *d, struct xen_domctl_shadow_op *op)
 {
     bool clean = op->op == XEN_DOMCTL_SHADOW_OP_CLEAN;
 
-    if (!atomic_load(&d->log_dirty)) {
+    /* A PEEK finds nothing then, but what would a CLEAN be for? */
+    if (clean && !atomic_load(&d->log_dirty))
         atomic_fetch_add(&d->stray, 1);
-        return -EINVAL;
-    }
     fx_lock(&d->run_lock);
     op->stats.fault_count = 0;
     op->stats.dirty_count = atomic_load(&d->dirty_count);
@@ -116,7 +117,7 @@ long fx_shadow_op(uint32_t domid, struct xen_domctl_shadow_op *op)
     if (call == FX_CALLS)
         return -ENOSYS;
     if (!fx_trylock(&d->op_lock)) {
-        atomic_fetch_add(&d->busy, 1);
+        atomic_fetch_add(call == FX_CALL_LOG_OFF ? &d->busy_off : &d->busy, 1);
         return -EBUSY;
     }
     rc = -fx_called(d, call);

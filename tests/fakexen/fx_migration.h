@@ -41,9 +41,11 @@ struct fx_migration {
     bool wired;            /* through the wire; else straight */
     struct fx_wire_config wire;
     int socket_bytes;      /* SO_SNDBUF of the saver's end; 0: the default */
-    uint32_t clean_slice_us; /* see fx_world.h */
+    uint32_t log_us;       /* that a CLEAN or PEEK takes */
     struct fx_fault faults[FX_FAULTS];
     struct fx_kill kill;
+    char change[FX_LIMITS];  /* limits that change on the way, */
+    uint32_t change_us;      /* so long after pre-copy began */
     uint32_t storm_us;     /* a signal without meaning so often; 0: none */
     uint32_t suspend_us;
     bool refuse_suspend, die_at_suspend, die_after_suspend;
@@ -55,10 +57,13 @@ struct fx_outcome {
     bool saved;     /* the helper said so, and ended well */
     bool restored;  /* the restorer ended well */
     bool killed;    /* the helper died of SIGKILL */
+    bool early;     /* it died before it had turned log-dirty mode on */
+    struct fx_wire_seen wire;
+    unsigned calls[FX_CALLS]; /* that the source was asked */
     bool log_dirty_left, suspended_left; /* before the toolstack put it right */
     uint64_t written; /* pages, by the writers, while it went on */
     uint64_t start_ns, end_ns;
-    unsigned busy, stray;
+    unsigned busy, busy_off, stray;
     int leaked_buffers, leaked_maps;
     unsigned unknown; /* the number of a hypercall that fakexen lacks */
     bool alive;     /* the guest wrote on, at the source */
@@ -66,7 +71,7 @@ struct fx_outcome {
     char difference[128];
 };
 
-/* 0: from request to suspend to the end of the restore. */
+/* From the request to suspend to the end of the restore; 0: not restored. */
 uint64_t fx_downtime_ns(const struct fx_outcome *o);
 
 /* Defaults: a small guest without writers. */
@@ -86,7 +91,10 @@ const char *fx_check(const struct fx_migration *m,
 /* Whether the two Xen helpers and our library to load into them are there. */
 bool fx_have_stock(void);
 
-/* Where the last message of the run is, for whoever reads of a failure. */
+/* Whether this build has sanitizers, which no preloaded library suits. */
+bool fx_sanitized(void);
+
+/* Prints how it went, for whoever reads of a failure. */
 void fx_explain(const struct fx_migration *m, const struct fx_outcome *o);
 
 #endif

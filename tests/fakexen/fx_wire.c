@@ -6,21 +6,25 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "fx_guest.h"
 
 #define PIECE    65536
+#define HEADERS  40 /* of the image and the domain */
 #define BURST_NS 2000000 /* what a sleep that ends late may make up for */
 
 struct fx_wire {
     struct fx_wire_config config;
     int from, to;
     pthread_t thread;
-    uint64_t carried;
+    struct fx_wire_seen seen;
     uint64_t free_ns; /* when the wire has sent what it took */
     bool stalled;
+    uint64_t next_at;  /* of the next record's header */
+    uint8_t header[8]; /* as far as it went by */
     uint8_t buf[PIECE];
 };
 
@@ -45,8 +49,8 @@ static size_t allowed(const struct fx_wire *w)
     uint64_t n = c->piece_bytes && c->piece_bytes < PIECE ? c->piece_bytes
                                                           : PIECE;
 
-    if (c->break_at && c->break_at - w->carried < n)
-        n = c->break_at - w->carried;
+    if (c->break_at && c->break_at - w->seen.bytes < n)
+        n = c->break_at - w->seen.bytes;
     return (size_t)n;
 }
 
@@ -65,14 +69,39 @@ static bool write_all(int fd, const uint8_t *data, size_t len)
     return true;
 }
 
+/* Notes the records whose headers end in these bytes. */
+static void note_records(struct fx_wire *w, const uint8_t *data, size_t len)
+{
+    uint64_t at = w->seen.bytes;
+
+    while (w->next_at < at + len) {
+        uint64_t from = w->next_at > at ? w->next_at : at;
+        size_t have = (size_t)(from - w->next_at);
+        uint32_t type, bytes;
+
+        for (; have < sizeof(w->header) && from < at + len; from++)
+            w->header[have++] = data[from - at];
+        if (have < sizeof(w->header))
+            return;
+        memcpy(&type, w->header, sizeof(type));
+        memcpy(&bytes, w->header + 4, sizeof(bytes));
+        bytes = (bytes + 7) / 8 * 8 + 8;
+        if (type < FX_RECORD_TYPES) {
+            w->seen.at[type] = w->next_at;
+            w->seen.length[type] = bytes;
+        }
+        w->next_at += bytes;
+    }
+}
+
 static bool carry(struct fx_wire *w)
 {
     const struct fx_wire_config *c = &w->config;
     ssize_t n;
 
-    if (c->break_at && w->carried == c->break_at)
+    if (c->break_at && w->seen.bytes == c->break_at)
         return false;
-    if (c->stall_at && w->carried >= c->stall_at && !w->stalled) {
+    if (c->stall_at && w->seen.bytes >= c->stall_at && !w->stalled) {
         w->stalled = true;
         fx_sleep_us(c->stall_us);
     }
@@ -84,7 +113,8 @@ static bool carry(struct fx_wire *w)
     pace(w, (size_t)n);
     if (!write_all(w->to, w->buf, (size_t)n))
         return false;
-    w->carried += (uint64_t)n;
+    note_records(w, w->buf, (size_t)n);
+    w->seen.bytes += (uint64_t)n;
     return true;
 }
 
@@ -107,6 +137,7 @@ struct fx_wire *fx_wire_start(const struct fx_wire_config *config, int from,
     if (!w)
         abort();
     w->config = *config;
+    w->next_at = HEADERS;
     w->from = from;
     w->to = to;
     if (pthread_create(&w->thread, NULL, wire_main, w))
@@ -114,12 +145,9 @@ struct fx_wire *fx_wire_start(const struct fx_wire_config *config, int from,
     return w;
 }
 
-uint64_t fx_wire_join(struct fx_wire *w)
+void fx_wire_join(struct fx_wire *w, struct fx_wire_seen *seen)
 {
-    uint64_t carried;
-
     pthread_join(w->thread, NULL);
-    carried = w->carried;
+    *seen = w->seen;
     free(w);
-    return carried;
 }

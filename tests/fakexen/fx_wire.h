@@ -14,13 +14,23 @@ struct fx_wire_config {
     uint32_t stall_us;
 };
 
+#define FX_RECORD_TYPES 32
+
+/* What went by. Records are those of libxc's stream, counted from its start;
+ * a type that did not occur has length 0. */
+struct fx_wire_seen {
+    uint64_t bytes;
+    uint64_t at[FX_RECORD_TYPES];     /* the last record of each type */
+    uint64_t length[FX_RECORD_TYPES]; /* its header and padding included */
+};
+
 struct fx_wire;
 
 /* Takes both descriptors over, and closes them at its end. */
 struct fx_wire *fx_wire_start(const struct fx_wire_config *config, int from,
                               int to);
 
-/* Waits for its end. Returns how many bytes it carried. */
-uint64_t fx_wire_join(struct fx_wire *w);
+/* Waits for its end, and tells what it saw. */
+void fx_wire_join(struct fx_wire *w, struct fx_wire_seen *seen);
 
 #endif

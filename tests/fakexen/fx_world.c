@@ -163,17 +163,28 @@ void fx_unlock(pthread_mutex_t *lock)
 
 /* ---- faults ---- */
 
-static int strike(const struct fx_fault *f)
+static void wait_us(uint32_t us)
 {
-    struct timespec delay = {
-        .tv_sec = f->delay_us / 1000000,
-        .tv_nsec = f->delay_us % 1000000 * 1000L,
-    };
+    struct timespec t = { us / 1000000, us % 1000000 * 1000L };
 
+    while (us && nanosleep(&t, &t) && errno == EINTR)
+        ;
+}
+
+static bool came(const struct fx_domain *d, enum fx_until until)
+{
+    return until == FX_UNTIL_PEEK ? atomic_load(&d->calls[FX_CALL_PEEK]) > 0
+                                  : atomic_load(&d->busy_off) > 0;
+}
+
+static int strike(const struct fx_domain *d, const struct fx_fault *f)
+{
     if (f->signal)
         kill(getpid(), f->signal);
-    while (f->delay_us && nanosleep(&delay, &delay) && errno == EINTR)
-        ;
+    wait_us(f->delay_us);
+    if (f->until != FX_UNTIL_NOTHING)
+        for (unsigned i = 0; i < 10000 && !came(d, f->until); i++)
+            wait_us(1000);
     return f->errnum;
 }
 
@@ -188,7 +199,7 @@ int fx_called(struct fx_domain *d, enum fx_call call)
 
         if (f->times && f->domid == d->domid && f->call == call &&
             nth >= f->nth && nth - f->nth < f->times)
-            errnum = strike(f);
+            errnum = strike(d, f);
     }
     return errnum;
 }

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Migrations of fake guests by the real libxenguest; see README.md. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "fx_migration.h"
 #include "fx_program.h"
+#include "fx_random.h"
+#include "limits.h"
 #include "unit.h"
 
 static struct fx_outcome outcome;
@@ -15,8 +21,10 @@ static const struct fx_outcome *run(const struct fx_migration *m)
 
     fx_migrate(m, &outcome);
     wrong = fx_check(m, &outcome);
-    if (wrong)
+    if (wrong) {
         printf("\n  %s\n", wrong);
+        fx_explain(m, &outcome);
+    }
     CU_ASSERT_PTR_NULL(wrong);
     return &outcome;
 }
@@ -91,13 +99,463 @@ static void whole_address_space(void)
     moves(&m);
 }
 
+static uint64_t skipped(const struct fx_outcome *o)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < o->save.round_count; i++)
+        n += o->save.rounds[i].skipped_pages;
+    return n;
+}
+
+/* A guest with a hot set that a slow wire cannot take: many rounds of 100 ms
+ * and more, and pages that are dirty again before their turn. */
+static void hot_migration(struct fx_migration *m, const char *limits)
+{
+    fx_migration_init(m, 5);
+    add_writer(m, 20000, 256, 768);
+    snprintf(m->limits, sizeof(m->limits), "min-rate=40MB max-rate=40MB "
+             "max-downtime=1ms suspend-cost=0ms %s", limits);
+}
+
+static void hot_pages_are_skipped(void)
+{
+    struct fx_migration m;
+
+    hot_migration(&m, "max-rounds=3");
+    CU_ASSERT(skipped(moves(&m)) > 0);
+    hot_migration(&m, "max-rounds=3 skip=no");
+    CU_ASSERT_EQUAL(skipped(moves(&m)), 0);
+}
+
+/* Nothing may look at the log while a CLEAN is under way, however long. */
+static void slow_cleans(void)
+{
+    struct fx_migration m;
+
+    hot_migration(&m, "max-rounds=4");
+    m.log_us = 10000;
+    m.faults[0] = (struct fx_fault){ .domid = FX_SOURCE, .nth = 1,
+                                     .call = FX_CALL_CLEAN, .times = 10,
+                                     .delay_us = 120000 };
+    CU_ASSERT(skipped(moves(&m)) > 0);
+}
+
+/* xl migrate --debug: all is sent again while the guest is suspended. */
+static void verified(void)
+{
+    struct fx_migration m;
+
+    hot_migration(&m, "max-rounds=2");
+    m.verify = true;
+    moves(&m);
+}
+
+static void holes_are_left_out(void)
+{
+    struct fx_migration m;
+    const struct fx_outcome *o;
+
+    fx_migration_init(&m, 6);
+    m.guest.hole_percent = 60;
+    m.guest.top_gfn = 0;
+    m.wired = true;
+    o = moves(&m);
+    /* Entries for them alone would be eight megabytes. */
+    CU_ASSERT(o->wire.bytes < 8 * FX_PAGES_PER_MIB * FX_PAGE);
+}
+
+static void whole_with_built_helper(void)
+{
+    struct fx_migration m;
+
+    if (!fx_have_stock() || fx_sanitized())
+        return;
+    hot_migration(&m, "max-rounds=3");
+    m.saver = FX_SAVER_BUILT;
+    m.stock_restore = true;
+    moves(&m);
+}
+
+/* ---- when pre-copy stops ---- */
+
+static unsigned live_rounds(const struct fx_outcome *o)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < o->save.round_count; i++)
+        n += !o->save.rounds[i].final;
+    return n;
+}
+
+static void stops_when_it_fits(void)
+{
+    struct fx_migration m;
+    const struct fx_outcome *o;
+
+    fx_migration_init(&m, 7);
+    snprintf(m.limits, sizeof(m.limits), "max-downtime=10s");
+    add_writer(&m, 1000, 0, 1024);
+    o = moves(&m);
+    CU_ASSERT_EQUAL(live_rounds(o), 1);
+    CU_ASSERT_PTR_NULL(strstr(o->save.stop_reason, "limit reached"));
+}
+
+static void stops_after_rounds(void)
+{
+    struct fx_migration m;
+    const struct fx_outcome *o;
+
+    hot_migration(&m, "max-rounds=3");
+    o = moves(&m);
+    CU_ASSERT_EQUAL(live_rounds(o), 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(o->save.stop_reason, "round limit"));
+}
+
+static void stops_in_time(void)
+{
+    struct fx_migration m;
+
+    hot_migration(&m, "max-rounds=1000 timeout=300ms");
+    CU_ASSERT_PTR_NOT_NULL(strstr(moves(&m)->save.stop_reason, "time limit"));
+    hot_migration(&m, "max-rounds=1000 timeout=300ms on-timeout=abort");
+    run(&m);
+    CU_ASSERT_FALSE(outcome.saved);
+    CU_ASSERT_FALSE(outcome.save.suspend_asked);
+    CU_ASSERT_TRUE(outcome.alive);
+}
+
+static void limits_change_on_the_way(void)
+{
+    struct fx_migration m;
+
+    hot_migration(&m, "max-rounds=1000");
+    snprintf(m.change, sizeof(m.change), "max-downtime=10s");
+    m.change_us = 300000;
+    CU_ASSERT_PTR_NULL(strstr(moves(&m)->save.stop_reason, "limit reached"));
+}
+
+static void keeps_the_rate(void)
+{
+    struct fx_migration m;
+    const struct fx_outcome *o;
+    double seconds;
+
+    fx_migration_init(&m, 8);
+    m.guest.ram_pages = 16 * FX_PAGES_PER_MIB;
+    m.guest.top_gfn = 20 * FX_PAGES_PER_MIB;
+    m.wired = true;
+    snprintf(m.limits, sizeof(m.limits), "max-rate=40MB rate-policy=fixed");
+    o = moves(&m);
+    seconds = (double)(o->end_ns - o->start_ns) / 1e9;
+    /* A slow machine makes it slower, never faster; 10 ms of burst. */
+    CU_ASSERT(o->wire.bytes <= 40e6 * (seconds + 0.010));
+}
+
+/* ---- what goes wrong ---- */
+
+static void suspend_goes_wrong(void)
+{
+    struct fx_migration m;
+
+    hot_migration(&m, "max-rounds=2");
+    m.refuse_suspend = true;
+    CU_ASSERT_FALSE(run(&m)->saved);
+    hot_migration(&m, "max-rounds=2");
+    m.die_at_suspend = true;
+    CU_ASSERT_FALSE(run(&m)->saved);
+    hot_migration(&m, "max-rounds=2");
+    m.die_after_suspend = true;
+    CU_ASSERT_FALSE(run(&m)->saved);
+    CU_ASSERT_TRUE(outcome.alive);
+}
+
+/* Calls that have to work once, or the save fails; and the errors. */
+static const struct {
+    enum fx_call call;
+    int errnum[3];
+    bool harmless; /* without it a save goes on as well */
+} hypercalls[] = {
+    { FX_CALL_INFO, { ESRCH }, false },
+    { FX_CALL_PAGE_TYPES, { ENOMEM, EFAULT, EINVAL }, false },
+    { FX_CALL_GET_POLICY, { ESRCH }, false },
+    { FX_CALL_GET_TSC, { EINVAL }, false },
+    { FX_CALL_GET_CONTEXT, { ENOMEM, EINVAL }, false },
+    { FX_CALL_CLEAN, { EBUSY, ENOMEM, EINVAL }, false },
+    { FX_CALL_FINAL, { EBUSY, ENOMEM }, false },
+    { FX_CALL_MAX_GFN, { ESRCH }, false },
+    { FX_CALL_GET_PARAM, { EINVAL, ESRCH }, false },
+    { FX_CALL_MAP, { ENOMEM, EFAULT }, false },
+    { FX_CALL_MAP_PAGE, { ENOENT, EINVAL }, false },
+    { FX_CALL_PEEK, { EBUSY, ENOMEM, EINVAL }, true },
+    { FX_CALL_COUNT, { EBUSY, EINVAL }, true },
+    { FX_CALL_LOG_OFF, { EBUSY }, true },
+};
+
+/* Small and quick, but with several rounds, PEEKs and skipped pages. */
+static void quick_migration(struct fx_migration *m)
+{
+    fx_migration_init(m, 9);
+    m->guest.ram_pages = 1024;
+    m->guest.top_gfn = 1200;
+    add_writer(m, 50000, 100, 500);
+    snprintf(m->limits, sizeof(m->limits), "max-downtime=0ms suspend-cost=0ms "
+             "max-rounds=4");
+}
+
+static void fails_at(unsigned i, int errnum, unsigned nth, unsigned times)
+{
+    struct fx_migration m;
+    const struct fx_outcome *o;
+
+    quick_migration(&m);
+    m.faults[0] = (struct fx_fault){ .domid = FX_SOURCE,
+                                     .call = hypercalls[i].call, .nth = nth,
+                                     .times = times, .errnum = errnum };
+    o = run(&m);
+    /* How often the racing guest makes it call varies. */
+    if (o->calls[hypercalls[i].call] < nth)
+        return;
+    CU_ASSERT_EQUAL(o->saved, hypercalls[i].harmless);
+    if (o->saved != hypercalls[i].harmless)
+        fx_explain(&m, o);
+    /* Page types and mappings fail in the final pass as well. */
+    if (!o->saved && hypercalls[i].call != FX_CALL_LOG_OFF)
+        CU_ASSERT_FALSE(o->restored);
+}
+
+static void each_hypercall_fails(void)
+{
+    struct fx_migration m;
+    unsigned calls[FX_CALLS];
+
+    quick_migration(&m);
+    /* On a busy machine a guest may not get to write before the first round
+     * is over, and then there is no CLEAN. */
+    for (unsigned try = 0; try < 20; try++) {
+        memcpy(calls, moves(&m)->calls, sizeof(calls));
+        if (calls[FX_CALL_CLEAN] > 1)
+            break;
+    }
+    for (unsigned i = 0; i < sizeof(hypercalls) / sizeof(*hypercalls); i++) {
+        unsigned last = calls[hypercalls[i].call];
+
+        CU_ASSERT(last > 0);
+        for (unsigned e = 0; e < 3 && hypercalls[i].errnum[e]; e++)
+            fails_at(i, hypercalls[i].errnum[e], 1, 1);
+        for (unsigned nth = 2; nth <= last; nth += nth < 4 ? 1 : nth)
+            fails_at(i, hypercalls[i].errnum[0], nth, 1);
+        fails_at(i, hypercalls[i].errnum[0], last, 1);
+        if (hypercalls[i].harmless)
+            fails_at(i, hypercalls[i].errnum[0], 1, 1000);
+    }
+}
+
+/* libxc turns log-dirty mode off and on again where it is on already. */
+static void log_dirty_is_on_already(void)
+{
+    struct fx_migration m;
+
+    quick_migration(&m);
+    m.faults[0] = (struct fx_fault){ .domid = FX_SOURCE, .nth = 1, .times = 1,
+                                     .call = FX_CALL_LOG_ON,
+                                     .errnum = EINVAL };
+    moves(&m);
+    m.faults[0].times = 2;
+    CU_ASSERT_FALSE(run(&m)->saved);
+}
+
+/*
+ * libxc gives up while a PEEK is under way, and so may not turn the log off.
+ * The pump looks once it has read the first batch; the second one fits the
+ * pipe; and the third fails.
+ */
+static void fails_beside_a_peek(void)
+{
+    struct fx_migration m;
+
+    fx_migration_init(&m, 11);
+    m.guest.ram_pages = 1024 + 100;
+    m.guest.hole_percent = 0;
+    m.faults[0] = (struct fx_fault){ .domid = FX_SOURCE, .times = 1, .nth = 1,
+                                     .call = FX_CALL_PEEK,
+                                     .until = FX_UNTIL_OFF_REFUSED };
+    m.faults[1] = (struct fx_fault){ .domid = FX_SOURCE, .times = 1000,
+                                     .call = FX_CALL_PAGE_TYPES, .nth = 3,
+                                     .errnum = ENOMEM,
+                                     .until = FX_UNTIL_PEEK };
+    CU_ASSERT_FALSE(run(&m)->saved);
+    CU_ASSERT(outcome.busy_off > 0);
+}
+
+static void killed_at(enum fx_call call, unsigned nth, int sig)
+{
+    struct fx_migration m;
+
+    quick_migration(&m);
+    m.faults[0] = (struct fx_fault){ .domid = FX_SOURCE, .call = call,
+                                     .nth = nth, .times = 1, .signal = sig };
+    run(&m);
+    if (outcome.calls[call] < nth)
+        return;
+    CU_ASSERT_EQUAL(outcome.killed, sig == SIGKILL);
+    /* The last call comes when the stream is whole; the handshake that then
+     * follows is not libxc's. */
+    if (sig == SIGKILL && call != FX_CALL_LOG_OFF)
+        CU_ASSERT_FALSE(outcome.restored);
+}
+
+static void killed_at_each_hypercall(void)
+{
+    for (unsigned i = 0; i < sizeof(hypercalls) / sizeof(*hypercalls); i++)
+        for (unsigned nth = 1; nth <= 3; nth += 2) {
+            killed_at(hypercalls[i].call, nth, SIGKILL);
+            killed_at(hypercalls[i].call, nth, SIGTERM);
+        }
+}
+
+/* What the target lacks is not found out before the save has ended, so the
+ * save may have gone well; but nothing may be declared restored. */
+static void the_target_fails(void)
+{
+    static const enum fx_call calls[] = {
+        FX_CALL_INFO, FX_CALL_MAX_GFN, FX_CALL_SET_POLICY, FX_CALL_POPULATE,
+        FX_CALL_MAP, FX_CALL_MAP_PAGE, FX_CALL_SET_TSC, FX_CALL_SET_PARAM,
+        FX_CALL_SET_CONTEXT, FX_CALL_MAP_RESOURCE,
+    };
+
+    for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct fx_migration m;
+
+        quick_migration(&m);
+        m.faults[0] = (struct fx_fault){ .domid = FX_TARGET, .nth = 1,
+                                         .call = calls[i], .times = 1,
+                                         .errnum = ENOMEM };
+        CU_ASSERT_FALSE(run(&m)->restored);
+    }
+}
+
+static void breaks_at(uint64_t at)
+{
+    struct fx_migration m;
+
+    fx_migration_init(&m, 10);
+    m.guest.ram_pages = 600;
+    m.guest.top_gfn = 800;
+    m.wired = true;
+    m.wire.break_at = at;
+    run(&m);
+    if (outcome.restored)
+        printf("\n  restored from %" PRIu64 " bytes\n", at);
+    CU_ASSERT_FALSE(outcome.restored);
+}
+
+/* In front of each kind of record, within its header, its body, its end. */
+static void the_wire_breaks(void)
+{
+    struct fx_migration m;
+    struct fx_wire_seen seen;
+
+    fx_migration_init(&m, 10);
+    m.guest.ram_pages = 600;
+    m.guest.top_gfn = 800;
+    m.wired = true;
+    seen = moves(&m)->wire;
+    breaks_at(1);
+    breaks_at(24);
+    breaks_at(39);
+    for (unsigned type = 0; type < FX_RECORD_TYPES; type++) {
+        if (!seen.length[type])
+            continue;
+        breaks_at(seen.at[type]);
+        breaks_at(seen.at[type] + 4);
+        if (seen.length[type] <= 8)
+            continue;
+        breaks_at(seen.at[type] + 8);
+        breaks_at(seen.at[type] + 8 + seen.length[type] / 2);
+        breaks_at(seen.at[type] + seen.length[type] - 1);
+    }
+}
+
+/* Bytes drip through small buffers, and signals end the waits for it. */
+static void short_writes_and_signals(void)
+{
+    struct fx_migration m;
+
+    quick_migration(&m);
+    m.socket_bytes = 2048;
+    m.wired = true;
+    m.wire = (struct fx_wire_config){ .piece_bytes = 700,
+                                      .rate_bps = 20000000 };
+    m.storm_us = 100;
+    moves(&m);
+    hot_migration(&m, "max-rounds=3");
+    m.storm_us = 200;
+    moves(&m);
+}
+
+static void the_wire_stalls_and_the_user_cancels(void)
+{
+    struct fx_migration m;
+
+    quick_migration(&m);
+    m.wired = true;
+    m.wire.stall_at = 300000;
+    m.wire.stall_us = 1000000;
+    m.kill = (struct fx_kill){ SIGTERM, 50000, true };
+    CU_ASSERT_FALSE(run(&m)->saved);
+}
+
+static void the_restorer_is_killed(void)
+{
+    struct fx_migration m;
+
+    hot_migration(&m, "max-rounds=3");
+    m.kill = (struct fx_kill){ SIGKILL, 100000, true };
+    m.kill_restorer = true;
+    CU_ASSERT_FALSE(run(&m)->restored);
+}
+
+static void by_chance(void)
+{
+    struct fx_tally tally = { 0 };
+    uint64_t from = unit_seed();
+
+    for (uint64_t seed = from; seed < from + 30; seed++)
+        CU_ASSERT_TRUE(fx_random_run(seed, &tally));
+    printf("  %u moved, %u failed, %u killed; %u skipped pages\n",
+           tally.moved, tally.failed, tally.killed, tally.skipped);
+}
+
 int main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         { "xc_domain_save() to xc_domain_restore()", plain_save_and_restore },
         { "Xen's own helpers at both ends", stock_helpers },
+        { "the helper that was built", whole_with_built_helper },
         { "an idle guest", idle_guest },
         { "a whole address space, with a writer", whole_address_space },
+        { "hot pages are skipped", hot_pages_are_skipped },
+        { "slow CLEANs", slow_cleans },
+        { "all pages sent again to verify them", verified },
+        { "holes are left out", holes_are_left_out },
+        { "stops when the rest fits", stops_when_it_fits },
+        { "stops after so many rounds", stops_after_rounds },
+        { "stops in time, or gives up", stops_in_time },
+        { "limits that change on the way", limits_change_on_the_way },
+        { "keeps the rate", keeps_the_rate },
+        { "suspending goes wrong", suspend_goes_wrong },
+        { "each hypercall fails", each_hypercall_fails },
+        { "fails beside a PEEK", fails_beside_a_peek },
+        { "log-dirty mode is on already", log_dirty_is_on_already },
+        { "killed at each hypercall", killed_at_each_hypercall },
+        { "the target fails", the_target_fails },
+        { "the wire breaks", the_wire_breaks },
+        { "short writes and signals", short_writes_and_signals },
+        { "a stalled wire, and the user cancels",
+          the_wire_stalls_and_the_user_cancels },
+        { "the restorer is killed", the_restorer_is_killed },
+        { "by chance", by_chance },
     };
 
     fx_program_role(argc, argv);
