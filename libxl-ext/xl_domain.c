@@ -167,6 +167,25 @@ int lxe_xl_cpu_time_ns(struct lxe_xl *xl, uint32_t domid, uint64_t *ns,
               : 0;
 }
 
+size_t lxe_xl_nics(struct lxe_xl *xl, uint32_t domid,
+                   struct lxe_xl_nic nics[LXE_XL_NICS])
+{
+    int count = 0;
+    libxl_device_nic *list = libxl_device_nic_list(xl->ctx, domid, &count);
+    size_t n = 0;
+
+    for (int i = 0; list && i < count && n < LXE_XL_NICS; i++) {
+        if (list[i].devid < 0)
+            continue;
+        nics[n].devid = (unsigned)list[i].devid;
+        memcpy(nics[n].mac, list[i].mac, sizeof(nics[n].mac));
+        n++;
+    }
+    if (list)
+        libxl_device_nic_list_free(list, count);
+    return n;
+}
+
 int lxe_xl_destroy(struct lxe_xl *xl, uint32_t domid, struct lxe_err *err)
 {
     if (libxl_domain_destroy(xl->ctx, domid, NULL))

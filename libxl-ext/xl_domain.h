@@ -7,6 +7,7 @@
 #define LXE_XL_DOMAIN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -49,6 +50,18 @@ int lxe_xl_cancel_suspend(uint32_t domid, bool *was_pending,
  * Returns 0 or -EIO. */
 int lxe_xl_cpu_time_ns(struct lxe_xl *xl, uint32_t domid, uint64_t *ns,
                        struct lxe_err *err);
+
+/* A network card of a domain. */
+struct lxe_xl_nic {
+    unsigned devid; /* its vif is vifDOMID.DEVID */
+    uint8_t mac[6];
+};
+
+#define LXE_XL_NICS 16 /* that are looked at */
+
+/* Its network cards. Returns how many. */
+size_t lxe_xl_nics(struct lxe_xl *xl, uint32_t domid,
+                   struct lxe_xl_nic nics[LXE_XL_NICS]);
 
 /* Destroys it at once. Returns 0 or -EIO. */
 int lxe_xl_destroy(struct lxe_xl *xl, uint32_t domid, struct lxe_err *err);

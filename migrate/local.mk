@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libmig.a
 
 libmig_a_SOURCES = \
+	%D%/announce.c %D%/announce.h \
 	%D%/archive.c %D%/archive.h \
 	%D%/brake.c %D%/brake.h \
 	%D%/brake_guard.c %D%/brake_guard.h \

@@ -3,28 +3,33 @@
 #include "receive.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd_io.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "announce.h"
 #include "daemon_link.h"
 #include "hello.h"
 #include "host.h"
+#include "journal.h"
+#include "repair.h"
 #include "line_io.h"
 #include "probe_serve.h"
 #include "xl_domain.h"
 
 #define HELLO_NS   (60 * LXE_NS_PER_SEC)
 #define RESERVE_MS 60000
-#define POLL_NS    (500 * LXE_NS_PER_MS)
+#define POLL_NS    (100 * LXE_NS_PER_MS)
 
 struct receive {
     const struct mig_receive_config *config;
@@ -32,7 +37,10 @@ struct receive {
     struct mig_hello hello;
     struct mig_daemon_link daemon;
     uint64_t reservation_id;
-    bool reserved, transferred;
+    bool reserved;
+    struct lxe_xl *xl;
+    struct mig_journal journal;
+    struct mig_announce announce;
 };
 
 /* ---- whether it may come ---- */
@@ -81,10 +89,28 @@ static int reserve(struct receive *r, struct lxe_err *err)
     return rc;
 }
 
+/* What an earlier one left that was killed would be in this one's way. */
+static int repair_dead(struct receive *r, struct lxe_err *err)
+{
+    struct mig_repair repair = {
+        .host = r->host,
+        .ops = &mig_repair_xen,
+        .data = r->xl,
+        .dir = MIG_JOURNAL_DIR,
+    };
+    struct mig_repair_count count;
+
+    return mig_repair_all(&repair, &count, err);
+}
+
 static int admit(struct receive *r, struct lxe_err *err)
 {
     int rc = lxe_host_open("xen", &r->host, err);
 
+    if (!rc)
+        rc = lxe_xl_open(&r->xl, err);
+    if (!rc)
+        rc = repair_dead(r, err);
     if (!rc)
         rc = check_free_name(r, err);
     if (!rc)
@@ -108,17 +134,53 @@ static int answer(struct receive *r, int refused, const struct lxe_err *why)
 
 /* ---- taking it in ---- */
 
-static pid_t start_xl(const struct mig_receive_config *config)
+static void run_xl(const struct mig_receive_config *config, int go_fd)
 {
-    pid_t pid = fork();
+    char go;
 
-    if (pid)
-        return pid;
+    if (read(go_fd, &go, 1) != 1) /* we are not in the journal */
+        _exit(127);
     signal(SIGPIPE, SIG_DFL);
     execlp(config->xl, config->xl, "migrate-receive",
            config->debug ? "-d" : NULL, (char *)NULL);
     fprintf(stderr, "aerostat-receive: cannot run %s: %m\n", config->xl);
     _exit(127);
+}
+
+/* Its process first: xl goes on when we are killed, and must be left alone. */
+static int journal_xl(struct receive *r, pid_t pid, struct lxe_err *err)
+{
+    struct mig_journal *j = &r->journal;
+
+    mig_journal_init(j, MIG_JOURNAL_TARGET);
+    snprintf(j->name, sizeof(j->name), "%s", r->hello.name);
+    snprintf(j->uuid, sizeof(j->uuid), "%.36s", r->hello.uuid);
+    snprintf(j->stage, sizeof(j->stage), "receiving");
+    mig_process_find(pid, &j->helper);
+    return mig_journal_write(MIG_JOURNAL_DIR, j, err);
+}
+
+/* xl begins once its process is in the journal. Returns its pid or -1. */
+static pid_t start_xl(struct receive *r)
+{
+    struct lxe_err err = { 0 };
+    int go[2];
+    pid_t pid;
+
+    if (pipe2(go, O_CLOEXEC))
+        return -1;
+    pid = fork();
+    if (!pid) {
+        close(go[1]);
+        run_xl(r->config, go[0]);
+    }
+    close(go[0]);
+    if (pid > 0 && journal_xl(r, pid, &err))
+        lxe_error("%s", err.text);
+    else if (pid > 0 && write(go[1], "g", 1) != 1)
+        lxe_error("cannot let xl begin: %m");
+    close(go[1]);
+    return pid;
 }
 
 /* Finds the guest that is being taken in. Returns 0 or -ESRCH. */
@@ -130,14 +192,28 @@ static int find_incoming(struct receive *r, struct lxe_domain *out)
 }
 
 /* From when the guest is there, what it takes counts against what is held. */
-static void transfer(struct receive *r)
+static void meet(struct receive *r)
 {
     struct lxe_domain dom;
+    struct lxe_err err = { 0 };
 
-    if (!r->reserved || r->transferred || find_incoming(r, &dom))
+    if (r->journal.domid || find_incoming(r, &dom))
         return;
-    mig_daemon_transfer(&r->daemon, r->reservation_id, dom.domid);
-    r->transferred = true;
+    r->journal.domid = dom.domid;
+    if (mig_journal_write(MIG_JOURNAL_DIR, &r->journal, &err))
+        lxe_warn("%s", err.text);
+    if (r->reserved)
+        mig_daemon_transfer(&r->daemon, r->reservation_id, dom.domid);
+}
+
+/* Its vifs come last, and shortly before it runs. */
+static void listen_to(struct receive *r)
+{
+    struct lxe_xl_nic nics[LXE_XL_NICS];
+
+    if (r->journal.domid)
+        mig_announce_listen(&r->announce, r->journal.domid, nics,
+                            lxe_xl_nics(r->xl, r->journal.domid, nics));
 }
 
 static int wait_for_xl(struct receive *r, pid_t pid)
@@ -151,7 +227,8 @@ static int wait_for_xl(struct receive *r, pid_t pid)
             return status;
         if (got < 0 && errno != EINTR)
             return -1;
-        transfer(r);
+        meet(r);
+        listen_to(r);
         lxe_sleep_ns(POLL_NS);
     }
 }
@@ -159,28 +236,56 @@ static int wait_for_xl(struct receive *r, pid_t pid)
 /*
  * xl destroys its copy when it fails, but not when it is killed. A guest that
  * still is "incoming" has never run here, so it is not lost with its remains.
+ * Returns whether nothing is left.
  */
-static void remove_remains(struct receive *r)
+static bool remove_remains(struct receive *r)
 {
     struct lxe_domain dom;
-    struct lxe_xl *xl;
     struct lxe_err err = { 0 };
 
     if (find_incoming(r, &dom) || !dom.migrating || !dom.paused)
-        return;
-    if (lxe_xl_open(&xl, &err)) {
-        lxe_error("%s", err.text);
-        return;
-    }
+        return true;
     lxe_warn("xl died; removing the half-received domain %u", dom.domid);
-    if (lxe_xl_destroy(xl, dom.domid, &err))
-        lxe_error("%s", err.text);
-    lxe_xl_close(xl);
+    if (!lxe_xl_destroy(r->xl, dom.domid, &err))
+        return true;
+    lxe_error("%s", err.text);
+    return false;
+}
+
+/*
+ * In a process of its own, which holds nothing that the source waits for: it
+ * has its answer, and our end is awaited.
+ */
+static void announce(struct receive *r)
+{
+    pid_t pid;
+
+    if (!r->announce.count)
+        return;
+    pid = fork();
+    if (pid < 0)
+        lxe_warn("cannot announce the guest: %m");
+    if (pid)
+        return;
+    setsid();
+    mig_daemon_close(&r->daemon);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        int null = open("/dev/null", O_RDWR);
+
+        dup2(null, fd);
+        if (null > STDERR_FILENO)
+            close(null);
+    }
+    if (mig_announce_run(&r->announce))
+        syslog(LOG_DAEMON | LOG_INFO, "%s was silent after its migration;"
+               " announced it on its networks", r->hello.name);
+    _exit(EXIT_SUCCESS);
 }
 
 static int take_in(struct receive *r)
 {
-    pid_t pid = start_xl(r->config);
+    pid_t pid = start_xl(r);
+    bool clean = true;
     int status;
 
     if (pid < 0) {
@@ -189,7 +294,11 @@ static int take_in(struct receive *r)
     }
     status = wait_for_xl(r, pid);
     if (status < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
-        remove_remains(r);
+        clean = remove_remains(r);
+    else
+        announce(r);
+    if (clean)
+        mig_journal_remove(MIG_JOURNAL_DIR, &r->journal);
     return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status)
                                             : EXIT_FAILURE;
 }
@@ -230,7 +339,9 @@ int mig_receive_run(const struct mig_receive_config *config)
         lxe_error("%s", err.text);
     else
         status = take_in(&r);
+    mig_announce_close(&r.announce);
     mig_daemon_close(&r.daemon);
+    lxe_xl_close(r.xl);
     if (r.host)
         r.host->ops->close(r.host);
     return status;

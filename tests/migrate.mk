@@ -53,6 +53,12 @@ tests_test_repair_SOURCES = tests/unit/test_repair.c tests/unit/sim_fixture.h
 tests_test_repair_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_repair_LDADD = libmig.a $(SIM_LIBS)
 
+check_PROGRAMS += tests/test-announce
+TESTS += tests/test-announce
+tests_test_announce_SOURCES = tests/unit/test_announce.c
+tests_test_announce_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_announce_LDADD = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
+
 # The small texts that are passed around, and the report.
 TEXT_TESTS = tests/test-limits tests/test-status tests/test-hello \
 	tests/test-control-line

@@ -3,7 +3,8 @@
 #
 # Migrations that are killed (kill -9), with their save helper, at several
 # stages: while the page cache is freed, in pre-copy, with the guest suspended;
-# and one whose link is cut. Each is repaired, by the daemon at once, by the
+# and their receiver; one whose link is cut; one that is cancelled by verb. Each
+# is repaired, by the daemon at once, by the
 # daemon when it starts, or by hand: the guest runs once, at the source, with
 # its memory, target and cap; log-dirty mode is off; the target has nothing.
 # Usage: case-repair.sh DESTDIR
@@ -78,6 +79,33 @@ case_body() {
     tb_run 1 "$by_hand --repair" || tb_fail "--repair failed"
     as_before "killed in pre-copy with its helper, by hand"
 
+    begin --no-page-cache
+    at_stage pre-copy "sleep 2; xl-aerostat migrate-cancel g1" ||
+        tb_fail "migrate-cancel failed"
+    tb_move_end 2>/dev/null && tb_fail "it moved all the same"
+    as_before "cancelled by its journal"
+
+    # Nobody there notices: TCP would try for a quarter of an hour.
+    wire=$tb_wire
+    tb_wire=${tb_wire%,setsockopt*}
+    begin --no-page-cache --stall-timeout 4s
+    tb_wire=$wire
+    at_stage pre-copy "sleep 2; ip link set mig down"
+    ended
+    tb_run 1 "ip link set mig up"
+    tb_run 2 "kill \$(pidof aerostat-receive)"
+    as_before "link cut"
+
+    # xl at the target too, or it would go on. The next receiver cleans up.
+    begin --no-page-cache
+    at_stage pre-copy 'sleep 2'
+    tb_run 2 'kill -KILL $(pidof aerostat-receive) $(pidof xl)
+sleep 1; xl list; aerostat-migrate() {
+    /usr/libexec/aerostat/aerostat-migrate "$@"; }; aerostat-migrate --repair'
+    ended
+    as_before "receiver killed, by hand"
+    no_journal 2 5
+
     tb_spawn 1 daemon "exec aerostatd"
     begin --no-page-cache --max-rounds 1
     at_stage 'stop and copy' "$kill_both"
@@ -91,4 +119,4 @@ case_body() {
     as_before "killed with the daemon, by the next daemon"
 }
 
-tb_case repair 300 "$@"
+tb_case repair 420 "$@"
