@@ -89,6 +89,23 @@ out:
     return rc;
 }
 
+int lxe_xl_need_kib(struct lxe_xl *xl, const char *json, uint64_t *need_kib,
+                    struct lxe_err *err)
+{
+    libxl_domain_config config;
+    int rc = 0;
+
+    libxl_domain_config_init(&config);
+    if (libxl_domain_config_from_json(xl->ctx, &config, json))
+        rc = lxe_fail(err, -EINVAL, "libxl does not understand the domain's"
+                                    " configuration");
+    else if (libxl_domain_need_memory(xl->ctx, &config, UINT32_MAX, need_kib))
+        rc = lxe_fail(err, -EIO, "libxl cannot tell what memory the domain"
+                                 " needs");
+    libxl_domain_config_dispose(&config);
+    return rc;
+}
+
 int lxe_xl_rename(struct lxe_xl *xl, uint32_t domid, const char *from,
                   const char *to, struct lxe_err *err)
 {

@@ -28,6 +28,15 @@ void lxe_xl_close(struct lxe_xl *xl);
 int lxe_xl_config(struct lxe_xl *xl, uint32_t domid, uint64_t target_kib,
                   char **json, uint64_t *need_kib, struct lxe_err *err);
 
+/*
+ * What a host must have free for a domain that is not there yet, overhead
+ * included.
+ * @json  its configuration, as 'xl create --dryrun' prints it
+ * Returns 0, -EINVAL where libxl does not understand it, or -EIO.
+ */
+int lxe_xl_need_kib(struct lxe_xl *xl, const char *json, uint64_t *need_kib,
+                    struct lxe_err *err);
+
 /* Renames it; @from must be its name. Returns 0 or -EIO. */
 int lxe_xl_rename(struct lxe_xl *xl, uint32_t domid, const char *from,
                   const char *to, struct lxe_err *err);

@@ -455,8 +455,25 @@ static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
     return 0;
 }
 
+/* A domain that was created for a reservation takes it, until it runs. */
+static void meet_new_domains(struct aero_balancer *b)
+{
+    for (size_t i = 0; i < b->guests.count; i++) {
+        const struct aero_guest *g = &b->guests.items[i];
+
+        if (g->dom.domid)
+            aero_reservations_meet(&b->reservations, g->dom.name,
+                                   g->dom.domid, g->seen_ns);
+        if (g->dom.running && g->dom.target_kib != LXE_UNKNOWN &&
+            aero_reservations_arrived(&b->reservations, g->dom.domid))
+            lxe_info("domain %" PRIu32 " (%s): runs; its reservation is free",
+                     g->dom.domid, g->dom.name);
+    }
+}
+
 static void follow_transfers(struct aero_balancer *b)
 {
+    meet_new_domains(b);
     for (size_t i = 0; i < b->reservations.count; i++) {
         uint32_t domid = b->reservations.items[i].domid;
         const struct aero_guest *g = aero_guests_find(&b->guests, domid);
@@ -518,7 +535,7 @@ static void settle_reservations(struct aero_balancer *b, uint64_t now_ns)
     struct aero_reservation late;
 
     while ((granted = aero_reservations_grant(&b->reservations,
-                                              unpromised_kib(b))))
+                                              unpromised_kib(b), now_ns)))
         tell(b, granted);
     refuse_hopeless(b);
     while (aero_reservations_expire(&b->reservations, now_ns, &late)) {
@@ -559,8 +576,9 @@ int aero_balancer_reserve(struct aero_balancer *b,
                           struct lxe_err *err)
 {
     _cleanup_free_ struct aero_policy_guest *in = NULL;
+    struct aero_reservation fitting = *wanted;
     struct aero_policy_host host;
-    uint64_t most;
+    uint64_t most, spare;
     char text[2][LXE_UNIT_TEXT];
     int rc;
 
@@ -575,24 +593,29 @@ int aero_balancer_reserve(struct aero_balancer *b,
         return lxe_fail(err, -ENOMEM, "out of memory");
     host = policy_host(b);
     most = aero_policy_obtainable_kib(&host, in, b->guests.count);
-    if (wanted->kib > most)
+    spare = aero_policy_spare_kib(&host, in, b->guests.count);
+    if (!fitting.least_kib)
+        fitting.least_kib = fitting.kib;
+    if (fitting.least_kib > most)
         return lxe_fail(err, -ENOSPC, "%s cannot be had: at most %s could be"
                         " freed with all guests at their minima",
-                        lxe_format_kib(text[0], wanted->kib),
+                        lxe_format_kib(text[0], fitting.least_kib),
                         lxe_format_kib(text[1], most));
-    if (b->state == AERO_HOST_LOW && wanted->kib > spare_kib(b, in))
+    if (b->state == AERO_HOST_LOW && fitting.least_kib > spare)
         return lxe_fail(err, -ENOSPC, "%s cannot be had: memory is low, and"
                         " %s of it to spare",
-                        lxe_format_kib(text[0], wanted->kib),
-                        lxe_format_kib(text[1], spare_kib(b, in)));
-    if (!aero_reservations_add(&b->reservations, wanted, err))
-        return -EBUSY;
-    return 0;
+                        lxe_format_kib(text[0], fitting.least_kib),
+                        lxe_format_kib(text[1], spare));
+    if (fitting.kib > spare)
+        fitting.kib = spare > fitting.least_kib ? spare : fitting.least_kib;
+    fitting.asked_ns = b->host->ops->now_ns(b->host);
+    return aero_reservations_add(&b->reservations, &fitting, err) ? 0 : -EBUSY;
 }
 
 bool aero_balancer_awaited(const struct aero_balancer *b)
 {
-    return aero_reservations_waiting_kib(&b->reservations) > 0;
+    return aero_reservations_waiting_kib(&b->reservations) > 0 ||
+           aero_reservations_expecting(&b->reservations);
 }
 
 void aero_balancer_stop(struct aero_balancer *b)

@@ -65,7 +65,8 @@ void aero_balancer_clear(struct aero_balancer *b);
 int aero_balancer_tick(struct aero_balancer *b);
 
 /*
- * Asks for memory; `reserved` answers, in a later tick.
+ * Asks for memory; `reserved` answers, in a later tick. Beyond wanted's least
+ * it gets what nobody needs.
  * Returns 0; -ENOSPC where it can never be had now, with how much could;
  * -EBUSY; -EAGAIN before the first tick; the host's errors.
  */
@@ -73,7 +74,10 @@ int aero_balancer_reserve(struct aero_balancer *b,
                           const struct aero_reservation *wanted,
                           struct lxe_err *err);
 
-/* Whether somebody waits for memory: then ticks should come soon. */
+/*
+ * Whether somebody waits for memory, or it waits for a domain: then ticks
+ * should come soon.
+ */
 bool aero_balancer_awaited(const struct aero_balancer *b);
 
 /*

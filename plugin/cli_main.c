@@ -18,6 +18,7 @@
 #include "cli_migrate.h"
 #include "cli_replay.h"
 #include "cli_report.h"
+#include "cli_reserve.h"
 
 static const struct aero_verb verbs[] = {
     { "mem-status", aero_cli_mem_status,
@@ -45,6 +46,16 @@ static const struct aero_verb verbs[] = {
       "  --json           print the outcome as JSON\n"
       "\nFILE is a daemon's decisions.jsonl; - is standard input. Exits with 3\n"
       "where targets differ and nothing was set.\n" },
+    { "mem-reserve", aero_cli_mem_reserve,
+      "Keep memory of the host free, for a command or until stopped",
+      "[OPTIONS] SIZE[..MAX] [-- COMMAND [ARGUMENTS]]",
+      "  --timeout DUR    wait for it at most so long (60s)\n"
+      "  --domain NAME    for a domain that will be created with this name\n"
+      "  --for-create     for the 'xl create' that is the command; no SIZE\n"
+      "  --json           print the daemon's answer as JSON\n"
+      "\nSIZE is 512M, 2G or 4096K; a bare number is MiB. What is beyond it, up\n"
+      "to MAX, is had as far as no guest needs it. The memory is given back\n"
+      "when the command ends, or this one is stopped.\n" },
     { "migrate-live", aero_cli_migrate_live,
       "Move a running guest to another host", "[OPTIONS] DOMAIN HOST",
       "The options are those of aerostat-migrate(8):\n"

@@ -60,7 +60,7 @@ _aerostat_takes_value() {
             --max-downtime|--downtime-limit-max|--suspend-cost|--max-rounds|\
             --timeout|--on-timeout|--throttle|--throttle-max|--weight|\
             --stall-timeout|--margin|--report|--receiver|--min|--max|--shares|\
-            --set|--socket|--html|--last|--dir) return 0 ;;
+            --set|--socket|--domain|--html|--last|--dir) return 0 ;;
     esac
     return 1
 }
@@ -82,6 +82,7 @@ _aerostat_verb() {
     done
     case $verb:$cur in
         mem-status:*|migrate-status:*) _aerostat_offer --json ;;
+        mem-reserve:-*) _aerostat_offer --timeout --domain --for-create --json ;;
         mem-policy:-*) _aerostat_offer --min --max --shares --take-back --json ;;
         migrate-live:-*)
             # shellcheck disable=SC2086

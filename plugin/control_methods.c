@@ -435,16 +435,26 @@ static int mem_reserve(struct call *c)
 {
     struct aero_reservation wanted = { .owner = c->peer->client };
     const char *label = lxe_json_str(param(c, "domain"));
+    const struct lxe_json *follow = param(c, "follow");
     uint64_t timeout_ms;
-    int rc = need_u64(c, "kib", KIB_MAX, &wanted.kib);
+    int rc = need_u64(c, "kib", KIB_MAX, &wanted.least_kib);
 
+    wanted.kib = wanted.least_kib;
+    if (!rc)
+        rc = take_u64(c, "max_kib", KIB_MAX, &wanted.kib);
     if (!rc)
         rc = need_u64(c, "timeout_ms", RESERVE_TIMEOUT_MAX_MS, &timeout_ms);
     if (rc)
         return rc;
+    if (follow && lxe_json_bool(follow, &wanted.follow))
+        return refuse(c, AERO_RPC_PARAMS, "follow must be true or false");
+    if (wanted.follow && (!label || !*label))
+        return refuse(c, AERO_RPC_PARAMS, "follow needs the domain's name");
+    if (wanted.kib < wanted.least_kib)
+        return refuse(c, AERO_RPC_PARAMS, "max_kib must not be below kib");
     if (!c->id[0])
         return refuse(c, AERO_RPC_REQUEST, "mem.reserve needs an id");
-    if (!wanted.kib)
+    if (!wanted.least_kib)
         return refuse(c, AERO_RPC_PARAMS, "kib must be at least 1");
     wanted.deadline_ns = now_ns(c) + timeout_ms * LXE_NS_PER_MS;
     snprintf(wanted.label, sizeof(wanted.label), "%s",
@@ -764,7 +774,8 @@ static const struct method methods[] = {
     { "mem.policy", mem_policy, false,
       { "domain", "min_kib", "max_kib", "shares", "take_back" } },
     { "mem.explain", mem_explain, false, { "domain" } },
-    { "mem.reserve", mem_reserve, true, { "kib", "domain", "timeout_ms" } },
+    { "mem.reserve", mem_reserve, true,
+      { "kib", "max_kib", "domain", "follow", "timeout_ms" } },
     { "mem.release", mem_release, true, { "id" } },
     { "mem.transfer", mem_transfer, true, { "id", "domid" } },
     { "migration.list", migration_list, false, { "" } },

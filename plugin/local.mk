@@ -4,16 +4,18 @@ bin_PROGRAMS += xl-aerostat
 xl_aerostat_CPPFLAGS = $(AM_CPPFLAGS)
 xl_aerostat_SOURCES = \
 	%D%/cli.c %D%/cli.h \
+	%D%/cli_create.c %D%/cli_create.h \
 	%D%/cli_explain.c %D%/cli_explain.h \
 	%D%/cli_main.c \
 	%D%/cli_mem.c %D%/cli_mem.h \
 	%D%/cli_migrate.c %D%/cli_migrate.h \
 	%D%/cli_replay.c %D%/cli_replay.h \
 	%D%/cli_report.c %D%/cli_report.h \
+	%D%/cli_reserve.c %D%/cli_reserve.h \
 	%D%/cli_table.c %D%/cli_table.h \
 	%D%/cli_text.c %D%/cli_text.h \
 	%D%/report_text.c %D%/report_text.h
-xl_aerostat_LDADD = libaero.a libmig.a $(BASE_LIBS) -lm
+xl_aerostat_LDADD = libaero.a libmig.a $(LXE_LIBS) -lm
 
 # The front: installed under libexec, for the administrator to put first in
 # PATH.
@@ -22,7 +24,8 @@ CLEANFILES += %D%/xl
 EXTRA_DIST += %D%/xl.in %D%/completion.bash
 %D%/xl: $(srcdir)/%D%/xl.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) %D% && \
-	sed -e 's|@bindir[@]|$(bindir)|g' $(srcdir)/%D%/xl.in >$@.tmp && \
+	sed -e 's|@bindir[@]|$(bindir)|g' \
+		-e 's|@rundir[@]|$(runstatedir)/aerostat|g' $(srcdir)/%D%/xl.in >$@.tmp && \
 	chmod +x $@.tmp && mv $@.tmp $@
 
 # Read when a shell starts, not when a command is first completed: the stock

@@ -22,6 +22,8 @@ struct aero_reservation *aero_reservations_add(
     r->held = false;
     r->domid = AERO_NO_DOMID;
     r->taken_kib = 0;
+    if (!r->least_kib || r->least_kib > r->kib)
+        r->least_kib = r->kib;
     return r;
 }
 
@@ -115,6 +117,41 @@ static uint64_t sum_kib(const struct aero_reservations *all, bool held)
     return sum;
 }
 
+void aero_reservations_meet(struct aero_reservations *all, const char *name,
+                            uint32_t domid, uint64_t seen_ns)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        struct aero_reservation *r = &all->items[i];
+
+        if (r->held && r->follow && r->domid == AERO_NO_DOMID &&
+            seen_ns >= r->asked_ns && !strcmp(r->label, name))
+            r->domid = domid;
+    }
+}
+
+size_t aero_reservations_arrived(struct aero_reservations *all,
+                                 uint32_t domid)
+{
+    size_t freed = 0;
+
+    for (size_t i = all->count; i-- > 0;) {
+        if (!all->items[i].follow || all->items[i].domid != domid)
+            continue;
+        take_out(all, i);
+        freed++;
+    }
+    return freed;
+}
+
+bool aero_reservations_expecting(const struct aero_reservations *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->items[i].held && all->items[i].follow &&
+            all->items[i].domid == AERO_NO_DOMID)
+            return true;
+    return false;
+}
+
 uint64_t aero_reservations_held_kib(const struct aero_reservations *all)
 {
     return sum_kib(all, true);
@@ -125,15 +162,26 @@ uint64_t aero_reservations_waiting_kib(const struct aero_reservations *all)
     return sum_kib(all, false);
 }
 
+static bool fits(struct aero_reservation *r, uint64_t free_kib,
+                 uint64_t now_ns)
+{
+    if (r->kib <= free_kib)
+        return true;
+    if (r->least_kib > free_kib || now_ns < r->deadline_ns)
+        return false;
+    r->kib = free_kib;
+    return true;
+}
+
 const struct aero_reservation *aero_reservations_grant(
-    struct aero_reservations *all, uint64_t free_kib)
+    struct aero_reservations *all, uint64_t free_kib, uint64_t now_ns)
 {
     for (size_t i = 0; i < all->count; i++) {
         struct aero_reservation *r = &all->items[i];
 
         if (r->held)
             continue;
-        if (r->kib > free_kib)
+        if (!fits(r, free_kib, now_ns))
             return NULL;
         r->held = true;
         return r;
@@ -145,15 +193,20 @@ bool aero_reservations_refuse(struct aero_reservations *all,
                               uint64_t obtainable_kib,
                               struct aero_reservation *out)
 {
-    uint64_t sum = 0;
+    uint64_t left = obtainable_kib;
 
     for (size_t i = 0; i < all->count; i++) {
-        if (all->items[i].held)
+        struct aero_reservation *r = &all->items[i];
+
+        if (r->held)
             continue;
-        sum += all->items[i].kib;
-        if (sum <= obtainable_kib)
+        if (r->least_kib <= left && r->kib > left)
+            r->kib = left;
+        if (r->kib <= left) {
+            left -= r->kib;
             continue;
-        *out = all->items[i];
+        }
+        *out = *r;
         take_out(all, i);
         return true;
     }

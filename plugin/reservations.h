@@ -18,7 +18,7 @@
 #include "base/err.h"
 
 #define AERO_RESERVATIONS_MAX  64
-#define AERO_RESERVATION_LABEL 64
+#define AERO_RESERVATION_LABEL 256 /* as long as a domain's name */
 #define AERO_REQUEST_ID        64
 #define AERO_REFUSED_TEXT      200
 #define AERO_NO_DOMID          UINT32_MAX
@@ -26,11 +26,14 @@
 struct aero_reservation {
     uint64_t id;
     uint64_t owner;       /* the client's number */
-    uint64_t kib;
+    uint64_t kib;         /* held, or waited for */
+    uint64_t least_kib;   /* with which it makes do; not above kib */
+    uint64_t asked_ns;    /* since when it is there */
     uint64_t deadline_ns; /* by when it must be there */
     bool held;            /* else it waits */
     uint32_t domid;       /* whom it follows, or AERO_NO_DOMID */
     uint64_t taken_kib;   /* by that domain */
+    bool follow;          /* the next domain that gets its label as name */
     char why[AERO_REFUSED_TEXT]; /* it could not be held */
     char label[AERO_RESERVATION_LABEL];   /* what the client says it is for */
     char request[AERO_REQUEST_ID];        /* id to answer with, as JSON */
@@ -80,14 +83,34 @@ uint64_t aero_reservations_waiting_kib(const struct aero_reservations *all);
 
 /*
  * Grants the oldest that waits, if it fits into free_kib (what is free beyond
- * everything promised). A younger one never overtakes. Returns it or NULL.
+ * everything promised); with what is there, where its time is over and that
+ * is no less than its least. A younger one never overtakes. Returns it or
+ * NULL.
  */
 const struct aero_reservation *aero_reservations_grant(
-    struct aero_reservations *all, uint64_t free_kib);
+    struct aero_reservations *all, uint64_t free_kib, uint64_t now_ns);
 
 /*
- * Takes out the oldest that waits and does not fit into what those that wait
- * could be given in all. Returns false where all fit.
+ * A domain is there: those held reservations follow it that wait for its
+ * name and are older than it.
+ */
+void aero_reservations_meet(struct aero_reservations *all, const char *name,
+                            uint32_t domid, uint64_t seen_ns);
+
+/*
+ * A domain runs: those that met it by its name have done their work, and are
+ * freed. Returns how many.
+ */
+size_t aero_reservations_arrived(struct aero_reservations *all,
+                                 uint32_t domid);
+
+/* Whether one is held for a domain that is not there yet. */
+bool aero_reservations_expecting(const struct aero_reservations *all);
+
+/*
+ * Takes out the oldest whose least does not fit into what those that wait
+ * could be given in all; those before it wait for no more than fits. Returns
+ * false where all fit.
  */
 bool aero_reservations_refuse(struct aero_reservations *all,
                               uint64_t obtainable_kib,

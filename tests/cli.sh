@@ -122,6 +122,18 @@ run "$cli" mem-policy a --shares -1
 ok 'bad shares' says 2 '--shares: '
 run "$cli" mem-policy a --min 2G --max 1G
 ok 'min above max' says 2 '--min is above --max'
+run "$cli" mem-reserve
+ok 'mem-reserve without a size' says 2 'SIZE'
+run "$cli" mem-reserve 2G..1G
+ok 'mem-reserve with a range upside down' says 2 'below'
+run "$cli" mem-reserve 1G true
+ok 'mem-reserve with a stray word' says 2 'behind --'
+run "$cli" mem-reserve 1G --
+ok 'mem-reserve with no command' says 2 'no command'
+run "$cli" mem-reserve --for-create
+ok 'mem-reserve for no create' says 2 'needs a command'
+run "$cli" --socket "$dir/nobody" mem-reserve 1M -- true
+ok 'mem-reserve with no daemon' says 1 'no aerostatd listens on'
 run "$cli" -N mem-status
 ok 'a dry run is refused' says 2 'dry run'
 run "$cli" --socket "$dir/nobody" mem-status
@@ -512,6 +524,23 @@ ARGS
 AEROSTAT_XL=$dir/libexec/xl run xl info
 ok 'no xl at all' says 127 'AEROSTAT_XL'
 
+run xl create dom.cfg 'name="a b"'
+ok 'create where no daemon runs' prints <<'ARGS'
+[create]
+[dom.cfg]
+[name="a b"]
+ARGS
+if [ "$(id -u)" = 0 ]; then
+    answer '{}' # for its socket
+    AEROSTAT_SOCKET=$dir/sock run xl create dom.cfg
+    ok 'create whose need nobody knows' says 0 'without a reservation'
+    ok 'is created all the same' grep -qx '\[dom.cfg\]' "$dir/out"
+    AEROSTAT_SOCKET=$dir/sock AEROSTAT_RESERVE=no run xl create dom.cfg
+    ok 'create told not to reserve' [ ! -s "$dir/err" ]
+    AEROSTAT_SOCKET=$dir/sock run xl create -n dom.cfg
+    ok 'create as a dry run' [ ! -s "$dir/err" ]
+fi
+
 run xl mem-status
 ok 'our verb goes to xl-aerostat' says 1 'aerostatd'
 run xl -N mem-policy a --shares 7
@@ -599,6 +628,7 @@ mem-status
 mem-policy
 mem-explain
 mem-replay
+mem-reserve
 WORDS
     complete_words xl -v migrate-s
     ok 'under xl too' prints <<'WORDS'
@@ -650,6 +680,7 @@ mem-status
 mem-policy
 mem-explain
 mem-replay
+mem-reserve
 migrate-live
 migrate-cancel
 migrate-rate

@@ -144,6 +144,26 @@ if [ "$(id -u)" -eq 0 ]; then
     check "too much is refused, with what could be had" \
         says 'at most' mem.reserve '{"kib":9999999,"timeout_ms":9000}'
 
+    check "a range gets what nobody needs" \
+        sh -c "'$build/xl-aerostat' --socket '$sock' mem-reserve --json \
+            16M..9G -- true | grep -q '\"kib\": [0-9]\{6\}'"
+    check "a command runs while memory is held" \
+        sh -c "'$build/xl-aerostat' --socket '$sock' mem-reserve \
+            --domain next 200M -- '$build/tests/rpc-call' '$sock' \
+            mem.status '{}' | grep -q '\"reserved_kib\":204800'"
+    check "and it is free after that" \
+        until_true 10 says '"reserved_kib":0' mem.status '{}'
+    check "its status is the command's" \
+        sh -c "'$build/xl-aerostat' --socket '$sock' mem-reserve 1M -- \
+            sh -c 'exit 7'; [ \$? -eq 7 ]"
+    check "what cannot be had runs no command" \
+        sh -c "! '$build/xl-aerostat' --socket '$sock' mem-reserve 99G -- \
+            touch '$dir/touched' && [ ! -e '$dir/touched' ]"
+    check "follow needs a name" says 'follow needs' \
+        mem.reserve '{"kib":4,"timeout_ms":1,"follow":true}'
+    check "a range has an order" says 'max_kib must' \
+        mem.reserve '{"kib":4,"max_kib":3,"timeout_ms":1}'
+
     check "a migration is announced" hold \
         migration.begin '{"domid":1,"to":"far","original_target_kib":1000000}' \
         migration.update '{"domid":1,"stage":"precopy"}'

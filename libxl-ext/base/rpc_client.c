@@ -71,6 +71,11 @@ int lxe_rpc_open(const char *path, struct lxe_rpc **out, struct lxe_err *err)
     return 0;
 }
 
+int lxe_rpc_fd(const struct lxe_rpc *rpc)
+{
+    return rpc->fd;
+}
+
 void lxe_rpc_close(struct lxe_rpc *rpc)
 {
     if (!rpc)

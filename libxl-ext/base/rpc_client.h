@@ -25,6 +25,9 @@ struct lxe_rpc;
 int lxe_rpc_open(const char *path, struct lxe_rpc **out, struct lxe_err *err);
 void lxe_rpc_close(struct lxe_rpc *rpc);
 
+/* Its descriptor, to wait on: readable, between calls, means it has ended. */
+int lxe_rpc_fd(const struct lxe_rpc *rpc);
+
 /*
  * Calls a method and waits for its response.
  * @params      written by the caller as one object; NULL for none. Stays the

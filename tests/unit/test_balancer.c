@@ -346,6 +346,40 @@ static void a_transfer_does_not_count_twice(void)
     tear_down(&b);
 }
 
+/* The same without a client that says which domain it is. */
+static void a_reservation_meets_its_domain(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"new\", \"memory_kib\": 524288, \"absent\": true,"
+        "    \"build_s\": 5 },"
+        "  { \"name\": \"a\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 4194304, \"report\": \"agent\" } ] }";
+    struct aero_reservation want = { .owner = 1, .kib = 540672,
+                                     .deadline_ns = UINT64_MAX,
+                                     .label = "new", .follow = true };
+    struct lxe_err err = { 0 };
+    struct bench b;
+    uint32_t domid;
+
+    set_up(&b, scenario);
+    run_s(&b, 30);
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b.balancer, &want, &err), 0);
+    CU_ASSERT_TRUE(aero_balancer_awaited(&b.balancer));
+    run_s(&b, 20);
+    CU_ASSERT_TRUE(b.balancer.reservations.items[0].held);
+    CU_ASSERT_TRUE(aero_balancer_awaited(&b.balancer));
+    CU_ASSERT_EQUAL(lxe_sim_create(b.host, "new", &domid, &err), 0);
+    run_s(&b, 3);
+    CU_ASSERT_EQUAL(b.balancer.reservations.items[0].domid, domid);
+    CU_ASSERT(aero_reservations_held_kib(&b.balancer.reservations) < want.kib);
+    run_s(&b, 5);
+    CU_ASSERT_EQUAL(b.balancer.reservations.count, 0);
+    CU_ASSERT_FALSE(aero_balancer_awaited(&b.balancer));
+    CU_ASSERT(domain(&b, domid).current_kib >= 524288);
+    tear_down(&b);
+}
+
 static void note_decision(const struct aero_reservation *r, void *data)
 {
     *(int *)data = r->held ? 1 : -1;
@@ -543,6 +577,7 @@ static const struct unit_test tests[] = {
     { "ends at safe targets", ends_at_safe_targets },
     { "a migrating guest finds its memory",
       a_migrating_guest_finds_its_memory },
+    { "a reservation meets its domain", a_reservation_meets_its_domain },
     { "squeezed's cases", squeezed_cases },
     { "what minima forbid is refused at once",
       what_minima_forbid_is_refused_at_once },

@@ -21,8 +21,8 @@ static void waits_then_holds(void)
     uint64_t id = add(&all, 1, 1000, 50)->id;
 
     CU_ASSERT_EQUAL(aero_reservations_waiting_kib(&all), 1000);
-    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 999));
-    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 1000)->id, id);
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 999, 0));
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 1000, 0)->id, id);
     CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 1000);
     CU_ASSERT_EQUAL(aero_reservations_waiting_kib(&all), 0);
     CU_ASSERT_EQUAL(aero_reservations_release(&all, 2, id, NULL), -ENOENT);
@@ -36,10 +36,10 @@ static void oldest_first(void)
     uint64_t old = add(&all, 1, 1000, 50)->id;
 
     add(&all, 2, 10, 50);
-    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 500));
-    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 1005)->id, old);
-    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 5));
-    CU_ASSERT_PTR_NOT_NULL(aero_reservations_grant(&all, 10));
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 500, 0));
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 1005, 0)->id, old);
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 5, 0));
+    CU_ASSERT_PTR_NOT_NULL(aero_reservations_grant(&all, 10, 0));
 }
 
 static void follows_a_domain(void)
@@ -48,7 +48,7 @@ static void follows_a_domain(void)
     uint64_t id = add(&all, 1, 1000, 50)->id;
 
     CU_ASSERT_EQUAL(aero_reservations_transfer(&all, 1, id, 7, NULL), -ENOENT);
-    aero_reservations_grant(&all, 1000);
+    aero_reservations_grant(&all, 1000, 0);
     CU_ASSERT_EQUAL(aero_reservations_transfer(&all, 1, id, 7, NULL), 0);
     aero_reservations_follow(&all, 7, 300);
     aero_reservations_follow(&all, 8, 900);
@@ -70,10 +70,51 @@ static void ends_with_its_owner_or_time(void)
     CU_ASSERT_FALSE(aero_reservations_expire(&all, 39, &r));
     CU_ASSERT_TRUE(aero_reservations_expire(&all, 40, &r));
     CU_ASSERT_EQUAL(r.owner, 2);
-    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 10)->kib, 10);
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 10, 0)->kib, 10);
     CU_ASSERT_TRUE(aero_reservations_expire(&all, 99, &r));
     CU_ASSERT_FALSE(aero_reservations_expire(&all, 99, &r)); /* it is held */
     CU_ASSERT_EQUAL(aero_reservations_drop_owner(&all, 1), 1);
+    CU_ASSERT_EQUAL(all.count, 0);
+}
+
+static void a_range_takes_what_there_is(void)
+{
+    struct aero_reservations all = { 0 };
+    struct aero_reservation r = { .owner = 1, .kib = 1000, .least_kib = 400,
+                                  .deadline_ns = 50 };
+
+    aero_reservations_add(&all, &r, NULL);
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 700, 49));
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 399, 50));
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 700, 50)->kib, 700);
+    CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 700);
+    /* Where that is all there can be, it waits for no more. */
+    aero_reservations_add(&all, &r, NULL);
+    CU_ASSERT_FALSE(aero_reservations_refuse(&all, 500, &r));
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 500, 0)->kib, 500);
+    r.least_kib = 400;
+    aero_reservations_add(&all, &r, NULL);
+    CU_ASSERT_TRUE(aero_reservations_refuse(&all, 399, &r));
+}
+
+static void meets_a_domain_by_its_name(void)
+{
+    struct aero_reservations all = { 0 };
+    struct aero_reservation r = { .owner = 1, .kib = 1000, .label = "web",
+                                  .follow = true, .asked_ns = 100 };
+
+    aero_reservations_add(&all, &r, NULL);
+    aero_reservations_meet(&all, "web", 7, 200); /* not held yet */
+    aero_reservations_grant(&all, 1000, 0);
+    CU_ASSERT_TRUE(aero_reservations_expecting(&all));
+    aero_reservations_meet(&all, "web", 5, 99); /* an older one */
+    aero_reservations_meet(&all, "db", 6, 200);
+    CU_ASSERT_TRUE(aero_reservations_expecting(&all));
+    aero_reservations_meet(&all, "web", 8, 200);
+    CU_ASSERT_FALSE(aero_reservations_expecting(&all));
+    CU_ASSERT_TRUE(aero_reservations_following(&all, 8));
+    CU_ASSERT_EQUAL(aero_reservations_arrived(&all, 9), 0);
+    CU_ASSERT_EQUAL(aero_reservations_arrived(&all, 8), 1);
     CU_ASSERT_EQUAL(all.count, 0);
 }
 
@@ -83,7 +124,7 @@ static void the_hopeless_are_refused(void)
     struct aero_reservation r;
 
     add(&all, 1, 1000, 50);
-    aero_reservations_grant(&all, 1000); /* held: does not count */
+    aero_reservations_grant(&all, 1000, 0); /* held: does not count */
     add(&all, 1, 500, 50);
     add(&all, 1, 400, 50);
     add(&all, 1, 100, 50);
@@ -111,6 +152,8 @@ static const struct unit_test tests[] = {
     { "oldest first", oldest_first },
     { "follows a domain", follows_a_domain },
     { "ends with its owner or its time", ends_with_its_owner_or_time },
+    { "a range takes what there is", a_range_takes_what_there_is },
+    { "meets a domain by its name", meets_a_domain_by_its_name },
     { "the hopeless are refused", the_hopeless_are_refused },
     { "is bounded", is_bounded },
 };

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli_reserve.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/rpc_client.h"
+#include "base/units.h"
+#include "cli_create.h"
+
+#define TIMEOUT_MS 60000
+#define MARGIN_MS  10000 /* beyond it the daemon does not answer at all */
+
+struct reserve_args {
+    uint64_t kib, max_kib, timeout_ms;
+    char *domain; /* whom it is for, and whom it follows */
+    char **command;
+    bool for_create;
+    bool json;
+};
+
+/* ---- arguments ---- */
+
+/* Reads SIZE or SIZE..MAX. */
+static int parse_range(const char *text, struct reserve_args *args)
+{
+    const char *dots = strstr(text, "..");
+    _cleanup_free_ char *least = strndup(text, dots ? (size_t)(dots - text)
+                                                    : strlen(text));
+    struct lxe_err err = { 0 };
+
+    if (!least)
+        return aero_cli_fail("out of memory");
+    if (lxe_parse_size_kib(least, &args->kib, &err) ||
+        (dots && lxe_parse_size_kib(dots + 2, &args->max_kib, &err)))
+        return aero_cli_usage("mem-reserve", "%s", err.text);
+    if (!args->kib)
+        return aero_cli_usage("mem-reserve", "nothing to reserve");
+    if (!dots)
+        args->max_kib = args->kib;
+    if (args->max_kib < args->kib)
+        return aero_cli_usage("mem-reserve", "%s: the end is below the"
+                              " beginning", text);
+    return 0;
+}
+
+static int parse_timeout(const char *text, struct reserve_args *args)
+{
+    struct lxe_err err = { 0 };
+
+    if (lxe_parse_duration_ms(text, &args->timeout_ms, &err))
+        return aero_cli_usage("mem-reserve", "--timeout: %s", err.text);
+    return 0;
+}
+
+static int set_domain(struct reserve_args *args, const char *name)
+{
+    free(args->domain);
+    args->domain = strdup(name);
+    return args->domain ? 0 : aero_cli_fail("out of memory");
+}
+
+/* What is left after the options: SIZE [-- COMMAND...], or the command. */
+static int parse_rest(int argc, char **argv, struct reserve_args *args)
+{
+    char **rest = argv + optind;
+    int n = argc - optind;
+
+    if (args->for_create) {
+        args->command = rest;
+        return n ? 0 : aero_cli_usage("mem-reserve",
+                                      "--for-create needs a command");
+    }
+    if (!n)
+        return aero_cli_usage("mem-reserve", "how much? Give a SIZE");
+    if (n > 1 && !strcmp(rest[1], "--")) {
+        if (n == 2)
+            return aero_cli_usage("mem-reserve", "no command after --");
+        args->command = rest + 2;
+    } else if (n > 1) {
+        return aero_cli_usage("mem-reserve", "unexpected '%s'; a command"
+                              " stands behind --", rest[1]);
+    }
+    return parse_range(rest[0], args);
+}
+
+static int parse_args(int argc, char **argv, struct reserve_args *args)
+{
+    static const struct option options[] = {
+        { "timeout", required_argument, NULL, 't' },
+        { "domain", required_argument, NULL, 'd' },
+        { "for-create", no_argument, NULL, 'c' },
+        { "json", no_argument, NULL, 'j' },
+        { NULL, 0, NULL, 0 },
+    };
+    int opt, rc = 0;
+
+    optind = 0;
+    /* '+': what stands behind SIZE is the command's. */
+    while (!rc && (opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+        if (opt == 't')
+            rc = parse_timeout(optarg, args);
+        else if (opt == 'd')
+            rc = set_domain(args, optarg);
+        else if (opt == 'c')
+            args->for_create = true;
+        else if (opt == 'j')
+            args->json = true;
+        else
+            rc = AERO_EXIT_USAGE;
+    }
+    return rc ? rc : parse_rest(argc, argv, args);
+}
+
+/* ---- the reservation ---- */
+
+static struct lxe_jw *params_of(const struct reserve_args *args)
+{
+    struct lxe_jw *w = lxe_jw_new(false);
+
+    if (!w)
+        return NULL;
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "kib", args->kib);
+    if (args->max_kib > args->kib)
+        lxe_jw_u64(w, "max_kib", args->max_kib);
+    lxe_jw_u64(w, "timeout_ms", args->timeout_ms);
+    if (args->domain) {
+        lxe_jw_str(w, "domain", args->domain);
+        lxe_jw_bool(w, "follow", true);
+    }
+    lxe_jw_end_object(w);
+    return w;
+}
+
+static void say_waiting(const struct reserve_args *args)
+{
+    _cleanup_free_ char *who =
+        aero_text_escape(args->domain ? args->domain : "you");
+    char size[LXE_UNIT_TEXT];
+
+    if (!args->json)
+        fprintf(stderr, "waiting for %s of memory for %s, up to %" PRIu64
+                " s\n", lxe_format_kib(size, args->kib), who ? who : "you",
+                args->timeout_ms / 1000);
+}
+
+static int print_held(const struct reserve_args *args,
+                      const struct lxe_json *result)
+{
+    char size[AERO_SIZE_TEXT];
+    const char *held = aero_cli_size(result, "kib", size);
+
+    if (args->json)
+        return aero_cli_print_json(result);
+    if (args->command) {
+        fprintf(stderr, "reserved %s\n", held ? held : "-");
+        return 0;
+    }
+    printf("reserved %s; it is free again when this ends\n",
+           held ? held : "-");
+    return aero_cli_finish();
+}
+
+/* Returns 0 with it held by *rpc, or an exit status. */
+static int reserve(struct lxe_rpc *rpc, const struct reserve_args *args)
+{
+    struct lxe_jw *params = params_of(args);
+    struct lxe_json *response = NULL;
+    struct lxe_err err = { 0 };
+    int rc;
+
+    if (!params)
+        return aero_cli_fail("out of memory");
+    say_waiting(args);
+    rc = lxe_rpc_call(rpc, "mem.reserve", params, args->timeout_ms + MARGIN_MS,
+                      &response, &err);
+    lxe_jw_free(params);
+    if (rc)
+        return aero_cli_fail("%s", err.text);
+    rc = print_held(args, lxe_json_get(response, "result"));
+    lxe_json_free(response);
+    return rc;
+}
+
+/* ---- meanwhile ---- */
+
+/* Until somebody ends us, or the daemon ends. */
+static int hold(const struct lxe_rpc *rpc)
+{
+    struct pollfd fds[2] = { { lxe_rpc_fd(rpc), POLLIN, 0 },
+                             { -1, POLLIN, 0 } };
+    sigset_t ends;
+    int rc;
+
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    fds[1].fd = signalfd(-1, &ends, SFD_CLOEXEC);
+    if (fds[1].fd < 0)
+        return aero_cli_fail("cannot wait for signals: %s", strerror(errno));
+    do
+        rc = poll(fds, 2, -1);
+    while (rc < 0 && errno == EINTR);
+    close(fds[1].fd);
+    if (fds[0].revents)
+        return aero_cli_fail("aerostatd has ended, and the reservation with"
+                             " it");
+    return AERO_EXIT_OK;
+}
+
+/* As a shell does: its status, or 128 and the signal that ended it. */
+static int run(char **command)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return aero_cli_fail("cannot run %s: %s", command[0], strerror(errno));
+    if (!pid) {
+        execvp(command[0], command);
+        aero_cli_fail("cannot run %s: %s", command[0], strerror(errno));
+        _exit(127);
+    }
+    /* A terminal sends them to the command too, which decides. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return aero_cli_fail("lost %s: %s", command[0], strerror(errno));
+    return WIFEXITED(status) ? WEXITSTATUS(status)
+                             : 128 + WTERMSIG(status);
+}
+
+/* Nothing to ask for, or nobody to ask: the command is run all the same. */
+static int run_without(char **command, const char *why)
+{
+    aero_cli_fail("%s; going on without a reservation", why);
+    return run(command);
+}
+
+static int find_need(struct reserve_args *args, struct lxe_err *err)
+{
+    int rc;
+
+    free(args->domain);
+    args->domain = NULL;
+    rc = aero_create_need(args->command, &args->kib, &args->domain, err);
+    args->max_kib = args->kib;
+    return rc;
+}
+
+static int reserve_and_run(const struct aero_cli *cli,
+                           struct reserve_args *args)
+{
+    struct lxe_err err = { 0 };
+    struct lxe_rpc *rpc;
+    int rc;
+
+    if (args->for_create && find_need(args, &err))
+        return run_without(args->command, err.text);
+    rc = lxe_rpc_open(cli->socket, &rpc, &err);
+    if (rc && args->for_create)
+        return run_without(args->command, err.text);
+    if (rc)
+        return aero_cli_fail("%s", err.text);
+    rc = reserve(rpc, args);
+    if (!rc)
+        rc = args->command ? run(args->command) : hold(rpc);
+    lxe_rpc_close(rpc);
+    return rc;
+}
+
+int aero_cli_mem_reserve(const struct aero_cli *cli, int argc, char **argv)
+{
+    struct reserve_args args = { .timeout_ms = TIMEOUT_MS };
+    int rc = parse_args(argc, argv, &args);
+
+    if (!rc)
+        rc = reserve_and_run(cli, &args);
+    free(args.domain);
+    return rc;
+}
