@@ -49,6 +49,7 @@ static long info(uint32_t domid, struct xen_domctl_getdomaininfo *i)
         i->flags |= XEN_DOMINF_paused;
     i->tot_pages = atomic_load(&d->tot_pages);
     i->max_pages = FX_GFNS;
+    i->cpu_time = atomic_load(&d->cpu_ns);
     i->nr_online_vcpus = 1;
     return 0;
 }

@@ -195,16 +195,17 @@ static void *writer_main(void *data)
     while (!atomic_load(&w->stop)) {
         uint64_t now_ns = fx_now_ns(), span_ns = now_ns - last_ns;
         unsigned cap = atomic_load(&w->d->cap_percent);
-        double rate = w->config.pages_per_s;
+        double share = cap && cap < 100 ? cap / 100.0 : 1;
 
         last_ns = now_ns;
         if (span_ns > BACKLOG_NS)
             span_ns = BACKLOG_NS;
-        if (cap && cap < 100)
-            rate *= cap / 100.0;
-        due += rate * (double)span_ns / 1e9;
-        if (runs(w->d))
+        due += w->config.pages_per_s * share * (double)span_ns / 1e9;
+        if (runs(w->d)) {
+            atomic_fetch_add(&w->d->cpu_ns,
+                             (uint64_t)(share * (double)span_ns));
             write_burst(w, (uint64_t)due);
+        }
         due -= (double)(uint64_t)due;
         fx_sleep_us(TICK_US);
     }

@@ -19,7 +19,10 @@ struct fx_domain *fx_guest_create(const struct fx_guest_config *config);
 /* Makes a domain without memory, to be restored into. */
 struct fx_domain *fx_target_create(uint32_t domid, bool garbage);
 
-/* A thread of the guest that writes to its pages. */
+/*
+ * A thread of the guest that writes to its pages: a vcpu that is busy all the
+ * time that it may run, so that a cap of 40 percent leaves 40 of 100 writes.
+ */
 struct fx_writer_config {
     double pages_per_s;
     uint32_t first, pages; /* its working set */

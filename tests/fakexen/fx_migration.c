@@ -240,6 +240,19 @@ static bool writes_on(struct fx_writer *const *writers, unsigned count)
     return true;
 }
 
+/* Where the helper was killed, a guard of it lets the guest go. */
+static bool held_back(const struct fx_domain *d)
+{
+    uint64_t until_ns = fx_now_ns() + ALIVE_NS;
+
+    while (atomic_load(&d->pauses) || atomic_load(&d->cap_percent)) {
+        if (fx_now_ns() > until_ns)
+            return true;
+        fx_sleep_us(200);
+    }
+    return false;
+}
+
 static void look(const struct fx_migration *m, struct fx_outcome *o,
                  struct fx_writer *const *writers)
 {
@@ -248,6 +261,7 @@ static void look(const struct fx_migration *m, struct fx_outcome *o,
 
     o->killed = WIFSIGNALED(o->save.exit_status) &&
                 WTERMSIG(o->save.exit_status) == SIGKILL;
+    o->held_left = held_back(source);
     o->early = WIFSIGNALED(o->save.exit_status) &&
                !atomic_load(&source->calls[FX_CALL_LOG_ON]);
     for (unsigned i = 0; i < FX_CALLS; i++)
@@ -372,6 +386,8 @@ static const char *check_source(const struct fx_migration *m,
 
     if (o->log_dirty_left && !o->killed && !off_fails(m))
         return "log-dirty mode was left on";
+    if (o->held_left)
+        return "the guest was left paused or capped";
     if (o->saved && !o->suspended_left)
         return "the guest was saved, but runs on";
     if (o->suspended_left && !o->save.suspended)

@@ -60,6 +60,7 @@ struct fx_outcome {
     bool early;     /* it died before it had turned log-dirty mode on */
     struct fx_wire_seen wire;
     unsigned calls[FX_CALLS]; /* that the source was asked */
+    bool held_left; /* the guest was left paused or capped */
     bool log_dirty_left, suspended_left; /* before the toolstack put it right */
     uint64_t written; /* pages, by the writers, while it went on */
     uint64_t start_ns, end_ns;

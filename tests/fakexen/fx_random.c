@@ -58,6 +58,9 @@ static void random_limits(char *text, size_t size, uint64_t *s)
         n += snprintf(text + n, size - (size_t)n, " skip=no");
     if (chance(s, 20))
         n += snprintf(text + n, size - (size_t)n, " on-timeout=abort");
+    if (chance(s, 30))
+        n += snprintf(text + n, size - (size_t)n, " throttle=%s",
+                      chance(s, 50) ? "cap" : "pause");
     if (chance(s, 20))
         snprintf(text + n, size - (size_t)n, " downtime-limit-max=1s");
 }

@@ -86,6 +86,7 @@ struct fx_domain {
     atomic_bool suspended; /* shut down with SHUTDOWN_suspend */
     atomic_uint pauses;    /* by the toolstack */
     atomic_uint cap_percent; /* of a processor; 0: no cap */
+    atomic_ulong cpu_ns;   /* that it has used */
     atomic_uint tot_pages;
 
     atomic_uint calls[FX_CALLS];
