@@ -122,7 +122,8 @@ int lxe_xl_log_dirty_off(uint32_t domid, struct lxe_err *err)
 
     if (!xch)
         return lxe_fail(err, -EIO, "cannot open libxc: %m");
-    if (xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0) < 0)
+    if (xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0) < 0 &&
+        errno != ESRCH)
         rc = lxe_fail(err, -EIO, "cannot turn log-dirty mode of domain %u"
                       " off: %m", domid);
     xc_interface_close(xch);

@@ -43,7 +43,8 @@ int lxe_xl_rename(struct lxe_xl *xl, uint32_t domid, const char *from,
 
 /*
  * Turns log-dirty mode off, after a save helper that was killed before it
- * could. Does nothing where it is off. Returns 0 or -EIO.
+ * could. Does nothing where it is off, or the domain gone. Returns 0 or
+ * -EIO.
  */
 int lxe_xl_log_dirty_off(uint32_t domid, struct lxe_err *err);
 

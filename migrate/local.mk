@@ -45,7 +45,9 @@ libmig_a_SOURCES = \
 	%D%/throttle.c %D%/throttle.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/wws.c %D%/wws.h \
-	%D%/wws_build.c %D%/wws_build.h
+	%D%/wws_build.c %D%/wws_build.h \
+	%D%/wws_guard.c %D%/wws_guard.h \
+	%D%/wws_measure.c %D%/wws_measure.h
 MIG_LIBS = libmig.a $(LXE_LIBS) -lm
 
 pkglibexec_PROGRAMS += aerostat-save-helper aerostat-migrate

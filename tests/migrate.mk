@@ -126,8 +126,16 @@ tests_test_svg_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_svg_LDADD = libmig.a $(UNIT_LIBS) -lm
 
 # The writable working set's curve.
-check_PROGRAMS += tests/test-wws
-TESTS += tests/test-wws
+WWS_TESTS = tests/test-wws tests/test-wws-guard tests/test-wws-measure
+check_PROGRAMS += $(WWS_TESTS)
+TESTS += $(WWS_TESTS)
+tests_test_wws_guard_SOURCES = tests/unit/test_wws_guard.c
+tests_test_wws_guard_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_wws_guard_LDADD = $(MIG_LIBS) $(UNIT_LIBS)
+tests_test_wws_measure_SOURCES = tests/unit/test_wws_measure.c \
+	tests/unit/sim_fixture.h
+tests_test_wws_measure_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_wws_measure_LDADD = libmig.a $(SIM_LIBS) -lm
 tests_test_wws_SOURCES = tests/unit/test_wws.c
 tests_test_wws_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_wws_LDADD = $(TEXT_LIBS) -lm
