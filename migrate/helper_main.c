@@ -28,6 +28,7 @@
 #include "rounds.h"
 #include "save_engine.h"
 #include "save_ipc.h"
+#include "wws_guard.h"
 #include "xen_compat.h"
 
 #define PROGRAM          "aerostat-save-helper"
@@ -337,6 +338,8 @@ static int save_domain(const struct lxe_save_job *job, int out_fd)
 
     lxe_ipc_init(&ipc, STDIN_FILENO, STDOUT_FILENO);
     lxe_log_use(PROGRAM, &logger);
+    /* One that does not end in time sees us, and keeps off our log itself. */
+    mig_wws_guard_yield(MIG_WWS_GUARD_DIR, job->domid, mig_wws_off_xen);
     rc = catch_signals(&err);
     if (!rc)
         rc = read_limits(&s.limits, &err);

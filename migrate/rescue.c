@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rpc_client.h"
+#include "wws_guard.h"
 #include "xl_domain.h"
 
 #define POLL_NS   (200 * LXE_NS_PER_MS)
@@ -55,6 +56,9 @@ int mig_rescue_repair(struct mig_repair_count *count, struct lxe_err *err)
 
     if (!rc)
         rc = mig_repair_all(&r.repair, count, err);
+    if (!rc)
+        count->repaired += mig_wws_guard_repair(MIG_WWS_GUARD_DIR,
+                                                mig_wws_off_xen);
     rescue_close(&r);
     return rc;
 }

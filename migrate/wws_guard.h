@@ -47,6 +47,12 @@ int mig_wws_guard_run(const char *dir, uint32_t domid, mig_wws_off_fn *off,
 int mig_wws_guard_yield(const char *dir, uint32_t domid, mig_wws_off_fn *off);
 
 /*
+ * Looks for records of killed measurements, without touching them. Returns 0
+ * where there are none, else a number that differs with which there are.
+ */
+uint64_t mig_wws_guard_dead(const char *dir);
+
+/*
  * Turns off what killed measurements left on, and removes their records.
  * Returns how many there were.
  */

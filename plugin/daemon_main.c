@@ -26,6 +26,7 @@
 #include "decision_history.h"
 #include "decision_log.h"
 #include "pid_lock.h"
+#include "wws_guard.h"
 #include "xl_conf.h"
 
 #define PROGRAM         "aerostatd"
@@ -296,7 +297,8 @@ static void wire(struct daemon *d)
     d->balancer.migrations.max_rate_bps = d->config.migration_max_bps;
     if (!strcmp(d->host->ops->name, "xen"))
         d->balancer.migrations.journals = (struct aero_journals){
-            .dir = MIG_JOURNAL_DIR, .repair = start_repair, .data = d,
+            .dir = MIG_JOURNAL_DIR, .wws_dir = MIG_WWS_GUARD_DIR,
+            .repair = start_repair, .data = d,
         };
     d->balancer.reserved = aero_methods_reserved;
     d->balancer.reserved_data = &d->methods;

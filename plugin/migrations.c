@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "wws_guard.h"
 
 #define REPAIR_FIRST_NS (10 * LXE_NS_PER_SEC)
 #define REPAIR_LAST_NS  (3600 * LXE_NS_PER_SEC)
@@ -311,6 +312,8 @@ void aero_migrations_look(struct aero_migrations *all, uint64_t now_ns)
     }
     mig_journal_list_free(&list);
     forget_ended(all);
+    if (all->journals.wws_dir)
+        dead += mig_wws_guard_dead(all->journals.wws_dir);
     have_repaired(&all->journals, dead, now_ns);
 }
 

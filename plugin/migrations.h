@@ -54,7 +54,8 @@ struct aero_migration {
 
 /* Journals of dead migrations, and when somebody is to look after them. */
 struct aero_journals {
-    const char *dir; /* NULL: none are looked at */
+    const char *dir;     /* NULL: none are looked at */
+    const char *wws_dir; /* of measurements (wws_guard.h); NULL likewise */
     /* Starts the repair, without waiting for it. */
     void (*repair)(void *data);
     void *data;

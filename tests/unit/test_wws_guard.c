@@ -200,6 +200,7 @@ static void test_all_killed(void)
     while (!kill(inner, 0) && errno != ESRCH)
         lxe_sleep_ns(LXE_NS_PER_MS);
     CU_ASSERT(is_on() && has_record());
+    CU_ASSERT(mig_wws_guard_dead(records) == DOMID);
     CU_ASSERT(!mig_wws_guard_run(records, DOMID, off, work_briefly, NULL,
                                  &status, NULL));
     CU_ASSERT(!is_on() && !has_record());
@@ -213,6 +214,7 @@ static void test_busy_and_yield(void)
     CU_ASSERT(mig_wws_guard_run(records, DOMID, off, work_briefly, NULL,
                                 &status, NULL) == -EBUSY);
     CU_ASSERT(mig_wws_guard_repair(records, off) == 0 && is_on());
+    CU_ASSERT(mig_wws_guard_dead(records) == 0);
     CU_ASSERT(!mig_wws_guard_yield(records, DOMID, off));
     CU_ASSERT(!is_on());
     CU_ASSERT(waitpid(pid, &status, 0) == pid);
