@@ -20,3 +20,4 @@ dist_man_MANS += \
 EXTRA_DIST += %D%/architecture.svg
 EXTRA_DIST += %D%/xenstore.md %D%/decision-log.md
 EXTRA_DIST += %D%/migration.md %D%/migration-protocol.md %D%/report.md
+EXTRA_DIST += %D%/benchmarks.md

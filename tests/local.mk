@@ -15,6 +15,7 @@ include tests/migrate.mk
 include tests/plugin.mk
 include tests/fakexen.mk
 include tests/fuzz.mk
+include tests/bench.mk
 
 # Scripts that are run from the source tree.
 EXTRA_DIST += %D%/run %D%/packages.sh %D%/demo \

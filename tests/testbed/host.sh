@@ -79,6 +79,7 @@ tb_boot() { # HOSTS
 
     [ -e "$tb_dir/overlay.img" ] || : >"$tb_dir/overlay.img"
     cp --reflink=auto "$tb_images/disk.raw" "$tb_dir/disk.raw"
+    [ -z "${TB_DISK_MIB:-}" ] || tb_grow_disk "$TB_DISK_MIB"
     for ((h = 1; h <= $1; h++)); do
         tb_start_host "$h"
         tb_wait_file "$tb_dir/monitor$h" # a peer connects once it listens
@@ -87,6 +88,13 @@ tb_boot() { # HOSTS
         tb_wait_ready "$h" "${TB_BOOT_LIMIT:-180}"
     done
     tb_say "$1 host(s) ready in $((SECONDS - begin)) s"
+}
+
+# No zeros, which somebody might leave out.
+tb_grow_disk() { # MIB
+    local have=$(($(stat -c %s "$tb_dir/disk.raw") >> 20))
+
+    head -c $(($1 - have))M /dev/urandom >>"$tb_dir/disk.raw"
 }
 
 tb_wait_file() { # FILE

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # work and ours_options are testbed.sh's
+#
+# One measured migration: a fresh guest with its load, moved by stock xl or by
+# Aerostat; its figures as one JSON object.
+
+guest_address=9 # 10.78.0.9
+ping_ms=20
+capped_options="--max-rate 48Mbit --rate-policy fixed" # told to ours alone
+
+# Starts a guest with a workload and waits until the load is on.
+start_guest() { # WORKLOAD
+    local mib load wait
+
+    case $1 in
+    idle) mib=192 load="grow:32" wait='grew 32' ;;
+    cache) mib=320 load="grow:32 cache:240" wait='cached 240' ;;
+    hot8) mib=160 load="grow:48 hot:8:8" wait='grew 48' ;;
+    hot32) mib=160 load="grow:64 hot:32:16" wait='grew 64' ;;
+    writer) mib=192 load="grow:104 hot:104:16" wait='grew 104' ;;
+    web) mib=160 load="grow:32" wait='grew 32' ;;
+    esac
+    # shellcheck disable=SC2086 # each command is a word
+    TB_DISK=1 TB_NET=$guest_address tb_guest 1 g1 "$mib" $load || return
+    tb_guest_wait 1 g1 "$wait" 90 >/dev/null || return
+    [ "$1" != web ] || start_web
+}
+
+# The guest serves a file of 2 MB; a client at host 2 fetches it again and
+# again.
+start_web() {
+    tb_guest_ask 1 g1 'sh httpd -h /usr/bin' 'sh exit 0' 20 || return
+    tb_spawn 2 client "while :; do
+wget -q -T 5 -O /dev/null http://10.78.0.$guest_address/busybox; sleep 0.2; done"
+}
+
+cap_link() { # RATE, or nothing
+    tb_run 1 "/usr/bin/tc qdisc del dev mig root 2>/dev/null
+        [ -z '$1' ] || /usr/bin/tc qdisc replace dev mig root \
+            tbf rate $1 burst 256kb limit 2mb"
+}
+
+# Both hosts' clocks are the machine's, for what is measured across them.
+set_clocks() {
+    local h
+
+    for h in 1 2; do
+        timeout 30 "$tb_images/remote" --clock "${tb_port[h]}" || return
+    done
+}
+
+# What both say is stamped with the time.
+begin_move() { # STOCK|OURS LINK
+    local receive="xl migrate-receive"
+    local move="xl -vvv migrate -s '' g1 '$tb_wire'"
+
+    if [ "$1" = ours ]; then
+        receive=aerostat-receive
+        move="xl-aerostat migrate-live -v -v --report /root/report.json"
+        move+=" ${2:+$capped_options} $ours_options -s '' g1 '$tb_wire'"
+    fi
+    tb_spawn 2 receive "socat TCP-LISTEN:8002,reuseaddr \
+EXEC:'$receive',nofork 2>&1 | probe stamp"
+    tb_run 2 'until netstat -ltn 2>/dev/null | grep -q :8002; do sleep 0.2; done'
+    tb_move_begin "{ echo MOVE BEGINS; $move; echo MOVE ENDS \$?; } 2>&1 |
+probe stamp"
+}
+
+# The stamp of the first line of a log that matches; fails without one.
+stamp_of() { # FILE REGEX
+    grep -m 1 -E "^[0-9]+ .*$2" "$1" | cut -d' ' -f1 | grep .
+}
+
+# What a client saw, once the guest answers it again: with the answer that
+# ends a silence the longest one is known.
+client_ms() {
+    local line tries
+
+    for ((tries = 0; tries < 30; tries++)); do
+        tb_run 2 'kill -USR1 $(cat /run/ping.pid)'
+        sleep 1
+        line=$(tb_get 2 /var/log/tb/ping | tail -n 1)
+        [ "${line##* }" -gt 500 ] || break
+    done
+    tb_kill 2 ping TERM
+    tb_wait 2 ping 20 || return
+    echo "ping: $line" >&2
+    [ "${line##* }" -le 500 ] || return
+    sed 's/.*longest_ms \([0-9]*\).*/\1/' <<<"$line"
+}
+
+# The figures of the move that just ended, from the logs; null where a log
+# does not tell.
+figures() { # CLIENT-MS
+    local from=$work/migrate.log to=$work/receive.log begin end request restored
+
+    tb_get 1 /var/log/tb/migrate >"$from"
+    tb_get 2 /var/log/tb/receive >"$to"
+    begin=$(stamp_of "$from" 'MOVE BEGINS') || return
+    end=$(stamp_of "$from" 'MOVE ENDS 0') || {
+        tail -n 4 "$from" >&2
+        return 1
+    }
+    request=$(stamp_of "$from" 'issuing .* suspend request') || request=null
+    restored=$(stamp_of "$to" 'Restore successful') || restored=null
+    jq -cn "{ bytes: $tb_bytes, total_ms: ($end - $begin),
+        engine_ms: (if $request == null or $restored == null then null
+            else $restored - $request end),
+        guest_ms: $(tb_guest_downtime_ms 2 g1), client_ms: ${1:-null} }"
+}
+
+# What ours tells of itself goes beside it.
+ours_figures() {
+    tb_get 1 /root/report.json | jq -c '{ report: { engine_ms:
+        .downtime_ms.engine, rounds: (.rounds | length), skipped_pages,
+        moved_kib: .memory.moved_kib, stop_reason,
+        stages_ms: (.stages | map({ (.stage): .duration_ms }) | add) } }'
+}
+
+end_guest() {
+    tb_run 2 "xl destroy g1; rm -f $(tb_log_of g1) /root/report.json
+        [ ! -e /var/log/tb/client.pid ] || kill -KILL -\$(cat \
+            /var/log/tb/client.pid); rm -f /var/log/tb/client.pid; true"
+}
+
+# Prints one line of JSON; fails if the guest did not arrive whole.
+measure() { # WORKLOAD LINK STOCK|OURS
+    local client one more='{}'
+
+    start_guest "$1" >&2 || return
+    cap_link "$2" >&2 || return
+    set_clocks || return
+    tb_spawn 2 ping "echo \$\$ >/run/ping.pid
+exec probe ping 10.78.0.$guest_address $ping_ms"
+    sleep 3 # of the load as it will be, and of answers
+    begin_move "$3" "$2" >&2 || return
+    TB_MIGRATE_LIMIT=400 tb_move_end >&2 || return
+    sleep 2
+    client=$(client_ms) || return
+    tb_guest_verify 2 g1 >&2 || return
+    one=$(figures "$client") || return
+    [ "$3" != ours ] || more=$(ours_figures) || return
+    end_guest >&2
+    cap_link '' >&2
+    jq -cn --argjson one "$one" --argjson more "$more" --arg w "$1" \
+        --arg l "${2:-none}" --arg s "$3" \
+        '{ workload: $w, link: $l, saver: $s } + $one + $more'
+}
