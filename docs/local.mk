@@ -18,6 +18,7 @@ dist_man_MANS += \
 	%D%/man/xl-migrate-report.1 \
 	%D%/man/xl-migrate-status.1
 EXTRA_DIST += %D%/architecture.svg
-EXTRA_DIST += %D%/xenstore.md %D%/decision-log.md
+EXTRA_DIST += %D%/xenstore.md %D%/decision-log.md %D%/metrics.md
+EXTRA_DIST += %D%/grafana/aerostat.json
 EXTRA_DIST += %D%/migration.md %D%/migration-protocol.md %D%/report.md
 EXTRA_DIST += %D%/benchmarks.md

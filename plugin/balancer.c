@@ -31,6 +31,7 @@ void aero_balancer_clear(struct aero_balancer *b)
 /* Keeps the first trouble of a tick, and logs what is new. */
 static void trouble(struct aero_balancer *b, char *now, const char *text)
 {
+    b->counters.errors++;
     if (now[0])
         return;
     snprintf(now, AERO_WARNING_TEXT, "%s", text);
@@ -70,9 +71,10 @@ static void prepare_agents(struct aero_balancer *b, char *now)
 }
 
 /* Whether somebody else balances the guest; says when that changes. */
-static bool foreign(const struct aero_balancer *b, struct aero_guest *g,
+static bool foreign(struct aero_balancer *b, struct aero_guest *g,
                     uint64_t now_ns)
 {
+    uint64_t changes = g->rival.changes;
     enum aero_guest_state state = g->condition.state;
     bool was = g->rival.alone;
     bool ours = aero_guest_movable(state) || state == AERO_GUEST_FOREIGN;
@@ -85,6 +87,7 @@ static bool foreign(const struct aero_balancer *b, struct aero_guest *g,
                  " %u s were not ours (%s): left alone", g->dom.domid,
                  g->dom.name, AERO_RIVAL_CHANGES, AERO_RIVAL_WINDOW_S,
                  aero_rival_guess(&g->dom));
+    b->counters.foreign_changes += g->rival.changes - changes;
     if (was && !aero_rival_alone(&g->rival, now_ns))
         lxe_info("domain %" PRIu32 " (%s): left alone for long enough; ours"
                  " again", g->dom.domid, g->dom.name);
@@ -218,6 +221,18 @@ static struct aero_policy_host policy_host(const struct aero_balancer *b)
     };
 }
 
+static void count_move(struct aero_counters *c, uint64_t from_kib,
+                       uint64_t to_kib)
+{
+    if (to_kib > from_kib) {
+        c->grows++;
+        c->grow_kib += to_kib - from_kib;
+    } else {
+        c->shrinks++;
+        c->shrink_kib += from_kib - to_kib;
+    }
+}
+
 static void set_target(struct aero_balancer *b, struct aero_guest *g,
                        uint64_t kib, const char *reason, char *now)
 {
@@ -236,6 +251,7 @@ static void set_target(struct aero_balancer *b, struct aero_guest *g,
     lxe_info("domain %" PRIu32 " (%s): target %s -> %s: %s", g->dom.domid,
              g->dom.name, lxe_format_kib(from, standing_kib(g)),
              lxe_format_kib(to, kib), reason);
+    count_move(&b->counters, standing_kib(g), kib);
     g->set_kib = kib;
     g->written_kib = kib;
     g->dom.target_kib = kib;
@@ -486,6 +502,7 @@ static void follow_transfers(struct aero_balancer *b)
 
 static void tell(struct aero_balancer *b, const struct aero_reservation *r)
 {
+    b->counters.granted += r->held;
     if (r->held)
         lxe_info("reservation %" PRIu64 ": %" PRIu64 " KiB held for %s",
                  r->id, r->kib, r->label);
@@ -525,6 +542,7 @@ static void refuse_hopeless(struct aero_balancer *b)
                  " could be freed%s%.64s", lxe_format_kib(text, most),
                  stopped ? "; one that stopped shrinking is " : "",
                  stopped ? stopped : "");
+        b->counters.refused++;
         tell(b, &r);
     }
 }
@@ -541,6 +559,7 @@ static void settle_reservations(struct aero_balancer *b, uint64_t now_ns)
     while (aero_reservations_expire(&b->reservations, now_ns, &late)) {
         snprintf(late.why, sizeof(late.why), "the memory did not come free in"
                  " time; see the reasons in 'xl-aerostat mem-status'");
+        b->counters.timed_out++;
         tell(b, &late);
     }
 }
@@ -552,6 +571,7 @@ int aero_balancer_tick(struct aero_balancer *b)
     struct lxe_err err = { 0 };
     int rc;
 
+    b->counters.ticks++;
     aero_migrations_look(&b->migrations, b->host->ops->now_ns(b->host));
     aero_migrations_undo(&b->migrations, b->host);
     rc = look(b, now_ns, &err);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "counters.h"
 #include "daemon_config.h"
 #include "guests.h"
 #include "host.h"
@@ -45,6 +46,7 @@ struct aero_balancer {
     uint64_t first_ns;                /* of these */
     char trouble[AERO_WARNING_TEXT];  /* what went wrong in the last tick */
     char autoballoon[AERO_WARNING_TEXT];
+    struct aero_counters counters;
     aero_reserved_fn *reserved;
     void *reserved_data;
     aero_decided_fn *decided;

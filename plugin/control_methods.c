@@ -461,6 +461,7 @@ static int mem_reserve(struct call *c)
              label ? label : "a client");
     memcpy(wanted.request, c->id, sizeof(wanted.request));
     rc = aero_balancer_reserve(c->m->balancer, &wanted, &c->err);
+    c->m->balancer->counters.refused += rc == -ENOSPC;
     if (rc)
         return code_of(rc);
     c->later = true;
@@ -663,6 +664,20 @@ static int migration_commit(struct call *c)
     return done(c);
 }
 
+/* Returns AERO_OUTCOMES for a word that is none. */
+static enum aero_outcome outcome_of(const char *word)
+{
+    static const char *const words[] = { [AERO_MOVED] = "moved",
+                                         [AERO_FAILED] = "failed",
+                                         [AERO_CANCELLED] = "cancelled",
+                                         [AERO_UNKNOWN_OUTCOME] = "unknown" };
+
+    for (size_t i = 0; word && i < sizeof(words) / sizeof(words[0]); i++)
+        if (!strcmp(word, words[i]))
+            return (enum aero_outcome)i;
+    return AERO_OUTCOMES;
+}
+
 static int migration_end(struct call *c)
 {
     const char *outcome = lxe_json_str(param(c, "outcome"));
@@ -671,11 +686,10 @@ static int migration_end(struct call *c)
 
     if (rc)
         return rc;
-    if (!outcome || (strcmp(outcome, "moved") && strcmp(outcome, "failed") &&
-                     strcmp(outcome, "cancelled") &&
-                     strcmp(outcome, "unknown")))
+    if (outcome_of(outcome) == AERO_OUTCOMES)
         return refuse(c, AERO_RPC_PARAMS,
                       "outcome must be moved, failed, cancelled or unknown");
+    c->m->balancer->counters.migrations[outcome_of(outcome)]++;
     lxe_info("domain %" PRIu32 " (%s): migration to %s: %s", m->domid, m->name,
              m->to, outcome);
     aero_migrations_end(&c->m->balancer->migrations, m);
@@ -904,6 +918,7 @@ void aero_methods_gone(struct aero_methods *m, uint64_t client)
     size_t freed = aero_reservations_drop_owner(&b->reservations, client);
     size_t lost = aero_migrations_lose_owner(&b->migrations, client);
 
+    b->counters.migrations[AERO_LOST] += lost;
     if (freed)
         lxe_info("a client went; %zu reservations of it are free", freed);
     if (lost)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What balances: the daemon's modules, without its main.
 noinst_LIBRARIES += libaero.a
-libaero_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(XEN_CFLAGS)
+libaero_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(XEN_CFLAGS) $(MHD_CFLAGS)
 libaero_a_SOURCES = \
 	%D%/apply.c %D%/apply.h \
 	%D%/balancer.c %D%/balancer.h \
@@ -18,6 +18,9 @@ libaero_a_SOURCES = \
 	%D%/guests.c %D%/guests.h \
 	%D%/hasten.c %D%/hasten.h \
 	%D%/host_state.c %D%/host_state.h \
+	%D%/counters.h \
+	%D%/metrics.c %D%/metrics.h \
+	%D%/metrics_http.c %D%/metrics_http.h \
 	%D%/migrations.c %D%/migrations.h \
 	%D%/pid_lock.c %D%/pid_lock.h \
 	%D%/policy.c %D%/policy.h \
@@ -28,7 +31,7 @@ libaero_a_SOURCES = \
 	%D%/speed.c %D%/speed.h \
 	%D%/tick.c %D%/tick.h \
 	%D%/water.c %D%/water.h
-AERO_LIBS = libaero.a libmig.a $(LXE_LIBS) $(UV_LIBS)
+AERO_LIBS = libaero.a libmig.a $(LXE_LIBS) $(UV_LIBS) $(MHD_LIBS)
 
 sbin_PROGRAMS += aerostatd
 aerostatd_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(XEN_CFLAGS) $(SYSTEMD_CFLAGS)

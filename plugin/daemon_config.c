@@ -181,18 +181,36 @@ static int get_levels(struct reader *r, struct aero_host_levels *out)
                     r->path, text);
 }
 
-static int get_group(struct reader *r, char out[AERO_GROUP_TEXT])
+static int get_word(struct reader *r, const char *key, char *out, size_t room)
 {
     const char *text;
-    int rc = get_text(r, "socket_group", &text);
+    int rc = get_text(r, key, &text);
 
     if (rc || !text)
         return rc;
-    if (strlen(text) >= AERO_GROUP_TEXT)
-        return lxe_fail(r->err, -EINVAL, "%s: socket_group: name is too long",
-                        r->path);
+    if (strlen(text) >= room)
+        return lxe_fail(r->err, -EINVAL, "%s: %s: name is too long", r->path,
+                        key);
     strcpy(out, text);
     return 0;
+}
+
+/* What others are told of what the daemon does. */
+static int get_telling(struct reader *r, struct aero_config *c)
+{
+    int rc = get_number(r, "decision_log_mib", 0, 65536,
+                        &c->decision_log_mib);
+
+    if (!rc)
+        rc = get_word(r, "metrics_file", c->metrics_file,
+                      sizeof(c->metrics_file));
+    if (!rc && c->metrics_file[0] && c->metrics_file[0] != '/')
+        rc = lxe_fail(r->err, -EINVAL, "%s: metrics_file: must be an absolute"
+                      " path", r->path);
+    if (!rc)
+        rc = get_word(r, "metrics_listen", c->metrics_listen,
+                      sizeof(c->metrics_listen));
+    return rc;
 }
 
 static int get_settings(struct reader *r, struct aero_config *c)
@@ -221,10 +239,10 @@ static int get_settings(struct reader *r, struct aero_config *c)
     if (!rc)
         rc = get_number(r, "agent", 0, 1, &agent);
     if (!rc)
-        rc = get_number(r, "decision_log_mib", 0, 65536,
-                        &c->decision_log_mib);
+        rc = get_telling(r, c);
     if (!rc)
-        rc = get_group(r, c->socket_group);
+        rc = get_word(r, "socket_group", c->socket_group,
+                      sizeof(c->socket_group));
     if (!rc)
         rc = get_rate(r, "migration_max_rate", &c->migration_max_bps);
     c->default_shares = (unsigned)shares;
@@ -448,6 +466,8 @@ void aero_config_print(const struct aero_config *config, FILE *to)
         fprintf(to, "migration_max_rate = \"none\"\n");
     fprintf(to, "agent = %d\n", config->agent);
     fprintf(to, "decision_log_mib = %" PRIu64 "\n", config->decision_log_mib);
+    fprintf(to, "metrics_file = \"%s\"\n", config->metrics_file);
+    fprintf(to, "metrics_listen = \"%s\"\n", config->metrics_listen);
     fprintf(to, "domains = [\n");
     for (size_t i = 0; i < config->policy_count; i++)
         print_policy(&config->policies[i], to);

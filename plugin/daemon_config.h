@@ -16,6 +16,7 @@
 
 #define AERO_CONFIG_PATH  AEROSTAT_SYSCONFDIR "/xen/aerostat.conf"
 #define AERO_GROUP_TEXT   64
+#define AERO_PATH_TEXT    256
 #define AERO_POLICIES_MAX 4096
 
 /* What somebody wrote down for a domain. */
@@ -43,6 +44,8 @@ struct aero_config {
     uint64_t migration_max_bps; /* of all migrations together; 0: unlimited */
     bool agent;                         /* make keys for guests' agents */
     uint64_t decision_log_mib;          /* 0: none */
+    char metrics_file[AERO_PATH_TEXT];  /* empty: none */
+    char metrics_listen[AERO_GROUP_TEXT]; /* ADDRESS:PORT; empty: none */
     struct aero_named_policy *policies;
     size_t policy_count;
 };

@@ -25,11 +25,14 @@
 #include "daemon_config.h"
 #include "decision_history.h"
 #include "decision_log.h"
+#include "metrics.h"
+#include "metrics_http.h"
 #include "pid_lock.h"
 #include "wws_guard.h"
 #include "xl_conf.h"
 
 #define PROGRAM         "aerostatd"
+#define METRICS_APART_MS 5000
 #define TICK_APART_MS   250 /* events make ticks come no closer than this */
 #define EXIT_USAGE      2
 
@@ -59,6 +62,9 @@ struct daemon {
     uv_signal_t sigterm, sigint;
     struct aero_child repair;
     uint64_t last_tick_ms;
+    uint64_t metrics_ms;  /* when the file was last written */
+    bool metrics_failed;
+    struct aero_metrics_http *metrics_http;
     bool ready;
 };
 
@@ -113,14 +119,37 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     dispatch(poll->data);
 }
 
+/* A scrape sees no more than one in so many. */
+static void write_metrics(struct daemon *d)
+{
+    uint64_t now_ms = uv_now(&d->loop);
+    struct lxe_err err = { 0 };
+
+    if (!d->config.metrics_file[0] ||
+        (d->metrics_ms && now_ms - d->metrics_ms < METRICS_APART_MS))
+        return;
+    d->metrics_ms = now_ms;
+    if (!aero_metrics_file(&d->balancer, d->config.metrics_file, &err)) {
+        d->metrics_failed = false;
+        return;
+    }
+    if (!d->metrics_failed)
+        lxe_warn("%s; going on without it", err.text);
+    d->metrics_failed = true;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
+    uint64_t started_ns;
 
     if (d->host->ops->event_fd(d->host) < 0)
         dispatch(d);
     d->last_tick_ms = uv_now(&d->loop);
+    started_ns = lxe_now_ns();
     aero_balancer_tick(&d->balancer);
+    d->balancer.counters.ticks_ns += lxe_now_ns() - started_ns;
+    write_metrics(d);
     uv_timer_start(&d->timer, on_timer,
                    aero_balancer_awaited(&d->balancer) ? TICK_APART_MS
                                                        : d->config.interval_ms,
@@ -221,6 +250,23 @@ static int watch_host(struct daemon *d, struct lxe_err *err)
               : 0;
 }
 
+/* A wrong setting is an error; a port that is taken stops no balancing. */
+static int serve_metrics(struct daemon *d, struct lxe_err *err)
+{
+    struct lxe_err why = { 0 };
+    int rc;
+
+    if (!d->config.metrics_listen[0])
+        return 0;
+    rc = aero_metrics_http_open(&d->loop, d->config.metrics_listen,
+                                &d->balancer, &d->metrics_http, &why);
+    if (rc == -EINVAL || rc == -EACCES)
+        return lxe_fail(err, rc, "%s", why.text);
+    if (rc)
+        lxe_warn("%s; going on without", why.text);
+    return 0;
+}
+
 static int start_loop(struct daemon *d, struct lxe_err *err)
 {
     struct aero_control_handlers handlers = { on_line, on_gone, d };
@@ -233,6 +279,8 @@ static int start_loop(struct daemon *d, struct lxe_err *err)
     uv_signal_start(&d->sigterm, on_signal, SIGTERM);
     uv_signal_start(&d->sigint, on_signal, SIGINT);
     if (watch_host(d, err))
+        return err->code;
+    if (serve_metrics(d, err))
         return err->code;
     return aero_control_open(&d->loop, d->opt.socket, d->config.socket_group,
                              &handlers, &d->control, err);
@@ -247,6 +295,7 @@ static void close_handle(uv_handle_t *handle, void *data)
 
 static void end_loop(struct daemon *d)
 {
+    aero_metrics_http_close(d->metrics_http);
     if (d->control)
         aero_control_close(d->control);
     uv_walk(&d->loop, close_handle, NULL);

@@ -3,7 +3,7 @@
 daemon_tests = tests/test-demand tests/test-hasten tests/test-guest-state tests/test-host-state tests/test-policy \
 	tests/test-apply tests/test-reservations tests/test-config \
 	tests/test-control tests/test-balancer tests/test-migrations tests/test-rate-share tests/test-rivals \
-	tests/test-decisions
+	tests/test-decisions tests/test-metrics
 check_PROGRAMS += $(daemon_tests) tests/rpc-call
 TESTS += $(daemon_tests) tests/daemon.sh
 EXTRA_DIST += tests/daemon.sh
@@ -68,3 +68,7 @@ tests_test_rivals_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_decisions_SOURCES = tests/unit/test_decisions.c
 tests_test_decisions_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_decisions_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_metrics_SOURCES = tests/unit/test_metrics.c
+tests_test_metrics_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_metrics_LDADD = $(AERO_LIBS) $(UNIT_LIBS)

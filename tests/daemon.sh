@@ -110,8 +110,11 @@ cat >"$dir/host.json" <<'JSON'
       "demand": [[0, 204800]] },
     { "name": "db", "memory_kib": 1048576 } ] }
 JSON
-cat >"$dir/conf" <<'CONF'
+port=$((20000 + $$ % 20000)) # another may have it: then that is not tried
+cat >"$dir/conf" <<CONF
 interval_ms = 200
+metrics_file = "$dir/aerostat.prom"
+metrics_listen = "127.0.0.1:$port"
 domains = [ "name=db,min=512M,shares=300" ]
 CONF
 
@@ -197,6 +200,43 @@ head -c 70000 /dev/zero | tr '\0' 'x' >"$dir/long"
 check "a request that is too long ends the connection" \
     says 'went away' "$(cat "$dir/long")" '{}'
 check "and the daemon goes on" says '"host":"sim"' daemon.info '{}'
+
+# ---- metrics
+
+check "metrics are in a file" until_true 10 grep -q \
+    'guest_state_info{domid="1",domain="web",state="active"} 1' \
+    "$dir/aerostat.prom"
+check "that all may read" \
+    sh -c "[ \"\$(stat -c %a '$dir/aerostat.prom')\" = 644 ]"
+check "with nothing left beside it" \
+    sh -c "[ \"\$(echo '$dir'/aerostat.prom*)\" = '$dir/aerostat.prom' ]"
+if command -v promtool >/dev/null; then
+    check "by the conventions" \
+        sh -c "promtool check metrics <'$dir/aerostat.prom'"
+fi
+src=${top_srcdir:-.}
+grep -o 'aerostat_[a-z_]*' "$src/docs/grafana/aerostat.json" | sort -u \
+    >"$dir/names"
+check "the dashboard asks for some" test -s "$dir/names"
+while read -r name; do
+    check "the dashboard's $name is there" \
+        grep -q "^${name}[ {]" "$dir/aerostat.prom"
+    check "and described" grep -q "$(echo "$name" |
+        sed 's/_max_bytes$\|_available_bytes$/_/; s/_sum$\|_count$//')" \
+        "$src/docs/metrics.md"
+done <"$dir/names"
+if command -v curl >/dev/null && ! grep -q 'cannot listen' "$dir/log"; then
+    check "metrics by HTTP" sh -c "curl -sf http://127.0.0.1:$port/metrics |
+        grep -q '^aerostat_ticks_total [1-9]'"
+    check "and nothing else" sh -c "[ \"\$(curl -s -o '$dir/out' \
+        -w '%{http_code}' http://127.0.0.1:$port/etc)\" = 404 ]"
+    check "nor a change" sh -c "[ \"\$(curl -s -o '$dir/out' -X PUT -d x \
+        -w '%{http_code}' http://127.0.0.1:$port/metrics)\" = 405 ]"
+fi
+echo 'metrics_listen = "0.0.0.0:9877"' >"$dir/bad"
+check "metrics are not for the net" sh -c "! '$build/aerostatd' \
+    --host 'sim:$dir/host.json' --socket '$dir/sock2' --pid-file '$dir/pid2' \
+    --config '$dir/bad' 2>'$dir/second' && grep -q loopback '$dir/second'"
 
 check "a guest is explained" says '"reason":' mem.explain '{"domain":"web"}'
 check "but none that is not there" says "no domain" \

@@ -8,10 +8,11 @@
 aerostat_build_packages=(
     autoconf automake gcc libc6-dev make pkg-config
     libxen-dev libuv1-dev libyajl-dev libcunit1-dev libsystemd-dev
+    libmicrohttpd-dev libncurses-dev
     libxxhash-dev
 )
 # shellcheck disable=SC2034
-aerostat_check_packages=(clang libclang-rt-14-dev mandoc valgrind xz-utils)
+aerostat_check_packages=(curl clang libclang-rt-14-dev mandoc valgrind xz-utils)
 
 # Installs what is missing; needs root only then.
 aerostat_install() { # PACKAGE...

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <config.h>
+
+#include "metrics_http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "metrics.h"
+
+#define CONNECTIONS   8
+#define TIMEOUT_S     10
+#define REQUEST_BYTES (16u << 10)
+#define WHERE_TEXT    64
+
+struct aero_metrics_http {
+    struct MHD_Daemon *mhd;
+    const struct aero_balancer *balancer;
+    uv_poll_t poll;
+    uv_timer_t timer; /* the library's own deadlines */
+    unsigned open;    /* handles that are not closed */
+};
+
+/* ---- requests ---- */
+
+static enum MHD_Result answer(struct MHD_Connection *connection,
+                              unsigned status, const char *type, char *text,
+                              size_t len, enum MHD_ResponseMemoryMode mode)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(len, text, mode);
+    enum MHD_Result rc;
+
+    if (!response) {
+        if (mode == MHD_RESPMEM_MUST_FREE)
+            free(text);
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    rc = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return rc;
+}
+
+static enum MHD_Result answer_word(struct MHD_Connection *connection,
+                                   unsigned status, const char *word)
+{
+    return answer(connection, status, "text/plain; charset=utf-8",
+                  (char *)word, strlen(word), MHD_RESPMEM_PERSISTENT);
+}
+
+static enum MHD_Result answer_metrics(struct MHD_Connection *connection,
+                                      const struct aero_balancer *balancer)
+{
+    size_t len;
+    char *text = aero_metrics_text(balancer, &len);
+
+    if (!text)
+        return answer_word(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                           "out of memory\n");
+    return answer(connection, MHD_HTTP_OK,
+                  "text/plain; version=0.0.4; charset=utf-8", text, len,
+                  MHD_RESPMEM_MUST_FREE);
+}
+
+/* Called once for the headers, and again when the request is there. */
+static enum MHD_Result on_request(void *data,
+                                  struct MHD_Connection *connection,
+                                  const char *url, const char *method,
+                                  const char *version, const char *body,
+                                  size_t *body_len, void **state)
+{
+    static int seen;
+    struct aero_metrics_http *http = data;
+
+    (void)version;
+    (void)body;
+    if (strcmp(method, MHD_HTTP_METHOD_GET) &&
+        strcmp(method, MHD_HTTP_METHOD_HEAD))
+        return answer_word(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+                           "only GET and HEAD\n");
+    if (*body_len)
+        return MHD_NO;
+    if (!*state) {
+        *state = &seen;
+        return MHD_YES;
+    }
+    if (!strcmp(url, "/metrics"))
+        return answer_metrics(connection, http->balancer);
+    if (!strcmp(url, "/"))
+        return answer_word(connection, MHD_HTTP_OK,
+                           "aerostatd: see /metrics\n");
+    return answer_word(connection, MHD_HTTP_NOT_FOUND,
+                       "there is only /metrics\n");
+}
+
+/* ---- the loop ---- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void run(struct aero_metrics_http *http)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+
+    MHD_run(http->mhd);
+    if (MHD_get_timeout(http->mhd, &ms) == MHD_YES)
+        uv_timer_start(&http->timer, on_timer, ms, 0);
+    else
+        uv_timer_stop(&http->timer);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    run(timer->data);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)events;
+    if (status < 0) {
+        lxe_warn("metrics_listen: %s; no metrics any more",
+                 uv_strerror(status));
+        uv_poll_stop(poll);
+        return;
+    }
+    run(poll->data);
+}
+
+/* ---- opening and closing ---- */
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const void *)address;
+
+        return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    return address->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(
+               &((const struct sockaddr_in6 *)(const void *)address)
+                    ->sin6_addr);
+}
+
+/* Splits at the last colon; brackets are taken off. */
+static int split(const char *where, char address[WHERE_TEXT],
+                 const char **port)
+{
+    const char *colon = strrchr(where, ':');
+    size_t len = colon ? (size_t)(colon - where) : 0;
+
+    if (!len || len >= WHERE_TEXT || !colon[1])
+        return -EINVAL;
+    if (where[0] == '[' && where[len - 1] == ']') {
+        where++;
+        len -= 2;
+    } else if (memchr(where, ':', len)) {
+        return -EINVAL;
+    }
+    memcpy(address, where, len);
+    address[len] = '\0';
+    *port = colon + 1;
+    return 0;
+}
+
+static int find_address(const char *where, struct addrinfo **out,
+                        struct lxe_err *err)
+{
+    struct addrinfo hints = {
+        .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+        .ai_socktype = SOCK_STREAM,
+    };
+    char address[WHERE_TEXT];
+    const char *port;
+
+    if (split(where, address, &port) ||
+        getaddrinfo(address, port, &hints, out))
+        return lxe_fail(err, -EINVAL, "metrics_listen: '%.64s' is not"
+                        " ADDRESS:PORT in numbers, as in 127.0.0.1:9877",
+                        where);
+    if (is_loopback((*out)->ai_addr))
+        return 0;
+    freeaddrinfo(*out);
+    return lxe_fail(err, -EACCES, "metrics_listen: %.64s is not on the"
+                    " loopback; everybody could read there", where);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct aero_metrics_http *http = handle->data;
+
+    if (--http->open)
+        return;
+    /* Not before: the library closes what the loop has polled. */
+    MHD_stop_daemon(http->mhd);
+    free(http);
+}
+
+void aero_metrics_http_close(struct aero_metrics_http *http)
+{
+    if (!http)
+        return;
+    uv_close((uv_handle_t *)&http->poll, on_closed);
+    uv_close((uv_handle_t *)&http->timer, on_closed);
+}
+
+static int join_loop(struct aero_metrics_http *http, uv_loop_t *loop)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+    int rc;
+
+    if (!info)
+        return -ENOTSUP;
+    rc = uv_poll_init(loop, &http->poll, info->epoll_fd);
+    if (rc)
+        return rc;
+    uv_timer_init(loop, &http->timer);
+    http->poll.data = http->timer.data = http;
+    http->open = 2;
+    return uv_poll_start(&http->poll, UV_READABLE, on_poll);
+}
+
+static int start(struct aero_metrics_http *http, const struct addrinfo *at)
+{
+    unsigned flags = MHD_USE_EPOLL;
+
+    if (at->ai_family == AF_INET6)
+        flags |= MHD_USE_IPv6;
+    errno = 0;
+    http->mhd = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, http, MHD_OPTION_SOCK_ADDR,
+        at->ai_addr, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES,
+        MHD_OPTION_END);
+    if (http->mhd)
+        return 0;
+    return errno ? -errno : -EIO;
+}
+
+int aero_metrics_http_open(uv_loop_t *loop, const char *where,
+                           const struct aero_balancer *balancer,
+                           struct aero_metrics_http **out,
+                           struct lxe_err *err)
+{
+    struct aero_metrics_http *http;
+    struct addrinfo *at;
+    int rc = find_address(where, &at, err);
+
+    if (rc)
+        return rc;
+    http = calloc(1, sizeof(*http));
+    rc = -ENOMEM;
+    if (http) {
+        http->balancer = balancer;
+        rc = start(http, at);
+    }
+    freeaddrinfo(at);
+    if (!rc)
+        rc = join_loop(http, loop);
+    if (!rc) {
+        *out = http;
+        return 0;
+    }
+    if (http && http->open)
+        aero_metrics_http_close(http); /* the loop frees it */
+    else if (http && http->mhd)
+        MHD_stop_daemon(http->mhd);
+    if (http && !http->open)
+        free(http);
+    return lxe_fail(err, rc, "metrics_listen: cannot listen on %.64s: %s",
+                    where, strerror(-rc));
+}
