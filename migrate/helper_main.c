@@ -230,7 +230,6 @@ static int start_pump(struct save *s, struct lxe_err *err)
     struct mig_pump_config config = {
         .out_fd = s->out_fd,
         .rate_bps = mig_rounds_first_bps(s->rounds),
-        .max_rate_bps = s->limits.rate.max_bps,
         .hot = s->limits.skip ? s->hot : NULL,
         .progress = mig_rounds_progress,
         .data = s->rounds,

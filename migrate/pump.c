@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,8 +22,6 @@
 #include "stream_edit.h"
 
 #define PIPE_BYTES (1 << 20)
-#define MIN_CHUNK  4096
-#define MAX_CHUNK  (100 * 1024) /* not more than any burst */
 #define WINDOW_NS  LXE_NS_PER_SEC
 #define KICK_NS    (100 * LXE_NS_PER_MS)
 #define KICK_SIGNAL SIGUSR1
@@ -60,14 +60,21 @@ struct mig_pump {
 
 /* ---- pacing ---- */
 
-/* Small enough that one write is 5 ms of the rate, so that it goes evenly. */
-static size_t chunk_for(uint64_t rate_bps)
+/*
+ * The kernel counts headers too, which are less than a twentieth at any MTU:
+ * with so much more it evens out our pieces and is never what limits them.
+ * Refused (ENOTSOCK, or no TCP) nothing is lost.
+ */
+static void pace_socket(const struct mig_pump *p)
 {
-    uint64_t chunk = rate_bps / 200;
+    uint64_t bps = p->rate_bps ? p->rate_bps + p->rate_bps / 20 : UINT64_MAX;
+    int protocol = 0;
+    socklen_t len = sizeof(protocol);
 
-    if (!rate_bps || chunk > MAX_CHUNK)
-        chunk = MAX_CHUNK;
-    return chunk < MIN_CHUNK ? MIN_CHUNK : (size_t)chunk;
+    if (!getsockopt(p->config.out_fd, SOL_SOCKET, SO_PROTOCOL, &protocol,
+                    &len) && protocol == IPPROTO_TCP)
+        setsockopt(p->config.out_fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bps,
+                   sizeof(bps));
 }
 
 static void restart_window(struct mig_pump *p, uint64_t now_ns)
@@ -112,7 +119,7 @@ static size_t wait_for_tokens(struct mig_pump *p, size_t left)
         size_t chunk;
 
         pthread_mutex_lock(&p->lock);
-        chunk = chunk_for(p->rate_bps);
+        chunk = mig_chunk_bytes(p->rate_bps);
         if (chunk > left)
             chunk = left;
         wait_ns = mig_bucket_take(&p->bucket, chunk, now_ns)
@@ -121,7 +128,7 @@ static size_t wait_for_tokens(struct mig_pump *p, size_t left)
         pthread_mutex_unlock(&p->lock);
         if (!wait_ns || atomic_load(&p->stopped))
             return chunk;
-        lxe_sleep_ns(wait_ns);
+        lxe_sleep_until_ns(now_ns + wait_ns);
         pthread_mutex_lock(&p->lock);
         p->stats.held_ns += lxe_now_ns() - now_ns;
         pthread_mutex_unlock(&p->lock);
@@ -376,8 +383,9 @@ int mig_pump_start(const struct mig_pump_config *config,
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&p->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    mig_bucket_init(&p->bucket, p->rate_bps,
-                    mig_burst_bytes(config->max_rate_bps), now_ns);
+    mig_bucket_init(&p->bucket, p->rate_bps, mig_burst_bytes(p->rate_bps),
+                    now_ns);
+    pace_socket(p);
     restart_window(p, now_ns);
     rc = mig_stream_init(&p->stream, err);
     if (rc) {
@@ -404,15 +412,15 @@ int mig_pump_fd(const struct mig_pump *pump)
     return pump->write_fd;
 }
 
-void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps,
-                       uint64_t max_rate_bps)
+void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps)
 {
     uint64_t now_ns = lxe_now_ns();
 
     pthread_mutex_lock(&pump->lock);
     pump->rate_bps = rate_bps;
-    mig_bucket_set_rate(&pump->bucket, rate_bps,
-                        mig_burst_bytes(max_rate_bps), now_ns);
+    mig_bucket_set_rate(&pump->bucket, rate_bps, mig_burst_bytes(rate_bps),
+                        now_ns);
+    pace_socket(pump);
     restart_window(pump, now_ns);
     pump->item_end_ns = now_ns;
     pthread_mutex_unlock(&pump->lock);

@@ -5,6 +5,9 @@
  *   xc_domain_save() ──> pipe ──> [ parse | leave hot pages | pace ] ──> fd
  *   (the save's thread)           (the pump's thread)
  *
+ * Where the descriptor is a TCP socket, the kernel is told the rate as well
+ * (SO_MAX_PACING_RATE), so that what is written in pieces leaves evenly.
+ *
  * The save's thread starts it, changes its rate, and waits for it to have
  * written everything (drain) at the end of each round, so that a round's
  * figures and the predicted downtime count what is still in the pipe.
@@ -41,8 +44,6 @@ struct mig_pump_stats {
 struct mig_pump_config {
     int out_fd;                /* blocking; stays the caller's */
     uint64_t rate_bps;         /* bytes/s to begin with; 0 is unlimited */
-    uint64_t max_rate_bps;     /* the highest that will be set; gives the
-                                  burst: mig_burst_bytes() */
     struct mig_hot_pages *hot; /* NULL: leave nothing for later */
     /* Called by the pump's thread after each batch of pages; may be NULL. */
     void (*progress)(void *data);
@@ -59,9 +60,8 @@ int mig_pump_start(const struct mig_pump_config *config,
 /* Where xc_domain_save() writes. Stays the pump's. */
 int mig_pump_fd(const struct mig_pump *pump);
 
-/* From the next write on; both as in the config. */
-void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps,
-                       uint64_t max_rate_bps);
+/* From the next write on; 0 is unlimited. */
+void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps);
 
 /*
  * Waits until all that was written into the pipe is written out. The caller

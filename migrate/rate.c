@@ -3,8 +3,10 @@
 
 #include "base/clock.h"
 
-#define BURST_MIN_BYTES       UINT64_C(102400)
+#define BURST_MIN_BYTES       UINT64_C(8192)
 #define BURST_UNLIMITED_BYTES UINT64_C(1048576)
+#define CHUNK_MIN_BYTES       UINT64_C(4096)
+#define CHUNK_MAX_BYTES       UINT64_C(102400)
 
 uint64_t mig_burst_bytes(uint64_t rate_bps)
 {
@@ -13,6 +15,15 @@ uint64_t mig_burst_bytes(uint64_t rate_bps)
     if (rate_bps == 0)
         return BURST_UNLIMITED_BYTES;
     return ten_ms > BURST_MIN_BYTES ? ten_ms : BURST_MIN_BYTES;
+}
+
+uint64_t mig_chunk_bytes(uint64_t rate_bps)
+{
+    uint64_t two_ms = rate_bps / 500;
+
+    if (rate_bps == 0 || two_ms > CHUNK_MAX_BYTES)
+        return CHUNK_MAX_BYTES;
+    return two_ms > CHUNK_MIN_BYTES ? two_ms : CHUNK_MIN_BYTES;
 }
 
 static mig_nano_bytes nano(uint64_t bytes)

@@ -21,11 +21,18 @@ struct mig_bucket {
 };
 
 /*
- * A sensible burst for a rate in bytes/s: Clark's 100 KiB, or 10 ms at that
- * rate where this is more, so that a sleep that ends late costs no rate.
- * Unlimited (0) gives 1 MiB.
+ * The burst for a rate in bytes/s: 10 ms at that rate, so that no second is
+ * off by more than a hundredth, and at least 8 KiB. Unlimited (0) gives 1 MiB.
  */
 uint64_t mig_burst_bytes(uint64_t rate_bps);
+
+/*
+ * How much to send at once at a rate: 2 ms of it, and at least 4 KiB, so that
+ * it goes evenly and a sleep may end some milliseconds late before the bucket
+ * is full and rate is lost. Unlimited (0) gives 100 KiB. Never above the
+ * burst.
+ */
+uint64_t mig_chunk_bytes(uint64_t rate_bps);
 
 /*
  * Starts full.

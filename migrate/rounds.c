@@ -147,7 +147,7 @@ static uint64_t set_rate(struct mig_rounds *r, double dirty_pps)
 {
     uint64_t bps = rate_for(&r->limits, r->phase, dirty_pps);
 
-    mig_pump_set_rate(r->pump, bps, r->limits.rate.max_bps);
+    mig_pump_set_rate(r->pump, bps);
     return bps;
 }
 

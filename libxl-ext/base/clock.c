@@ -11,12 +11,24 @@ uint64_t lxe_now_ns(void)
     return (uint64_t)ts.tv_sec * LXE_NS_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-void lxe_sleep_ns(uint64_t ns)
+static struct timespec timespec_of(uint64_t ns)
 {
-    struct timespec ts = {
+    return (struct timespec){
         .tv_sec = (time_t)(ns / LXE_NS_PER_SEC),
         .tv_nsec = (long)(ns % LXE_NS_PER_SEC),
     };
+}
+
+void lxe_sleep_ns(uint64_t ns)
+{
+    struct timespec ts = timespec_of(ns);
 
     nanosleep(&ts, NULL);
+}
+
+void lxe_sleep_until_ns(uint64_t at_ns)
+{
+    struct timespec ts = timespec_of(at_ns);
+
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }

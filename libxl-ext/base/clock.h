@@ -14,4 +14,7 @@ uint64_t lxe_now_ns(void);
 /* Sleeps for a duration in nanoseconds; a signal may end it early. */
 void lxe_sleep_ns(uint64_t ns);
 
+/* Sleeps until CLOCK_MONOTONIC has come to this; a signal may end it early. */
+void lxe_sleep_until_ns(uint64_t at_ns);
+
 #endif

@@ -116,6 +116,48 @@ static void test_long_run(void)
     }
 }
 
+/*
+ * A sender as the pump is, whose sleeps end up to 5 ms late and now and then
+ * do not; on a clock of its own. Any second holds what it should to 1 %.
+ */
+static void any_second(uint64_t rate, uint64_t *random)
+{
+    static struct grant g[40000];
+    uint64_t now = unit_random(random) >> 2, start, chunk, sum = 0;
+    size_t n = 0, tail = 0;
+    struct mig_bucket b;
+
+    mig_bucket_init(&b, rate, mig_burst_bytes(rate), now);
+    chunk = mig_chunk_bytes(rate);
+    for (start = now; now - start < 10 * LXE_NS_PER_SEC && n < 40000; n++) {
+        uint64_t wait = mig_bucket_wait_ns(&b, chunk, now);
+
+        if (wait)
+            now += wait + (unit_below(random, 3)
+                               ? unit_below(random, 100000)
+                               : unit_below(random, 5 * LXE_NS_PER_MS));
+        CU_ASSERT_TRUE_FATAL(mig_bucket_take(&b, chunk, now));
+        g[n] = (struct grant){ now, chunk };
+        sum += chunk;
+        for (; now - g[tail].at_ns > LXE_NS_PER_SEC; tail++)
+            sum -= g[tail].bytes;
+        if (now - start > LXE_NS_PER_SEC) /* between two grants: one less */
+            CU_ASSERT_FATAL((double)sum <= 1.01 * (double)rate + 1 &&
+                            (double)(sum + chunk) >= 0.99 * (double)rate);
+    }
+}
+
+static void test_any_second(void)
+{
+    static const uint64_t rates[] = { 1000000, 6000000, 12500000, 62500000,
+                                      125000000 };
+    uint64_t random = unit_seed();
+
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
+        for (int k = 0; k < 5; k++)
+            any_second(rates[i], &random);
+}
+
 static void test_bucket_edges(void)
 {
     struct mig_bucket b;
@@ -198,8 +240,14 @@ static void test_set_burst(void)
 static void test_burst(void)
 {
     CU_ASSERT_EQUAL(mig_burst_bytes(12500000), 125000);
-    CU_ASSERT_EQUAL(mig_burst_bytes(1000), 102400);
+    CU_ASSERT_EQUAL(mig_burst_bytes(1000), 8192);
     CU_ASSERT_EQUAL(mig_burst_bytes(0), 1048576);
+    CU_ASSERT_EQUAL(mig_chunk_bytes(12500000), 25000);
+    CU_ASSERT_EQUAL(mig_chunk_bytes(1000), 4096);
+    CU_ASSERT_EQUAL(mig_chunk_bytes(1000000000), 102400);
+    CU_ASSERT_EQUAL(mig_chunk_bytes(0), 102400);
+    for (uint64_t rate = 1; rate < 1000000000000; rate = rate * 3 + 1)
+        CU_ASSERT_TRUE(mig_chunk_bytes(rate) <= mig_burst_bytes(rate));
 }
 
 static uint64_t next(uint64_t min, uint64_t max, enum mig_rate_phase phase,
@@ -245,6 +293,7 @@ int main(void)
     static const struct unit_test tests[] = {
         {"never above rate x time + burst", test_never_above},
         {"long run", test_long_run},
+        {"any second is exact to 1 %", test_any_second},
         {"edges", test_bucket_edges},
         {"extremes", test_bucket_extremes},
         {"unlimited", test_unlimited},

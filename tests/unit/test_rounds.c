@@ -93,7 +93,6 @@ static void start(struct fixture *f, int out_fd)
     pump.out_fd = f->out_fd;
     pump.hot = f->config.hot;
     pump.rate_bps = mig_rounds_first_bps(f->rounds);
-    pump.max_rate_bps = f->config.limits.rate.max_bps;
     pump.data = f->rounds;
     CU_ASSERT_EQUAL_FATAL(mig_pump_start(&pump, &f->pump, NULL), 0);
     mig_rounds_attach(f->rounds, f->pump);
