@@ -7,18 +7,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-
-#define MIN_INTERVAL_NS (50 * LXE_NS_PER_MS)
-#define COST_SHARE      20 /* a PEEK may take 1/20 of the time to the next */
-#define TRIAL_PEEKS     10 /* after so many a round knows whether they pay */
+#include "peek_policy.h"
 
 struct mig_hot_pages {
     pthread_mutex_t lock;
     struct lxe_dirty_log *log;
     bool held;
     bool fresh; /* the bitmap was fetched in this round */
-    uint64_t next_peek_ns;
-    uint64_t round_peeks, round_peek_ns, round_saved_ns;
+    struct mig_peek_policy policy;
     struct mig_hot_stats stats;
 };
 
@@ -33,6 +29,7 @@ int mig_hot_open(struct lxe_dirty_log *log, struct mig_hot_pages **out,
     pthread_mutex_init(&hot->lock, NULL);
     hot->log = log;
     hot->held = true;
+    mig_peek_init(&hot->policy, log->pages);
     return 0;
 }
 
@@ -53,13 +50,12 @@ void mig_hot_hold(struct mig_hot_pages *hot)
     pthread_mutex_unlock(&hot->lock);
 }
 
-void mig_hot_release(struct mig_hot_pages *hot)
+void mig_hot_release(struct mig_hot_pages *hot, uint64_t now_ns)
 {
     pthread_mutex_lock(&hot->lock);
     hot->held = false;
     hot->fresh = false;
-    hot->round_peeks = hot->round_peek_ns = hot->round_saved_ns = 0;
-    hot->stats.given_up = false;
+    mig_peek_round(&hot->policy, now_ns);
     pthread_mutex_unlock(&hot->lock);
 }
 
@@ -92,7 +88,7 @@ int mig_hot_sample(struct mig_hot_pages *hot, uint64_t *dirty_pages,
 static void peek(struct mig_hot_pages *hot, uint64_t now_ns)
 {
     struct lxe_err err = { 0 };
-    uint64_t dirty, interval_ns, took_ns = lxe_now_ns();
+    uint64_t dirty, took_ns = lxe_now_ns();
     int rc = hot->log->ops->peek(hot->log, &dirty, &err);
 
     took_ns = lxe_now_ns() - took_ns;
@@ -103,12 +99,7 @@ static void peek(struct mig_hot_pages *hot, uint64_t now_ns)
         lxe_debug("%s", err.text);
     hot->stats.peeks++;
     hot->stats.peek_ns += took_ns;
-    hot->round_peeks++;
-    hot->round_peek_ns += took_ns;
-    interval_ns = took_ns * COST_SHARE;
-    if (interval_ns < MIN_INTERVAL_NS)
-        interval_ns = MIN_INTERVAL_NS;
-    hot->next_peek_ns = now_ns + took_ns + interval_ns;
+    mig_peek_done(&hot->policy, now_ns, took_ns);
 }
 
 const uint64_t *mig_hot_begin(struct mig_hot_pages *hot, uint64_t now_ns,
@@ -118,7 +109,7 @@ const uint64_t *mig_hot_begin(struct mig_hot_pages *hot, uint64_t now_ns,
     *pages = hot->log->pages;
     if (hot->held)
         return NULL;
-    if (now_ns >= hot->next_peek_ns && !hot->stats.given_up)
+    if (mig_peek_due(&hot->policy, now_ns))
         peek(hot, now_ns);
     return hot->fresh ? hot->log->bitmap : NULL;
 }
@@ -126,10 +117,8 @@ const uint64_t *mig_hot_begin(struct mig_hot_pages *hot, uint64_t now_ns,
 void mig_hot_end(struct mig_hot_pages *hot, uint64_t skipped_pages,
                  uint64_t page_ns)
 {
-    hot->round_saved_ns += skipped_pages * page_ns;
-    if (hot->round_peeks >= TRIAL_PEEKS &&
-        hot->round_saved_ns < hot->round_peek_ns)
-        hot->stats.given_up = true;
+    mig_peek_saved(&hot->policy, skipped_pages * page_ns);
+    hot->stats.saved_ns += skipped_pages * page_ns;
     pthread_mutex_unlock(&hot->lock);
 }
 

@@ -36,7 +36,7 @@ struct mig_hot_stats {
     uint64_t peeks;      /* bitmaps fetched */
     uint64_t peek_ns;    /* time they took, in which Xen pauses the guest */
     uint64_t busy;       /* refused because the log was in use */
-    bool given_up;       /* skipping did not pay in this round */
+    uint64_t saved_ns;   /* time that what was left out had taken to send */
 };
 
 /*
@@ -51,7 +51,7 @@ void mig_hot_close(struct mig_hot_pages *hot);
 void mig_hot_hold(struct mig_hot_pages *hot);
 
 /* A new round begins, and its CLEAN is over. */
-void mig_hot_release(struct mig_hot_pages *hot);
+void mig_hot_release(struct mig_hot_pages *hot, uint64_t now_ns);
 
 /*
  * How many pages are dirty now, by a PEEK that fetches no bitmap and is never
@@ -68,9 +68,7 @@ int mig_hot_sample(struct mig_hot_pages *hot, uint64_t *dirty_pages,
 
 /*
  * The pages to leave out of a batch; between begin and end a hold waits.
- * Fetches a new bitmap where the last is too old and one is affordable: the
- * PEEKs take at most one part in twenty of the time, and not more often than
- * every 50 ms.
+ * Fetches a new bitmap where peek_policy.h says that it pays.
  * @pages  gets the bitmap's size
  * Returns the bitmap, or NULL: then nothing may be left out. mig_hot_end() is
  * to be called either way.

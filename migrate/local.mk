@@ -19,6 +19,7 @@ libmig_a_SOURCES = \
 	%D%/page_cache.c %D%/page_cache.h \
 	%D%/past_runs.c %D%/past_runs.h \
 	%D%/plan.c %D%/plan.h \
+	%D%/peek_policy.c %D%/peek_policy.h \
 	%D%/precopy.c %D%/precopy.h \
 	%D%/predict.c %D%/predict.h \
 	%D%/probe.c %D%/probe.h \

@@ -55,6 +55,7 @@ static void end_stream(struct mig_report *report, const struct mig_status *s)
     report->limiter = s->limiter;
     report->peeks = s->peeks;
     report->peek_ns = s->peek_ns;
+    report->skip_saved_ns = s->skip_saved_ns;
     report->idle_ns = s->idle_ns;
     report->held_ns = s->held_ns;
     report->blocked_ns = s->blocked_ns;
@@ -251,6 +252,7 @@ static void put_sums(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_object(w);
     lxe_jw_u64(w, "count", r->peeks);
     lxe_jw_double(w, "total_ms", (double)r->peek_ns / 1e6);
+    lxe_jw_double(w, "saved_ms", (double)r->skip_saved_ns / 1e6);
     lxe_jw_end_object(w);
 }
 

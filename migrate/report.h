@@ -55,7 +55,7 @@ struct mig_report {
     struct mig_round *rounds;
     size_t round_count;
     struct mig_limiter_error limiter;
-    uint64_t peeks, peek_ns;
+    uint64_t peeks, peek_ns, skip_saved_ns;
     uint64_t idle_ns, held_ns, blocked_ns; /* as in pump.h */
     double slowed_mean_percent;            /* over all of pre-copy */
     char stop_reason[MIG_STATUS_REASON];

@@ -443,7 +443,7 @@ static enum lxe_save_verdict count_known(struct mig_rounds *r, unsigned index,
         slow_guest(r, &curve);
     verdict = decide(r, MIG_PRECOPY_COUNT_KNOWN, dirty_pages);
     if (verdict == LXE_SAVE_CONTINUE)
-        mig_hot_release(r->config.hot);
+        mig_hot_release(r->config.hot, now_ns);
     return verdict;
 }
 
@@ -571,6 +571,7 @@ void mig_rounds_finish(struct mig_rounds *rounds,
     status.blocked_ns = stats.blocked_ns;
     status.peeks = hot.peeks;
     status.peek_ns = hot.peek_ns;
+    status.skip_saved_ns = hot.saved_ns;
     if (failure)
         snprintf(status.reason, sizeof(status.reason), "%.*s",
                  (int)sizeof(status.reason) - 1, failure->text);

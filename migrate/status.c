@@ -61,6 +61,7 @@ static const struct member {
     { "limiter_worst_error", DOUBLE, AT(limiter.worst), IN(END) },
     { "peeks", U64, AT(peeks), IN(END) },
     { "peek_ns", U64, AT(peek_ns), IN(END) },
+    { "skip_saved_ns", U64, AT(skip_saved_ns), IN(END) },
     { "idle_ns", U64, AT(idle_ns), IN(END) },
     { "held_ns", U64, AT(held_ns), IN(END) },
     { "blocked_ns", U64, AT(blocked_ns), IN(END) },

@@ -62,6 +62,7 @@ struct mig_status {
     uint64_t bytes;            /* END: all of the stream */
     struct mig_limiter_error limiter; /* END */
     uint64_t peeks, peek_ns;   /* END: what skipping cost */
+    uint64_t skip_saved_ns;    /* END: and what it saved, in time to send */
     uint64_t idle_ns, held_ns, blocked_ns; /* END: as in pump.h */
     double slowed_mean_percent;       /* END: over all of pre-copy */
     char reason[MIG_STATUS_REASON];   /* STOP, END */

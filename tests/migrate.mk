@@ -13,9 +13,11 @@ libsynth_a_SOURCES = tests/unit/synth_stream.c tests/unit/synth_stream.h
 SYNTH_LIBS = libsynth.a libmig.a liblxe_base.a $(UNIT_LIBS) -lm
 
 check_PROGRAMS += tests/test-stream tests/test-stream-edit tests/test-rate \
-	tests/test-precopy tests/test-relax tests/test-throttle
+	tests/test-precopy tests/test-relax tests/test-throttle \
+	tests/test-peek-policy
 TESTS += tests/test-stream tests/test-stream-edit tests/test-rate \
-	tests/test-precopy tests/test-relax tests/test-throttle
+	tests/test-precopy tests/test-relax tests/test-throttle \
+	tests/test-peek-policy
 tests_test_stream_SOURCES = tests/unit/test_stream.c
 tests_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_stream_LDADD = $(SYNTH_LIBS)
@@ -31,6 +33,9 @@ tests_test_precopy_LDADD = $(SYNTH_LIBS)
 tests_test_relax_SOURCES = tests/unit/test_relax.c
 tests_test_relax_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_relax_LDADD = $(SYNTH_LIBS)
+tests_test_peek_policy_SOURCES = tests/unit/test_peek_policy.c
+tests_test_peek_policy_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_peek_policy_LDADD = $(SYNTH_LIBS)
 tests_test_throttle_SOURCES = tests/unit/test_throttle.c
 tests_test_throttle_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_throttle_LDADD = $(SYNTH_LIBS)

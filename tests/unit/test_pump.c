@@ -318,7 +318,7 @@ static void test_skips(void)
     fake_log_init(&f.fake);
     dirty_some(&f);
     CU_ASSERT_EQUAL_FATAL(mig_hot_open(&f.fake.log, &f.config.hot, NULL), 0);
-    mig_hot_release(f.config.hot);
+    mig_hot_release(f.config.hot, 0);
     synth_headers(&f.stream, 3, MIG_GUEST_HVM);
     synth_record(&f.stream, MIG_REC_STATIC_DATA_END, NULL, 0);
     for (unsigned i = 0; i < 32; i++)

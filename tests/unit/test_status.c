@@ -132,6 +132,7 @@ static void test_end(void)
                             .ok = true, .bytes = 987654321,
                             .limiter = { 30, 0.004, 0.009 },
                             .peeks = 40, .peek_ns = 50000,
+                            .skip_saved_ns = 70000,
                             .idle_ns = 1, .held_ns = 2, .blocked_ns = 3 };
     struct mig_status out = there_and_back(&s);
 
@@ -142,6 +143,7 @@ static void test_end(void)
     CU_ASSERT_DOUBLE_EQUAL(out.limiter.worst, 0.009, 1e-12);
     CU_ASSERT_EQUAL(out.peeks, 40);
     CU_ASSERT_EQUAL(out.peek_ns, 50000);
+    CU_ASSERT_EQUAL(out.skip_saved_ns, 70000);
     CU_ASSERT_EQUAL(out.idle_ns, 1);
     CU_ASSERT_EQUAL(out.held_ns, 2);
     CU_ASSERT_EQUAL(out.blocked_ns, 3);
