@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# A guest whose hot set outruns the wire. It is slowed by a cap, and has its
+# speed back when the migration is cancelled; by pauses, and runs on when the
+# save helper is killed; and then it moves by pauses, within the downtime that
+# was asked for.
+# Usage: case-throttle.sh DESTDIR
+set -euo pipefail
+# shellcheck source=tests/testbed/case.sh
+. "$(dirname "$0")/case.sh"
+# shellcheck source=tests/testbed/migrate.sh
+. "$(dirname "$0")/migrate.sh"
+
+# 1220 pages/s on the wire, 1790 pages/s dirtied over 2048 pages. Suspending
+# takes 150 to 250 ms under emulation.
+limits="--max-rate 40Mbit --rate-policy fixed --suspend-cost 250ms"
+max_downtime_ms=1200
+
+guest_cap() { # HOST
+    tb_run "$1" "xl sched-credit2 -d g1 | sed -n 's/.*Cap: *//p; \$s/.* //p' |
+        tail -n 1"
+}
+
+wait_in_dom0() { # WHAT COMMAND
+    TB_TIMEOUT=90 tb_run 1 "end=\$((\$(date +%s) + 75))
+until $2; do
+    [ \$(date +%s) -lt \$end ] || exit 1
+    sleep 0.1
+done" || tb_fail "$1"
+}
+
+is_capped="xl sched-credit2 -d g1 | tail -n 1 | grep -qv ' 0\$'"
+is_paused="xl list g1 | tail -n 1 | grep -q ' --*p--* '"
+
+ended_while() { # WAY SLOWED-TEST ACTION STATUS
+    local status=0 target
+
+    target=$(tb_target_kib 1 g1)
+    # Nothing fits this downtime, so the guest is slowed more and more.
+    # shellcheck disable=SC2086
+    tb_live_begin g1 $limits --max-downtime 251ms --throttle "$1"
+    wait_in_dom0 "the guest was not slowed ($1)" "$2"
+    tb_run 1 "$3"
+    tb_move_end 2>/dev/null || status=$?
+    [ "$status" = "$4" ] || tb_fail "$1: exit status $status, not $4"
+    tb_target_empty
+    tb_stayed g1 "$target"
+    [ "$(guest_cap 1)" = 0 ] || tb_fail "$1: it is still capped"
+    wait_in_dom0 "$1: it is still paused" "! $is_paused"
+    echo "throttle=$1: slowed, ended by '${3%% \$*}', and at its own speed"
+}
+
+report() { # JQ-FILTER
+    jq -er "$1" "$tb_dir/report.json"
+}
+
+case_body() {
+    tb_boot 2
+    tb_guest 1 g1 128 grow:32 hot:8:7
+    tb_guest_wait 1 g1 'grew 32' 60
+    ended_while cap "$is_capped" "kill -TERM \$(pidof aerostat-migrate)" 143
+    ended_while pause "$is_paused" \
+        "kill -KILL \$(pidof aerostat-save-helper)" 1
+    # shellcheck disable=SC2086
+    tb_live_migrate g1 $limits --max-downtime ${max_downtime_ms}ms \
+        --throttle pause --report /root/report.json ||
+        tb_fail "migrate-live: exit status $?"
+    tb_moved g1
+    tb_report_move aerostat g1
+    tb_get 1 /root/report.json >"$tb_dir/report.json"
+    report '"slowed by \(.slowed_mean_percent) % over \(.rounds | length) " +
+        "rounds; engine downtime \(.downtime_ms.engine) ms, predicted " +
+        "\(.rounds[-1].predicted_downtime_ms); \(.stop_reason)"'
+    report '.slowed_mean_percent > 0' >/dev/null || tb_fail "it was not slowed"
+    report ".downtime_ms.engine <= $max_downtime_ms" >/dev/null ||
+        tb_fail "the downtime is beyond its limit"
+    [ "$(guest_cap 2)" = 0 ] || tb_fail "it is capped at the target"
+}
+
+tb_case throttle 420 "$@"
