@@ -15,6 +15,7 @@ dist_man_MANS += \
 	%D%/man/xl-migrate-cancel.1 \
 	%D%/man/xl-migrate-live.1 \
 	%D%/man/xl-migrate-rate.1 \
+	%D%/man/xl-migrate-plan.1 \
 	%D%/man/xl-migrate-report.1 \
 	%D%/man/xl-migrate-status.1
 EXTRA_DIST += %D%/architecture.svg

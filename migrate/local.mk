@@ -48,7 +48,8 @@ libmig_a_SOURCES = \
 	%D%/wws.c %D%/wws.h \
 	%D%/wws_build.c %D%/wws_build.h \
 	%D%/wws_guard.c %D%/wws_guard.h \
-	%D%/wws_measure.c %D%/wws_measure.h
+	%D%/wws_measure.c %D%/wws_measure.h \
+	%D%/wws_watch.c %D%/wws_watch.h
 MIG_LIBS = libmig.a $(LXE_LIBS) -lm
 
 pkglibexec_PROGRAMS += aerostat-save-helper aerostat-migrate

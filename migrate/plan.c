@@ -295,7 +295,7 @@ static void advise_limits(struct mig_plan *plan, char *out, size_t size)
     char limits[128], time[3 * MIG_PLAN_TIME], total[MIG_PLAN_TIME];
 
     write_limits(&plan->best_limits, limits, sizeof(limits));
-    snprintf(out, size, "Without --max-rate, %s would take %s with a downtime"
+    snprintf(out, size, "With the whole wire, %s would take %s with a downtime"
              " of %s", limits,
              mig_plan_time(total, plan->best.total_ns.expected),
              range(time, &plan->best.downtime_ns));

@@ -16,6 +16,7 @@
 #include "cli_explain.h"
 #include "cli_mem.h"
 #include "cli_migrate.h"
+#include "cli_plan.h"
 #include "cli_replay.h"
 #include "cli_report.h"
 #include "cli_reserve.h"
@@ -56,6 +57,22 @@ static const struct aero_verb verbs[] = {
       "\nSIZE is 512M, 2G or 4096K; a bare number is MiB. What is beyond it, up\n"
       "to MAX, is had as far as no guest needs it. The memory is given back\n"
       "when the command ends, or this one is stopped.\n" },
+    { "migrate-plan", aero_cli_migrate_plan,
+      "Say what a migration would cost, or why not to make it",
+      "[OPTIONS] DOMAIN HOST",
+      "  -s, --transport CMD  how to reach HOST (ssh); '' makes HOST the\n"
+      "                       whole command\n"
+      "  --max-rate RATE, --max-downtime DUR and the other limits of\n"
+      "                       aerostat-migrate(8), --no-page-cache, --margin\n"
+      "  --measure-wire       send for two seconds to see how fast it goes\n"
+      "  --wire-rate RATE     it is this fast\n"
+      "  --duration DUR       watch the guest for so long (10s)\n"
+      "  --method METHOD      sample (the default), or log-dirty\n"
+      "  --wws FILE           do not watch it, take what xl wws measured\n"
+      "  --no-target          do not ask HOST\n"
+      "  --host NAME          xen, or sim:FILE\n"
+      "  --json               print the plan as JSON\n"
+      "\nExits with 3 where the guest should not, or cannot, be moved.\n" },
     { "migrate-live", aero_cli_migrate_live,
       "Move a running guest to another host", "[OPTIONS] DOMAIN HOST",
       "The options are those of aerostat-migrate(8):\n"

@@ -45,6 +45,11 @@ _aerostat_migrate_options='-s --transport --max-rate --min-rate --rate-policy
     --report --json --receiver --verify -q --quiet -v --verbose
     -h --help -V --version'
 
+_aerostat_plan_options='-s --transport --max-rate --min-rate --rate-policy
+    --max-downtime --downtime-limit-max --suspend-cost --max-rounds --timeout
+    --on-timeout --no-skip --no-page-cache --margin --wws --method --duration
+    --wire-rate --measure-wire --no-target --host --json'
+
 _aerostat_hosts() {
     local host
     while read -r host _; do
@@ -60,7 +65,8 @@ _aerostat_takes_value() {
             --max-downtime|--downtime-limit-max|--suspend-cost|--max-rounds|\
             --timeout|--on-timeout|--throttle|--throttle-max|--weight|\
             --stall-timeout|--margin|--report|--receiver|--min|--max|--shares|\
-            --set|--socket|--domain|--html|--last|--dir) return 0 ;;
+            --set|--socket|--domain|--html|--last|--dir|\
+            --wws|--method|--duration|--wire-rate|--host) return 0 ;;
     esac
     return 1
 }
@@ -73,7 +79,8 @@ _aerostat_verb() {
         --throttle) _aerostat_offer none cap pause; return ;;
         --on-timeout) _aerostat_offer force abort; return ;;
         --receiver) _aerostat_offer auto aerostat xl; return ;;
-        --report|--html|--dir) compopt -o default; return ;;
+        --method) _aerostat_offer sample log-dirty; return ;;
+        --report|--html|--dir|--wws) compopt -o default; return ;;
     esac
     _aerostat_takes_value "$prev" && return
     for ((i = $1 + 1; i < COMP_CWORD; i++)); do
@@ -87,6 +94,9 @@ _aerostat_verb() {
         migrate-live:-*)
             # shellcheck disable=SC2086
             _aerostat_offer $_aerostat_migrate_options ;;
+        migrate-plan:-*)
+            # shellcheck disable=SC2086
+            _aerostat_offer $_aerostat_plan_options ;;
         migrate-cancel:-*|migrate-rate:*) _aerostat_offer --json ;;
         migrate-report:-*) _aerostat_offer --html --json --last --dir ;;
         migrate-report:*) ((given)) || _aerostat_runs ;;
@@ -95,7 +105,7 @@ _aerostat_verb() {
         mem-replay:*) ((given)) || compopt -o default ;;
         mem-policy:*|mem-explain:*|migrate-cancel:*)
             ((given)) || _aerostat_domains ;;
-        migrate-live:*)
+        migrate-plan:*|migrate-live:*)
             ((given == 0)) && _aerostat_domains
             ((given == 1)) && _aerostat_hosts ;;
         help:*) ((given)) || _aerostat_verbs ;;
@@ -148,8 +158,8 @@ _xl_front() {
     COMPREPLY=()
     _aerostat_find_verb
     case ${COMP_WORDS[verb]} in
-        mem-status|mem-policy|mem-explain|mem-replay|migrate-live|migrate-cancel|migrate-rate|\
-            migrate-status|\
+        mem-status|mem-policy|mem-explain|mem-replay|mem-reserve|migrate-plan|\
+            migrate-live|migrate-cancel|migrate-rate|migrate-status|\
             migrate-report)
             if ((verb < COMP_CWORD)); then
                 _aerostat_verb "$verb"

@@ -9,13 +9,15 @@ xl_aerostat_SOURCES = \
 	%D%/cli_main.c \
 	%D%/cli_mem.c %D%/cli_mem.h \
 	%D%/cli_migrate.c %D%/cli_migrate.h \
+	%D%/cli_plan.c %D%/cli_plan.h \
 	%D%/cli_replay.c %D%/cli_replay.h \
 	%D%/cli_report.c %D%/cli_report.h \
 	%D%/cli_reserve.c %D%/cli_reserve.h \
 	%D%/cli_table.c %D%/cli_table.h \
 	%D%/cli_text.c %D%/cli_text.h \
+	%D%/plan_text.c %D%/plan_text.h \
 	%D%/report_text.c %D%/report_text.h
-xl_aerostat_LDADD = libaero.a libmig.a $(LXE_LIBS) -lm
+xl_aerostat_LDADD = libaero.a $(MIG_LIBS)
 
 # The front: installed under libexec, for the administrator to put first in
 # PATH.

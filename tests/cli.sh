@@ -414,6 +414,51 @@ ok 'no such log' says 1 'none: No such file'
 run "$cli" mem-replay
 ok 'no file' says 2 'give one file'
 
+# ---- plans, of a guest on a simulated host that writes 4 MiB over and over
+
+cat >"$dir/host.json" <<'JSON'
+{ "host": {"total_kib": 4194304, "dom0_kib": 524288},
+  "guests": [ { "name": "web", "memory_kib": 262144 } ] }
+JSON
+cat >"$dir/wws.json" <<'JSON'
+{ "format": "aerostat-wws-1", "method": "sample", "domain_pages": 65536,
+  "windows": 5, "spread": 0.01, "hot_pages": 1000, "points": [
+  {"window_ns": 500000000, "pages": 1000, "low": 950, "high": 1050},
+  {"window_ns": 5000000000, "pages": 1000, "low": 950, "high": 1050} ] }
+JSON
+plan() {
+    run "$cli" migrate-plan --host "sim:$dir/host.json" "$@"
+}
+plan --wws "$dir/wws.json" --no-target --wire-rate 100MB web far
+ok 'a plan' [ "$status" -eq 0 ]
+ok 'in words' grep -q '^Move it: ' "$dir/out"
+ok 'and a table' grep -q '^downtime  [0-9]* ms ([0-9]* ms to ' "$dir/out"
+plan --wws "$dir/wws.json" --no-target --max-rate 2MB --no-skip web far
+ok 'a plan that refuses' [ "$status" -eq 3 ]
+ok 'says what could be had' grep -q 'the least there is' "$dir/out"
+plan --wws "$dir/wws.json" --no-target --wire-rate 100MB --json web far
+ok 'a plan as JSON' grep -q '"can_move": true' "$dir/out"
+plan --wws "$dir/wws.json" --measure-wire -s '' web \
+    "exec $build/aerostat-receive 2>/dev/null"
+ok 'the target is asked' grep -q '^memory *unknown ' "$dir/out"
+ok 'and the wire measured' grep -q '^wire: .*, as measured$' "$dir/out"
+plan --wws "$dir/wws.json" -s '' --wire-rate 1MB web 'echo no receiver'
+ok 'no receiver' says 1 'did not start a receiver'
+plan --wws "$dir/wws.json" --no-target web far
+ok 'an unknown wire' says 1 'add --measure-wire'
+plan --wws "$dir/host.json" --no-target --wire-rate 1MB web far
+ok 'another file' says 1 'not a working set'
+plan --no-target --wire-rate 1MB nobody far
+ok 'no such domain' says 1 'nobody'
+plan web
+ok 'a plan needs a target' says 2 'takes a DOMAIN and a HOST'
+plan --measure-wire --no-target web far
+ok 'which is to be asked' says 2 'needs the target'
+plan --max-rate 1 web far
+ok 'limits are checked' says 2 'max-rate'
+plan --method magic web far
+ok 'and the method' says 2 'neither sample nor log-dirty'
+
 # ---- the front
 
 # A fake xl that shows its arguments, one a line in brackets, and does what
@@ -681,6 +726,7 @@ mem-policy
 mem-explain
 mem-replay
 mem-reserve
+migrate-plan
 migrate-live
 migrate-cancel
 migrate-rate

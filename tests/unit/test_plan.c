@@ -103,7 +103,7 @@ static void test_downtime(void)
     CU_ASSERT_EQUAL(plan.best_limits.max_downtime_ns, 300 * MS);
     CU_ASSERT(plan.best.downtime_ns.expected <= 300.0 * MS);
     CU_ASSERT_EQUAL(plan.best_limits.rate.max_bps, 0);
-    CU_ASSERT_PTR_NOT_NULL(strstr(plan.advice, "Without --max-rate"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan.advice, "With the whole wire"));
 
     in.predict.limits.max_downtime_ns = 100 * MS; /* not even so */
     mig_plan_make(&wws, &in, &plan);
