@@ -169,8 +169,8 @@ struct lxe_host_ops {
                       uint64_t target_kib, struct lxe_err *err);
 
     /*
-     * Starts watching domains and memory keys. Called once; before it no
-     * events come.
+     * Starts watching domains and memory keys. Called once, and again after
+     * each reconnect(); before it no events come.
      */
     int (*watch)(struct lxe_host *host, struct lxe_err *err);
 
@@ -185,6 +185,15 @@ struct lxe_host_ops {
      */
     int (*dispatch)(struct lxe_host *host, lxe_event_fn *fn, void *data,
                     struct lxe_err *err);
+
+    /*
+     * Connects anew to all that the host is asked through, where ops fail as
+     * they do after xenstored was restarted. Sessions go on. Watches are lost;
+     * their event_fd() is good for nothing, and stays open until watch() is
+     * called again. Where it fails nothing has changed. Called in a tick that
+     * failed. -EIO.
+     */
+    int (*reconnect)(struct lxe_host *host, struct lxe_err *err);
 
     /*
      * Creates the keys that the guest's agent writes, with the guest's write

@@ -49,6 +49,10 @@ int lxe_sim_begin(struct lxe_sim *sim, enum lxe_sim_op op,
     int code;
 
     lock(&sim->base);
+    if (sim->disconnected && op != LXE_SIM_OP_RECONNECT) {
+        lxe_sim_end(sim);
+        return lxe_fail(err, -EIO, "the simulated host lost its connection");
+    }
     if (!fault->count)
         return 0;
     fault->count--;
@@ -265,6 +269,19 @@ static int sim_watch(struct lxe_host *host, struct lxe_err *err)
     return 0;
 }
 
+static int sim_reconnect(struct lxe_host *host, struct lxe_err *err)
+{
+    struct lxe_sim *sim = lxe_sim_of(host);
+    int rc = lxe_sim_begin(sim, LXE_SIM_OP_RECONNECT, err);
+
+    if (rc)
+        return rc;
+    sim->disconnected = false;
+    sim->world.watching = false;
+    lxe_sim_end(sim);
+    return 0;
+}
+
 /* Virtual events wake nobody. */
 static int sim_event_fd(struct lxe_host *host)
 {
@@ -415,6 +432,7 @@ static const struct lxe_host_ops sim_ops = {
     .watch = sim_watch,
     .event_fd = sim_event_fd,
     .dispatch = sim_dispatch,
+    .reconnect = sim_reconnect,
     .prepare_agent = sim_prepare_agent,
     .drop_page_cache = sim_drop_page_cache,
     .pause = sim_pause,
@@ -479,6 +497,15 @@ void lxe_sim_advance(struct lxe_host *host, uint64_t ns)
     struct lxe_sim *sim = lock(host);
 
     lxe_sim_world_advance(&sim->world, ns);
+    lxe_sim_end(sim);
+}
+
+void lxe_sim_disconnect(struct lxe_host *host)
+{
+    struct lxe_sim *sim = lxe_sim_of(host);
+
+    lock(host);
+    sim->disconnected = true;
     lxe_sim_end(sim);
 }
 

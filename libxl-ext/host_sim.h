@@ -29,6 +29,7 @@ enum lxe_sim_op {
     LXE_SIM_OP_SET_TARGET,
     LXE_SIM_OP_WATCH,
     LXE_SIM_OP_DISPATCH,
+    LXE_SIM_OP_RECONNECT,
     LXE_SIM_OP_PREPARE_AGENT,
     LXE_SIM_OP_DROP_PAGE_CACHE,
     LXE_SIM_OP_PAUSE,
@@ -67,6 +68,12 @@ void lxe_sim_advance(struct lxe_host *host, uint64_t ns);
  */
 void lxe_sim_fail_next(struct lxe_host *host, enum lxe_sim_op op, int code,
                        unsigned count);
+
+/*
+ * Loses the connection, as when xenstored is restarted: all ops that can be
+ * made to fail do, with -EIO, until reconnect().
+ */
+void lxe_sim_disconnect(struct lxe_host *host);
 
 /* Destroys a domain right after the next list_domains() that shows it. */
 void lxe_sim_vanish_after_list(struct lxe_host *host, uint32_t domid);

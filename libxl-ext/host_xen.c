@@ -33,6 +33,7 @@ struct xen_host {
     xc_interface *xch;
     struct xs_handle *xs;
     struct lxe_watch *watch; /* NULL until watch() */
+    bool watch_lost;         /* by reconnect() */
 };
 
 static struct xen_host *xen_host(struct lxe_host *host)
@@ -332,8 +333,11 @@ static int watch(struct lxe_host *host, struct lxe_err *err)
     struct xen_host *x = xen_host(host);
     int rc;
 
-    if (x->watch)
+    if (x->watch && !x->watch_lost)
         return lxe_fail(err, -EALREADY, "the host is watched already");
+    lxe_watch_close(x->watch);
+    x->watch = NULL;
+    x->watch_lost = false;
     rc = lxe_watch_open(&x->watch, err);
     return rc ? rc : follow(x, err);
 }
@@ -353,7 +357,7 @@ static int dispatch(struct lxe_host *host, lxe_event_fn *fn, void *data,
     bool domains = false, again;
     int told = 0, rc;
 
-    if (!x->watch)
+    if (!x->watch || x->watch_lost)
         return 0;
     /* New watches fire at once: those are taken in as well. */
     rc = lxe_watch_drain(x->watch, &domains, err);
@@ -375,6 +379,30 @@ static int dispatch(struct lxe_host *host, lxe_event_fn *fn, void *data,
         told++;
     }
     return told;
+}
+
+/* Hypercalls know nothing of xenstored: their handle is kept. */
+static int reconnect(struct lxe_host *host, struct lxe_err *err)
+{
+    struct xen_host *x = xen_host(host);
+    struct xs_handle *xs = xs_open(0);
+    libxl_ctx *ctx = NULL;
+    int rc;
+
+    if (!xs)
+        return lxe_fail(err, -EIO, "cannot open xenstore: %s; is xenstored "
+                        "running?", strerror(errno));
+    rc = open_ctx(&ctx, err);
+    if (rc) {
+        xs_close(xs);
+        return rc;
+    }
+    xs_close(x->xs);
+    libxl_ctx_free(x->ctx);
+    x->xs = xs;
+    x->ctx = ctx;
+    x->watch_lost = x->watch;
+    return 0;
 }
 
 static int prepare_agent(struct lxe_host *host, uint32_t domid,
@@ -586,6 +614,7 @@ static const struct lxe_host_ops xen_ops = {
     .watch = watch,
     .event_fd = event_fd,
     .dispatch = dispatch,
+    .reconnect = reconnect,
     .prepare_agent = prepare_agent,
     .drop_page_cache = drop_page_cache,
     .pause = pause_domain,

@@ -33,6 +33,7 @@ struct lxe_sim {
     struct lxe_sim_world world;
     enum lxe_sim_clock clock;
     uint64_t real_ns; /* the real time that the world has reached */
+    bool disconnected;
     struct lxe_sim_fault faults[LXE_SIM_OPS];
     uint32_t vanish_domid; /* 0: none */
     struct lxe_sim_log *logs;

@@ -54,6 +54,35 @@ static int look(struct aero_balancer *b, uint64_t now_ns, struct lxe_err *err)
     return rc ? lxe_err_prefix(err, "cannot tell how much memory is free") : 0;
 }
 
+/* Where the host cannot be seen at all its connections may have died. */
+static int look_again(struct aero_balancer *b, uint64_t now_ns,
+                      struct lxe_err *err)
+{
+    struct lxe_err again = { 0 };
+    int rc = look(b, now_ns, err);
+
+    if (!rc || rc == -ENOMEM)
+        return rc;
+    if (b->host->ops->reconnect(b->host, &again)) {
+        lxe_debug("cannot connect anew: %s", again.text);
+        return rc;
+    }
+    b->reconnects++;
+    lxe_warn("%s; connected anew", err->text);
+    *err = (struct lxe_err){ 0 };
+    return look(b, now_ns, err);
+}
+
+/* A host's clock that goes back would make ages of hundreds of years. */
+static uint64_t tick_time(struct aero_balancer *b)
+{
+    uint64_t now_ns = b->host->ops->now_ns(b->host);
+
+    if (now_ns > b->now_ns)
+        b->now_ns = now_ns;
+    return b->now_ns;
+}
+
 static void prepare_agents(struct aero_balancer *b, char *now)
 {
     for (size_t i = 0; i < b->guests.count && b->config->agent; i++) {
@@ -566,7 +595,7 @@ static void settle_reservations(struct aero_balancer *b, uint64_t now_ns)
 
 int aero_balancer_tick(struct aero_balancer *b)
 {
-    uint64_t now_ns = b->host->ops->now_ns(b->host);
+    uint64_t now_ns = tick_time(b);
     char now[AERO_WARNING_TEXT] = "";
     struct lxe_err err = { 0 };
     int rc;
@@ -574,7 +603,7 @@ int aero_balancer_tick(struct aero_balancer *b)
     b->counters.ticks++;
     aero_migrations_look(&b->migrations, b->host->ops->now_ns(b->host));
     aero_migrations_undo(&b->migrations, b->host);
-    rc = look(b, now_ns, &err);
+    rc = look_again(b, now_ns, &err);
     if (rc) {
         trouble(b, now, err.text);
     } else {

@@ -44,6 +44,8 @@ struct aero_balancer {
     char shortage[AERO_WARNING_TEXT]; /* what to do about a low state */
     uint64_t ticks;                   /* in which all could be seen */
     uint64_t first_ns;                /* of these */
+    uint64_t now_ns;                  /* of the last tick; never goes back */
+    uint64_t reconnects;              /* after each, watch() is to be called */
     char trouble[AERO_WARNING_TEXT];  /* what went wrong in the last tick */
     char autoballoon[AERO_WARNING_TEXT];
     struct aero_counters counters;

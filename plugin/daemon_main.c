@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include <uv.h>
 
 #ifdef HAVE_SYSTEMD
@@ -34,6 +36,8 @@
 #define PROGRAM         "aerostatd"
 #define METRICS_APART_MS 5000
 #define TICK_APART_MS   250 /* events make ticks come no closer than this */
+#define TICK_LONG_MS    2000 /* a tick takes milliseconds; xenstore may not */
+#define TICK_HANGS_S    20
 #define EXIT_USAGE      2
 
 struct options {
@@ -58,13 +62,14 @@ struct daemon {
     struct aero_control *control;
     uv_loop_t loop;
     uv_timer_t timer;
-    uv_poll_t poll;
+    uv_poll_t *poll;    /* NULL where no events come */
     uv_signal_t sigterm, sigint;
     struct aero_child repair;
     uint64_t last_tick_ms;
     uint64_t metrics_ms;  /* when the file was last written */
     bool metrics_failed;
     struct aero_metrics_http *metrics_http;
+    uint64_t reconnects; /* of the balancer, that were seen to */
     bool ready;
 };
 
@@ -96,6 +101,18 @@ static void on_event(const struct lxe_event *event, void *data)
     kick(data);
 }
 
+static void free_poll(uv_handle_t *poll)
+{
+    free(poll);
+}
+
+static void stop_poll(struct daemon *d)
+{
+    if (d->poll)
+        uv_close((uv_handle_t *)d->poll, free_poll);
+    d->poll = NULL;
+}
+
 static void dispatch(struct daemon *d)
 {
     struct lxe_err err = { 0 };
@@ -104,7 +121,7 @@ static void dispatch(struct daemon *d)
         return;
     lxe_error("%s; going on without events, every %d ms", err.text,
               (int)d->config.interval_ms);
-    uv_poll_stop(&d->poll);
+    stop_poll(d);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -113,7 +130,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (status < 0) {
         lxe_error("watching xenstore: %s; going on without events",
                   uv_strerror(status));
-        uv_poll_stop(poll);
+        stop_poll(poll->data);
         return;
     }
     dispatch(poll->data);
@@ -138,24 +155,104 @@ static void write_metrics(struct daemon *d)
     d->metrics_failed = true;
 }
 
+static int start_poll(struct daemon *d, int fd, struct lxe_err *err)
+{
+    uv_poll_t *poll = calloc(1, sizeof(*poll));
+    int rc = poll ? uv_poll_init(&d->loop, poll, fd) : UV_ENOMEM;
+
+    if (rc) {
+        free(poll);
+        return lxe_fail(err, rc, "cannot wait for events: %s",
+                        uv_strerror(rc));
+    }
+    poll->data = d;
+    d->poll = poll;
+    rc = uv_poll_start(poll, UV_READABLE, on_poll);
+    return rc ? lxe_fail(err, rc, "cannot wait for events: %s",
+                         uv_strerror(rc))
+              : 0;
+}
+
+static int watch_host(struct daemon *d, struct lxe_err *err)
+{
+    int fd, rc = d->host->ops->watch(d->host, err);
+
+    if (rc)
+        return rc;
+    fd = d->host->ops->event_fd(d->host);
+    return fd < 0 ? 0 : start_poll(d, fd, err);
+}
+
+/* After xenstored was restarted; the next failed tick tries again. */
+static void watch_again(struct daemon *d)
+{
+    struct lxe_err err = { 0 };
+
+    stop_poll(d);
+    if (watch_host(d, &err))
+        lxe_error("%s; going on without events, every %d ms", err.text,
+                  (int)d->config.interval_ms);
+    d->reconnects = d->balancer.reconnects;
+}
+
+/* Says in the middle of a tick that hangs, as in a xenstore that does not
+ * answer, what is wrong. Only what may be called in a signal's handler. */
+static void on_alarm(int sig)
+{
+    static const char text[] = PROGRAM ": a tick does not end; does xenstored"
+                               " answer?\n";
+
+    (void)sig;
+    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+        return; /* nobody to tell */
+}
+
+/* Returns whether the tick did what it should. */
+static bool tick(struct daemon *d)
+{
+    uint64_t start_ns = lxe_now_ns(), took_ns;
+    int rc;
+
+    alarm(TICK_HANGS_S);
+    rc = aero_balancer_tick(&d->balancer);
+    alarm(0);
+    took_ns = lxe_now_ns() - start_ns;
+    d->balancer.counters.ticks_ns += took_ns;
+    if (took_ns >= TICK_LONG_MS * LXE_NS_PER_MS)
+        lxe_warn("a tick took %" PRIu64 " ms", took_ns / LXE_NS_PER_MS);
+    if (d->reconnects != d->balancer.reconnects)
+        watch_again(d);
+    return rc == 0;
+}
+
+/*
+ * systemd's watchdog hears of ticks that succeeded: a daemon that cannot see
+ * its host for WatchdogSec, in spite of connecting anew, is started again.
+ */
+static void tell_systemd(struct daemon *d, bool good)
+{
+    if (!d->ready)
+        notify("READY=1\nSTATUS=balancing");
+    else if (good)
+        notify("WATCHDOG=1\nSTATUS=balancing");
+    else
+        notify("STATUS=cannot see the host; see the log");
+    d->ready = true;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
-    uint64_t started_ns;
 
     if (d->host->ops->event_fd(d->host) < 0)
         dispatch(d);
     d->last_tick_ms = uv_now(&d->loop);
-    started_ns = lxe_now_ns();
-    aero_balancer_tick(&d->balancer);
-    d->balancer.counters.ticks_ns += lxe_now_ns() - started_ns;
+    tell_systemd(d, tick(d));
     write_metrics(d);
     uv_timer_start(&d->timer, on_timer,
                    aero_balancer_awaited(&d->balancer) ? TICK_APART_MS
                                                        : d->config.interval_ms,
                    0);
-    notify(d->ready ? "WATCHDOG=1" : "READY=1\nSTATUS=balancing");
-    d->ready = true;
 }
 
 static void on_decided(const struct aero_tick *tick, void *data)
@@ -232,24 +329,6 @@ static void start_repair(void *data)
 
 /* ---- starting and ending ---- */
 
-static int watch_host(struct daemon *d, struct lxe_err *err)
-{
-    int fd, rc = d->host->ops->watch(d->host, err);
-
-    if (rc)
-        return rc;
-    fd = d->host->ops->event_fd(d->host);
-    if (fd < 0)
-        return 0;
-    rc = uv_poll_init(&d->loop, &d->poll, fd);
-    if (!rc)
-        rc = uv_poll_start(&d->poll, UV_READABLE, on_poll);
-    d->poll.data = d;
-    return rc ? lxe_fail(err, rc, "cannot wait for events: %s",
-                         uv_strerror(rc))
-              : 0;
-}
-
 /* A wrong setting is an error; a port that is taken stops no balancing. */
 static int serve_metrics(struct daemon *d, struct lxe_err *err)
 {
@@ -298,6 +377,7 @@ static void end_loop(struct daemon *d)
     aero_metrics_http_close(d->metrics_http);
     if (d->control)
         aero_control_close(d->control);
+    stop_poll(d);
     uv_walk(&d->loop, close_handle, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     uv_loop_close(&d->loop);
@@ -515,6 +595,8 @@ int main(int argc, char **argv)
     if (lxe_log_open(PROGRAM, d.opt.level, !getenv("JOURNAL_STREAM")))
         return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm,
+                                            .sa_flags = SA_RESTART }, NULL);
     rc = load_config(&d, &err);
     if (!rc && d.opt.check)
         aero_config_print(&d.config, stdout);

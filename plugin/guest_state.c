@@ -6,6 +6,7 @@
 #define TOLERANCE_KIB   (2u << 10) /* the balloon drivers work in 2 MiB steps */
 #define STUCK_RETRY_S   60u
 #define STUCK_DOUBLINGS 4u
+#define JUMP_S          60u
 
 #define RATE_PART    16u
 #define RATE_MIN_KIB 128u
@@ -147,6 +148,10 @@ static void follow(const struct aero_state_input *in,
     int way = way_to(in->dom->target_kib, in->held_kib);
     uint64_t idle_ns;
 
+    /* Nobody looked for so long: the clock jumped, or we were stopped. */
+    if (in->now_ns - m->last_ns > JUMP_S * LXE_NS_PER_SEC && !m->stuck_way)
+        m->way = 0;
+    m->last_ns = in->now_ns;
     if (way == 0 || way != m->way) {
         restart(m, way, in->held_kib, in->now_ns);
     } else if (progressed(in, m)) {

@@ -59,6 +59,7 @@ struct aero_state_input {
 
 /* What is kept of a guest between samples; zero it for a new guest. */
 struct aero_state_memory {
+    uint64_t last_ns;      /* of the last sample */
     int way;               /* of the target: -1 shrink, 1 grow, 0 met */
     uint64_t mark_kib;     /* held when it last made progress */
     uint64_t progress_ns;

@@ -218,6 +218,7 @@ static void errors_are_survived(void)
     struct bench b;
 
     set_up(&b, scenario);
+    lxe_sim_fail_next(b.host, LXE_SIM_OP_RECONNECT, -EIO, 2);
     lxe_sim_fail_next(b.host, LXE_SIM_OP_LIST_DOMAINS, -EIO, 1);
     CU_ASSERT_EQUAL(aero_balancer_tick(&b.balancer), -EIO);
     CU_ASSERT(b.balancer.trouble[0]);
@@ -234,6 +235,135 @@ static void errors_are_survived(void)
     CU_ASSERT_FALSE(b.balancer.trouble[0]);
     CU_ASSERT(domain(&b, 1).target_kib > 1048576);
     CU_ASSERT_PTR_NULL(aero_guests_find(&b.balancer.guests, 2));
+    tear_down(&b);
+}
+
+/* xenstored is restarted: nothing that is known or promised is lost. */
+static void reconnects(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 4194304, \"report\": \"agent\" } ] }";
+    struct aero_reservation want = { .owner = 1, .kib = 540672,
+                                     .deadline_ns = UINT64_MAX };
+    struct lxe_err err = { 0 };
+    struct bench b;
+    uint64_t before;
+
+    set_up(&b, scenario);
+    run_s(&b, 30);
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b.balancer, &want, &err), 0);
+    run_s(&b, 20);
+    before = domain(&b, 1).target_kib;
+    lxe_sim_disconnect(b.host);
+    lxe_sim_fail_next(b.host, LXE_SIM_OP_RECONNECT, -EIO, 5);
+    for (int i = 0; i < 5; i++) {
+        CU_ASSERT_EQUAL(aero_balancer_tick(&b.balancer), -EIO);
+        lxe_sim_advance(b.host, LXE_NS_PER_SEC);
+    }
+    CU_ASSERT(b.balancer.trouble[0]);
+    CU_ASSERT_EQUAL(b.balancer.reconnects, 0);
+    CU_ASSERT_EQUAL(aero_balancer_tick(&b.balancer), 0);
+    CU_ASSERT_EQUAL(b.balancer.reconnects, 1);
+    CU_ASSERT_FALSE(b.balancer.trouble[0]);
+    run_s(&b, 20);
+    CU_ASSERT_EQUAL(b.balancer.reconnects, 1);
+    CU_ASSERT_EQUAL(aero_reservations_held_kib(&b.balancer.reservations),
+                    540672);
+    CU_ASSERT_EQUAL(domain(&b, 1).target_kib, before);
+    tear_down(&b);
+}
+
+/* A second daemon takes over what the first one left, and moves nothing. */
+static void takes_over(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 2097152, \"report\": \"agent\","
+        "    \"demand\": [[0, 204800]] },"
+        "  { \"name\": \"b\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 4194304, \"report\": \"agent\","
+        "    \"demand\": [[0, 900000]] },"
+        "  { \"name\": \"silent\", \"memory_kib\": 524288 } ] }";
+    uint64_t before[4];
+    struct bench b;
+
+    set_up(&b, scenario);
+    run_s(&b, 120);
+    for (uint32_t i = 1; i < 4; i++)
+        before[i] = domain(&b, i).target_kib;
+    aero_balancer_stop(&b.balancer);
+    aero_balancer_clear(&b.balancer);
+    aero_balancer_init(&b.balancer, b.host, &b.config);
+    for (int s = 0; s < 120; s++) {
+        run_s(&b, 1);
+        for (uint32_t i = 1; i < 4; i++)
+            CU_ASSERT_EQUAL(domain(&b, i).target_kib, before[i]);
+    }
+    tear_down(&b);
+}
+
+static bool none_below_its_minimum(const struct aero_balancer *b)
+{
+    for (size_t i = 0; i < b->guests.count; i++) {
+        const struct aero_guest *g = &b->guests.items[i];
+
+        if (g->set_kib != LXE_UNKNOWN && g->set_kib == g->dom.target_kib &&
+            g->set_kib < g->min_kib)
+            return false;
+    }
+    return true;
+}
+
+/* Each op fails now and then, domains vanish, the clock stands or jumps. */
+static void survives_anything(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 6291456 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 1048576, \"dying_s\": 1,"
+        "    \"static_max_kib\": 2097152, \"report\": \"agent\","
+        "    \"demand\": [[0, 204800], [50, 1500000], [100, 204800]] },"
+        "  { \"name\": \"b\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 4194304, \"report\": \"qubes\","
+        "    \"demand\": [[0, 900000], [80, 200000]] },"
+        "  { \"name\": \"c\", \"memory_kib\": 1048576, \"build_s\": 1,"
+        "    \"floor_kib\": 700000, \"report\": \"xenserver\" } ] }";
+    static const char *const names[] = { "a", "b", "c" };
+    uint64_t seed = unit_seed();
+    struct bench b;
+
+    set_up(&b, scenario);
+    for (int i = 0; i < 3000; i++) {
+        struct aero_reservation want = { .owner = 1, .deadline_ns = 0,
+            .kib = 1 + unit_below(&seed, 2000000) };
+        uint32_t domid;
+
+        if (unit_below(&seed, 4) == 0)
+            lxe_sim_fail_next(b.host,
+                              (enum lxe_sim_op)unit_below(&seed, LXE_SIM_OPS),
+                              -EIO, (unsigned)unit_below(&seed, 4));
+        if (unit_below(&seed, 50) == 0)
+            lxe_sim_disconnect(b.host);
+        if (unit_below(&seed, 30) == 0)
+            lxe_sim_vanish_after_list(b.host, (uint32_t)unit_below(&seed, 40));
+        if (unit_below(&seed, 20) == 0)
+            lxe_sim_create(b.host, names[unit_below(&seed, 3)], &domid, NULL);
+        if (unit_below(&seed, 20) == 0)
+            aero_balancer_reserve(&b.balancer, &want, NULL);
+        if (unit_below(&seed, 40) == 0)
+            aero_reservations_drop_owner(&b.balancer.reservations, 1);
+        aero_balancer_tick(&b.balancer);
+        CU_ASSERT_FATAL(none_below_its_minimum(&b.balancer));
+        lxe_sim_advance(b.host, unit_below(&seed, 3) * LXE_NS_PER_SEC / 2);
+        if (unit_below(&seed, 500) == 0)
+            lxe_sim_advance(b.host, 3600 * LXE_NS_PER_SEC);
+    }
+    for (int op = 0; op < LXE_SIM_OPS; op++)
+        lxe_sim_fail_next(b.host, (enum lxe_sim_op)op, 0, 0);
+    run_s(&b, 3);
+    CU_ASSERT_FALSE(b.balancer.trouble[0]);
     tear_down(&b);
 }
 
@@ -573,6 +703,9 @@ static const struct unit_test tests[] = {
     { "low names who should move", low_names_who_should_move },
     { "paused and silent are left", paused_and_silent_are_left },
     { "errors are survived", errors_are_survived },
+    { "reconnects", reconnects },
+    { "takes over", takes_over },
+    { "survives anything", survives_anything },
     { "a lost undo is tried again", lost_undo_is_tried_again },
     { "ends at safe targets", ends_at_safe_targets },
     { "a migrating guest finds its memory",

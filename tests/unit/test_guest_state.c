@@ -156,6 +156,18 @@ static void a_trickle_is_stuck(void)
     }
 }
 
+static void a_jump_of_the_clock_proves_nothing(void)
+{
+    struct bench b;
+
+    set_up(&b);
+    b.dom.target_kib = 500 * MIB;
+    judge(&b, 0);
+    CU_ASSERT_EQUAL(judge(&b, 3600), AERO_GUEST_ACTIVE);
+    CU_ASSERT_EQUAL(b.is.floor_kib, 0);
+    CU_ASSERT_EQUAL(judge(&b, 20), AERO_GUEST_STUCK);
+}
+
 static void a_floor_is_kept_for_a_while(void)
 {
     struct bench b;
@@ -209,6 +221,8 @@ static const struct unit_test tests[] = {
     { "a moving target hides nothing", a_moving_target_does_not_hide_it },
     { "progress clears it", progress_clears_it },
     { "a trickle is stuck", a_trickle_is_stuck },
+    { "a jump of the clock proves nothing",
+      a_jump_of_the_clock_proves_nothing },
     { "a floor is kept for a while", a_floor_is_kept_for_a_while },
     { "intermittent is not stuck", intermittent_is_not_stuck },
     { "a pause stops the clock", pause_stops_the_clock },
