@@ -204,3 +204,29 @@ int lxe_keys_parse_request(const char *text, size_t len, uint64_t *id)
     return lxe_keys_parse_number(text + verb_len, len - verb_len,
                                  UINT64_MAX - 1, id);
 }
+
+static bool is_host_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+int lxe_keys_parse_move(const char *text, size_t len,
+                        struct lxe_move_request *out)
+{
+    const char *space = memchr(text, ' ', len);
+    size_t number = space ? (size_t)(space - text) : 0;
+    size_t name = space ? len - number - 1 : 0;
+    uint64_t id;
+
+    if (!name || name >= sizeof(out->to) || strchr(".-_", space[1]) ||
+        lxe_keys_parse_number(text, number, UINT64_MAX - 1, &id) || !id)
+        return -EINVAL;
+    for (size_t i = 1; i <= name; i++)
+        if (!is_host_byte(space[i]))
+            return -EINVAL;
+    memset(out, 0, sizeof(*out));
+    out->id = id;
+    memcpy(out->to, space + 1, name);
+    return 0;
+}

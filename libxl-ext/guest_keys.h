@@ -60,6 +60,14 @@ int lxe_keys_parse_xenserver(const char *total, size_t total_len,
  */
 int lxe_keys_parse_request(const char *text, size_t len, uint64_t *id);
 
+/*
+ * Reads "ID NAME", by which a guest asks to be moved: a number that is not 0,
+ * and a name of letters, digits, '.', '_' and '-' that begins with a letter or
+ * digit. Returns 0 or -EINVAL.
+ */
+int lxe_keys_parse_move(const char *text, size_t len,
+                        struct lxe_move_request *out);
+
 /* A whole decimal number of at most max, no sign, no blank. 0 or -EINVAL. */
 int lxe_keys_parse_number(const char *text, size_t len, uint64_t max,
                           uint64_t *out);

@@ -127,6 +127,12 @@ struct lxe_save_args {
     const char *helper_path; /* save helper; NULL for the stock one */
 };
 
+/* A guest that asks to be moved: its words, to be judged. */
+struct lxe_move_request {
+    uint64_t id; /* 0: it asks for nothing */
+    char to[64]; /* as lxe_keys_parse_move() allows */
+};
+
 struct lxe_host;
 
 struct lxe_host_ops {
@@ -210,6 +216,17 @@ struct lxe_host_ops {
      */
     int (*drop_page_cache)(struct lxe_host *host, uint32_t domid,
                            struct lxe_err *err);
+
+    /*
+     * Whether the guest asks to be moved, and was not answered yet. Called
+     * once a tick for each guest whose keys are prepared. -EIO.
+     */
+    int (*move_request)(struct lxe_host *host, uint32_t domid,
+                        struct lxe_move_request *out, struct lxe_err *err);
+
+    /* Answers a request with a line of text for the guest. -ESRCH, -EIO. */
+    int (*move_answer)(struct lxe_host *host, uint32_t domid, uint64_t id,
+                       const char *text, struct lxe_err *err);
 
     /* Reference-counted by Xen: each pause needs its unpause. -ESRCH. */
     int (*pause)(struct lxe_host *host, uint32_t domid, struct lxe_err *err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,6 +254,38 @@ static int sim_drop_page_cache(struct lxe_host *host, uint32_t domid,
     return rc;
 }
 
+static int sim_move_request(struct lxe_host *host, uint32_t domid,
+                            struct lxe_move_request *out, struct lxe_err *err)
+{
+    struct lxe_sim *sim = lxe_sim_of(host);
+    struct lxe_sim_guest *g;
+    int rc = lxe_sim_begin_domain(sim, LXE_SIM_OP_MOVE_REQUEST, domid, &g,
+                                  err);
+
+    if (rc)
+        return rc;
+    *out = g->move;
+    lxe_sim_end(sim);
+    return 0;
+}
+
+static int sim_move_answer(struct lxe_host *host, uint32_t domid, uint64_t id,
+                           const char *text, struct lxe_err *err)
+{
+    struct lxe_sim *sim = lxe_sim_of(host);
+    struct lxe_sim_guest *g;
+    int rc = lxe_sim_begin_domain(sim, LXE_SIM_OP_MOVE_ANSWER, domid, &g, err);
+
+    if (rc)
+        return rc;
+    if (g->move.id == id)
+        g->move.id = 0;
+    snprintf(g->move_answer, sizeof(g->move_answer), "%" PRIu64 " %s", id,
+             text);
+    lxe_sim_end(sim);
+    return 0;
+}
+
 /* ---- events ---- */
 
 /* A watch fires once as it is set. */
@@ -435,6 +468,8 @@ static const struct lxe_host_ops sim_ops = {
     .reconnect = sim_reconnect,
     .prepare_agent = sim_prepare_agent,
     .drop_page_cache = sim_drop_page_cache,
+    .move_request = sim_move_request,
+    .move_answer = sim_move_answer,
     .pause = sim_pause,
     .unpause = sim_unpause,
     .cap_set = sim_cap_set,
@@ -552,6 +587,38 @@ int lxe_sim_create(struct lxe_host *host, const char *name, uint32_t *domid,
     struct lxe_sim *sim = lock(host);
     int rc = create_named(sim, name, domid, err);
 
+    lxe_sim_end(sim);
+    return rc;
+}
+
+int lxe_sim_ask_to_move(struct lxe_host *host, uint32_t domid, uint64_t id,
+                        const char *to, struct lxe_err *err)
+{
+    struct lxe_sim *sim = lock(host);
+    struct lxe_sim_guest *g = lxe_sim_world_find(&sim->world, domid);
+    int rc = 0;
+
+    if (g) {
+        g->move.id = id;
+        snprintf(g->move.to, sizeof(g->move.to), "%s", to);
+    } else {
+        rc = lxe_fail(err, -ESRCH, "domain %u is not there", domid);
+    }
+    lxe_sim_end(sim);
+    return rc;
+}
+
+int lxe_sim_move_answer(struct lxe_host *host, uint32_t domid,
+                        char text[512], struct lxe_err *err)
+{
+    struct lxe_sim *sim = lock(host);
+    struct lxe_sim_guest *g = lxe_sim_world_find(&sim->world, domid);
+    int rc = 0;
+
+    if (g)
+        memcpy(text, g->move_answer, sizeof(g->move_answer));
+    else
+        rc = lxe_fail(err, -ESRCH, "domain %u is not there", domid);
     lxe_sim_end(sim);
     return rc;
 }

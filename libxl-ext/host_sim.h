@@ -32,6 +32,8 @@ enum lxe_sim_op {
     LXE_SIM_OP_RECONNECT,
     LXE_SIM_OP_PREPARE_AGENT,
     LXE_SIM_OP_DROP_PAGE_CACHE,
+    LXE_SIM_OP_MOVE_REQUEST,
+    LXE_SIM_OP_MOVE_ANSWER,
     LXE_SIM_OP_PAUSE,
     LXE_SIM_OP_UNPAUSE,
     LXE_SIM_OP_CAP_SET,
@@ -81,6 +83,14 @@ void lxe_sim_vanish_after_list(struct lxe_host *host, uint32_t domid);
 /* Creates a guest that the scenario names. -ENOENT, -EEXIST, -ENOMEM. */
 int lxe_sim_create(struct lxe_host *host, const char *name, uint32_t *domid,
                    struct lxe_err *err);
+
+/* Lets a guest ask to be moved. -ESRCH. */
+int lxe_sim_ask_to_move(struct lxe_host *host, uint32_t domid, uint64_t id,
+                        const char *to, struct lxe_err *err);
+
+/* What it was answered last. -ESRCH. */
+int lxe_sim_move_answer(struct lxe_host *host, uint32_t domid,
+                        char text[512], struct lxe_err *err);
 
 /* Destroys a domain, as 'xl destroy' would. -ESRCH; -EINVAL for dom0. */
 int lxe_sim_destroy(struct lxe_host *host, uint32_t domid,

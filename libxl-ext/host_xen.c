@@ -426,6 +426,19 @@ static int drop_page_cache(struct lxe_host *host, uint32_t domid,
     return lxe_agent_keys_drop(xen_host(host)->xs, domid, lxe_now_ns(), err);
 }
 
+static int move_request(struct lxe_host *host, uint32_t domid,
+                        struct lxe_move_request *out, struct lxe_err *err)
+{
+    return lxe_agent_keys_move(xen_host(host)->xs, domid, out, err);
+}
+
+static int move_answer(struct lxe_host *host, uint32_t domid, uint64_t id,
+                       const char *text, struct lxe_err *err)
+{
+    return lxe_agent_keys_move_answer(xen_host(host)->xs, domid, id, text,
+                                      err);
+}
+
 /* Xen says no more than "failed" for a domain that is gone. */
 static int domain_op(struct xen_host *x, uint32_t domid, int libxl_rc,
                      const char *what, struct lxe_err *err)
@@ -617,6 +630,8 @@ static const struct lxe_host_ops xen_ops = {
     .reconnect = reconnect,
     .prepare_agent = prepare_agent,
     .drop_page_cache = drop_page_cache,
+    .move_request = move_request,
+    .move_answer = move_answer,
     .pause = pause_domain,
     .unpause = unpause_domain,
     .cap_set = cap_set,

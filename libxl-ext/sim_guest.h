@@ -68,6 +68,8 @@ struct lxe_sim_guest {
     uint64_t report_at_ns;
     uint64_t drop_at_ns;
     struct lxe_guest_report report;
+    struct lxe_move_request move; /* id 0 once it is answered */
+    char move_answer[512];
 
     struct lxe_sim_pages *pages; /* while log-dirty mode is on */
     struct lxe_sim_pages *sampled; /* while somebody samples its pages */

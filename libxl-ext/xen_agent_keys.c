@@ -31,6 +31,8 @@ static const struct agent_key {
     { "data/aerostat/report", XS_PERM_READ | XS_PERM_WRITE },
     { "data/aerostat/done", XS_PERM_READ | XS_PERM_WRITE },
     { "data/aerostat/agent", XS_PERM_READ | XS_PERM_WRITE },
+    { "data/aerostat/move", XS_PERM_READ | XS_PERM_WRITE },
+    { "data/aerostat/moved", XS_PERM_READ },
 };
 
 static int store_failed(const char *doing, const char *path,
@@ -79,6 +81,23 @@ static int must_live(struct xs_handle *xs, xs_transaction_t t,
     return rc;
 }
 
+/* What is written along with the keys: one of two, or nothing. */
+struct words {
+    uint64_t drop_id;   /* 0: none */
+    const char *answer; /* to a request to be moved; NULL: none */
+};
+
+static int write_answer(struct xs_handle *xs, xs_transaction_t t,
+                        uint32_t domid, const char *text, struct lxe_err *err)
+{
+    char path[LXE_XS_PATH];
+
+    lxe_xs_path(path, domid, "data/aerostat/moved");
+    if (!xs_write(xs, t, path, text, (unsigned)strlen(text)))
+        return store_failed("write", path, err);
+    return 0;
+}
+
 static int write_request(struct xs_handle *xs, xs_transaction_t t,
                          uint32_t domid, uint64_t id, struct lxe_err *err)
 {
@@ -100,22 +119,25 @@ static int write_request(struct xs_handle *xs, xs_transaction_t t,
     return 0;
 }
 
-/* Within a transaction: the keys, and then a request where id is not 0. */
+/* Within a transaction: the keys, and then what is to be written. */
 static int prepare_once(struct xs_handle *xs, xs_transaction_t t,
-                        uint32_t domid, uint64_t id, struct lxe_err *err)
+                        uint32_t domid, const struct words *words,
+                        struct lxe_err *err)
 {
     int rc = must_live(xs, t, domid, err);
 
     for (size_t i = 0; !rc && i < sizeof(agent_keys) / sizeof(*agent_keys);
          i++)
         rc = ensure_key(xs, t, domid, &agent_keys[i], err);
-    if (!rc && id)
-        rc = write_request(xs, t, domid, id, err);
+    if (!rc && words->drop_id)
+        rc = write_request(xs, t, domid, words->drop_id, err);
+    if (!rc && words->answer)
+        rc = write_answer(xs, t, domid, words->answer, err);
     return rc;
 }
 
-static int prepare(struct xs_handle *xs, uint32_t domid, uint64_t id,
-                   struct lxe_err *err)
+static int prepare(struct xs_handle *xs, uint32_t domid,
+                   const struct words *words, struct lxe_err *err)
 {
     int rc = -EAGAIN;
 
@@ -124,7 +146,7 @@ static int prepare(struct xs_handle *xs, uint32_t domid, uint64_t id,
 
         if (t == XBT_NULL)
             return store_failed("begin a transaction on", "xenstore", err);
-        rc = prepare_once(xs, t, domid, id, err);
+        rc = prepare_once(xs, t, domid, words, err);
         if (!xs_transaction_end(xs, t, rc != 0) && !rc)
             rc = store_failed("commit the keys below",
                               "data/aerostat", err);
@@ -137,13 +159,13 @@ static int prepare(struct xs_handle *xs, uint32_t domid, uint64_t id,
 int lxe_agent_keys_prepare(struct xs_handle *xs, uint32_t domid,
                            struct lxe_err *err)
 {
-    return prepare(xs, domid, 0, err);
+    return prepare(xs, domid, &(struct words){ 0 }, err);
 }
 
 int lxe_agent_keys_drop(struct xs_handle *xs, uint32_t domid, uint64_t id,
                         struct lxe_err *err)
 {
-    return prepare(xs, domid, id, err);
+    return prepare(xs, domid, &(struct words){ .drop_id = id }, err);
 }
 
 int lxe_agent_keys_pending(struct xs_handle *xs, uint32_t domid,
@@ -168,4 +190,38 @@ int lxe_agent_keys_pending(struct xs_handle *xs, uint32_t domid,
     free(request);
     free(done);
     return rc;
+}
+
+int lxe_agent_keys_move(struct xs_handle *xs, uint32_t domid,
+                        struct lxe_move_request *out, struct lxe_err *err)
+{
+    unsigned len, answer_len = 0;
+    char *text, *answer = NULL;
+    uint64_t answered = 0;
+    int rc = lxe_xs_read(xs, XBT_NULL, domid, "data/aerostat/move", &text,
+                         &len, err);
+
+    *out = (struct lxe_move_request){ 0 };
+    if (!rc && text && len && !lxe_keys_parse_move(text, len, out)) {
+        rc = lxe_xs_read(xs, XBT_NULL, domid, "data/aerostat/moved", &answer,
+                         &answer_len, err);
+        if (answer &&
+            !lxe_keys_parse_number(answer, strcspn(answer, " "),
+                                   UINT64_MAX - 1, &answered) &&
+            answered == out->id)
+            out->id = 0;
+    }
+    free(text);
+    free(answer);
+    return rc;
+}
+
+int lxe_agent_keys_move_answer(struct xs_handle *xs, uint32_t domid,
+                               uint64_t id, const char *text,
+                               struct lxe_err *err)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "%" PRIu64 " %s", id, text);
+    return prepare(xs, domid, &(struct words){ .answer = line }, err);
 }

@@ -8,6 +8,7 @@
 #include <xenstore.h>
 
 #include "base/err.h"
+#include "host.h"
 
 /*
  * Creates the keys with their permissions where they are not there, and takes
@@ -27,5 +28,17 @@ int lxe_agent_keys_drop(struct xs_handle *xs, uint32_t domid, uint64_t id,
 /* Whether a request is there that the agent has not answered. 0 or -EIO. */
 int lxe_agent_keys_pending(struct xs_handle *xs, uint32_t domid,
                            bool *pending, struct lxe_err *err);
+
+/*
+ * The guest's request to be moved; id 0 where there is none, it is malformed,
+ * or was answered. Returns 0 or -EIO.
+ */
+int lxe_agent_keys_move(struct xs_handle *xs, uint32_t domid,
+                        struct lxe_move_request *out, struct lxe_err *err);
+
+/* Answers it. Returns 0, -ESRCH where the domain has no tree, -EIO. */
+int lxe_agent_keys_move_answer(struct xs_handle *xs, uint32_t domid,
+                               uint64_t id, const char *text,
+                               struct lxe_err *err);
 
 #endif

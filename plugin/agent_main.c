@@ -31,6 +31,7 @@
 #define MIN_INTERVAL_MS 1000  /* no more than one report a second */
 #define HEARTBEAT_NS    (10 * LXE_NS_PER_SEC) /* and no less than in ten */
 #define MAX_INTERVAL_MS 10000
+#define MOVE_NS         (60 * LXE_NS_PER_SEC) /* for an answer */
 #define TIMER_SLACK_NS  (100 * LXE_NS_PER_MS) /* wake with others */
 
 struct agent {
@@ -39,6 +40,7 @@ struct agent {
     bool once;
     bool no_drop;
     bool verbose;
+    const char *move_to; /* ask to be moved there, and end */
     /* state */
     struct aero_agent_xs *xs;
     uint64_t seq;
@@ -237,15 +239,46 @@ static int run(struct agent *a)
     return a->once && rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/*
+ * Asks to be moved, and prints the answer: it comes before the guest moves.
+ * Returns the exit status.
+ */
+static int ask_to_move(struct agent *a)
+{
+    uint64_t id = (uint64_t)time(NULL), end_ns = lxe_now_ns() + MOVE_NS;
+    struct lxe_err err = { 0 };
+    char text[512];
+    int rc = aero_agent_xs_open(&a->xs, &err);
+
+    if (!rc)
+        rc = aero_agent_xs_ask_to_move(a->xs, id, a->move_to, &err);
+    while (!rc && lxe_now_ns() < end_ns) {
+        lxe_sleep_ns(LXE_NS_PER_SEC / 4);
+        rc = aero_agent_xs_move_answer(a->xs, id, text, &err);
+    }
+    aero_agent_xs_close(a->xs);
+    if (rc <= 0) {
+        fprintf(stderr, "aerostat-agent: %s\n",
+                rc ? err.text : "the host does not answer; does it run"
+                                " aerostatd?");
+        return EXIT_FAILURE;
+    }
+    puts(text);
+    return strcmp(text, "begun") ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static void usage(FILE *to)
 {
     fputs("usage: aerostat-agent [--interval DURATION] [--once] [--no-drop]\n"
           "                      [--verbose]\n"
+          "       aerostat-agent --migrate-to HOST\n"
           "Tells a Xen host what this guest needs of memory.\n"
           "  -i, --interval DURATION  look this often (1s to 10s; 1s)\n"
           "  -1, --once               report once, answer a request, and end\n"
           "  -n, --no-drop            never drop the page cache\n"
           "  -v, --verbose            print each report\n"
+          "  -m, --migrate-to HOST    ask to be moved there, print the answer,"
+          " and end\n"
           "  -h, --help, -V, --version\n", to);
 }
 
@@ -257,6 +290,7 @@ static int parse_options(struct agent *a, int argc, char **argv)
         { "once", no_argument, NULL, '1' },
         { "no-drop", no_argument, NULL, 'n' },
         { "verbose", no_argument, NULL, 'v' },
+        { "migrate-to", required_argument, NULL, 'm' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
@@ -264,7 +298,7 @@ static int parse_options(struct agent *a, int argc, char **argv)
     struct lxe_err err = { 0 };
     int c;
 
-    while ((c = getopt_long(argc, argv, "i:1nvhV", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "i:1nvm:hV", options, NULL)) != -1) {
         switch (c) {
         case 'i':
             if (lxe_parse_duration_ms(optarg, &a->interval_ms, &err)) {
@@ -280,6 +314,9 @@ static int parse_options(struct agent *a, int argc, char **argv)
             break;
         case 'v':
             a->verbose = true;
+            break;
+        case 'm':
+            a->move_to = optarg;
             break;
         case 'h':
             usage(stdout);
@@ -314,5 +351,5 @@ int main(int argc, char **argv)
     if (status >= 0)
         return status;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    return run(&a);
+    return a.move_to ? ask_to_move(&a) : run(&a);
 }

@@ -3,6 +3,7 @@
 #include "agent_xenstore.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,5 +68,41 @@ int aero_agent_xs_request(struct aero_agent_xs *xs, uint64_t *id,
                         strerror(errno));
     found = !lxe_keys_parse_request(text, len, id);
     free(text);
+    return found;
+}
+
+int aero_agent_xs_ask_to_move(struct aero_agent_xs *xs, uint64_t id,
+                              const char *to, struct lxe_err *err)
+{
+    char text[96];
+    struct lxe_move_request check;
+    int n = snprintf(text, sizeof(text), "%" PRIu64 " %s", id, to);
+
+    if (n < 0 || (size_t)n >= sizeof(text) ||
+        lxe_keys_parse_move(text, (size_t)n, &check))
+        return lxe_fail(err, -EINVAL, "'%.64s' is not a host's name", to);
+    return aero_agent_xs_write(xs, "move", text, err);
+}
+
+int aero_agent_xs_move_answer(struct aero_agent_xs *xs, uint64_t id,
+                              char text[512], struct lxe_err *err)
+{
+    static const char path[] = "data/aerostat/moved";
+    unsigned len;
+    char *answer = xs_read(xs->store, XBT_NULL, path, &len);
+    size_t number = answer ? strcspn(answer, " ") : 0;
+    uint64_t answered = 0;
+    int found;
+
+    if (!answer && errno == ENOENT)
+        return 0;
+    if (!answer)
+        return lxe_fail(err, -errno, "cannot read %s: %s", path,
+                        strerror(errno));
+    found = !lxe_keys_parse_number(answer, number, UINT64_MAX - 1,
+                                   &answered) && answered == id;
+    if (found)
+        snprintf(text, 512, "%s", answer[number] ? answer + number + 1 : "");
+    free(answer);
     return found;
 }

@@ -35,4 +35,18 @@ int aero_agent_xs_write(struct aero_agent_xs *xs, const char *key,
 int aero_agent_xs_request(struct aero_agent_xs *xs, uint64_t *id,
                           struct lxe_err *err);
 
+/*
+ * Asks to be moved to a host by its name. Returns 0 or a negative errno.
+ * @id  of the request; not 0
+ */
+int aero_agent_xs_ask_to_move(struct aero_agent_xs *xs, uint64_t id,
+                              const char *to, struct lxe_err *err);
+
+/*
+ * Reads the answer to that. Returns 1 with its text, 0 where there is none
+ * yet, or a negative errno.
+ */
+int aero_agent_xs_move_answer(struct aero_agent_xs *xs, uint64_t id,
+                              char text[512], struct lxe_err *err);
+
 #endif

@@ -613,6 +613,7 @@ int aero_balancer_tick(struct aero_balancer *b)
         follow_transfers(b);
         rc = balance(b, now_ns, now);
         settle_reservations(b, now_ns);
+        aero_self_moves_tick(&b->self_moves, b->config, &b->guests, b->host);
     }
     memcpy(b->trouble, now, sizeof(now));
     if (!rc && !b->ticks++)

@@ -18,6 +18,7 @@
 #include "migrations.h"
 #include "policy.h"
 #include "reservations.h"
+#include "self_move.h"
 #include "tick.h"
 
 #define AERO_DEAD_BAND_KIB (4u << 10)
@@ -36,6 +37,7 @@ struct aero_balancer {
     struct aero_guests guests;
     struct aero_reservations reservations;
     struct aero_migrations migrations;
+    struct aero_self_moves self_moves;
     struct lxe_host_memory memory;
     enum aero_host_state state;
     uint64_t spare_kib;               /* that no guest needs now */

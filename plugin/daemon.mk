@@ -28,6 +28,7 @@ libaero_a_SOURCES = \
 	%D%/rate_share.c %D%/rate_share.h \
 	%D%/reservations.c %D%/reservations.h \
 	%D%/rivals.c %D%/rivals.h \
+	%D%/self_move.c %D%/self_move.h \
 	%D%/speed.c %D%/speed.h \
 	%D%/tick.c %D%/tick.h \
 	%D%/water.c %D%/water.h

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "guest_keys.h"
 #include "policy.h"
 #include "rate_share.h"
 
@@ -45,8 +47,11 @@ void aero_config_defaults(struct aero_config *config)
 void aero_config_clear(struct aero_config *config)
 {
     free(config->policies);
+    free(config->self_rules);
     config->policies = NULL;
     config->policy_count = 0;
+    config->self_rules = NULL;
+    config->self_count = 0;
 }
 
 /* libxlutil's own words name file and line; ours do where it is silent. */
@@ -330,6 +335,66 @@ static int get_item(struct reader *r, const XLU_ConfigList *list, int i,
     return 0;
 }
 
+/* Reads "web=host2"; the host as a guest may name it. */
+static int read_self_rule(const char *text, struct aero_self_rule *rule)
+{
+    struct lxe_move_request to;
+    char request[ITEM_MAX_BYTES];
+    const char *equals = strrchr(text, '=');
+    size_t len = equals ? (size_t)(equals - text) : 0;
+    int n;
+
+    if (!len || len >= sizeof(rule->name))
+        return -EINVAL;
+    n = snprintf(request, sizeof(request), "1 %s", equals + 1);
+    if (n < 0 || (size_t)n >= sizeof(request) ||
+        lxe_keys_parse_move(request, (size_t)n, &to))
+        return -EINVAL;
+    memset(rule, 0, sizeof(*rule));
+    memcpy(rule->name, text, len);
+    memcpy(rule->to, to.to, sizeof(rule->to));
+    return 0;
+}
+
+static int get_self_list(struct reader *r, const XLU_ConfigList *list, int n,
+                         struct aero_config *c)
+{
+    if (n > AERO_POLICIES_MAX)
+        return lxe_fail(r->err, -EINVAL, "%s: self_migration: more than %d"
+                        " items", r->path, AERO_POLICIES_MAX);
+    c->self_rules = calloc((size_t)n + 1, sizeof(*c->self_rules));
+    if (!c->self_rules)
+        return lxe_fail(r->err, -ENOMEM, "out of memory");
+    for (int i = 0; i < n; i++) {
+        const char *text = xlu_cfg_get_listitem(list, i);
+
+        if (!text || read_self_rule(text, &c->self_rules[i]))
+            return lxe_fail(r->err, -EINVAL, "%s: self_migration: item %d is"
+                            " not like \"web=host2\"", r->path, i + 1);
+        c->self_count++;
+    }
+    return 0;
+}
+
+/* "deny", or a list. */
+static int get_self(struct reader *r, struct aero_config *c)
+{
+    XLU_ConfigList *list;
+    const char *text;
+    int n, rc = xlu_cfg_get_list(r->xlu, "self_migration", &list, &n, 1);
+
+    if (!rc)
+        return get_self_list(r, list, n, c);
+    if (rc == ESRCH)
+        return 0;
+    rc = get_text(r, "self_migration", &text);
+    if (!rc && text && strcmp(text, "deny"))
+        rc = lxe_fail(r->err, -EINVAL, "%s: self_migration: '%.40s' is"
+                      " neither \"deny\" nor a list like [ \"web=host2\" ]",
+                      r->path, text);
+    return rc;
+}
+
 static int get_policies(struct reader *r, struct aero_config *c)
 {
     XLU_ConfigList *list;
@@ -361,6 +426,8 @@ static int read_parsed(struct reader *r, const char *text,
     if (xlu_cfg_readdata(r->xlu, text, (int)strlen(text)))
         return complain(r, "syntax");
     rc = get_settings(r, out);
+    if (!rc)
+        rc = get_self(r, out);
     if (!rc)
         rc = get_policies(r, out);
     return rc;
@@ -464,6 +531,11 @@ void aero_config_print(const struct aero_config *config, FILE *to)
                 config->migration_max_bps);
     else
         fprintf(to, "migration_max_rate = \"none\"\n");
+    fprintf(to, "self_migration = [");
+    for (size_t i = 0; i < config->self_count; i++)
+        fprintf(to, "%s \"%s=%s\"", i ? "," : "",
+                config->self_rules[i].name, config->self_rules[i].to);
+    fprintf(to, " ]\n");
     fprintf(to, "agent = %d\n", config->agent);
     fprintf(to, "decision_log_mib = %" PRIu64 "\n", config->decision_log_mib);
     fprintf(to, "metrics_file = \"%s\"\n", config->metrics_file);

@@ -31,6 +31,12 @@ struct aero_named_policy {
     struct aero_domain_policy policy;
 };
 
+/* A guest that may ask to be moved, and where to. */
+struct aero_self_rule {
+    char name[LXE_DOM_NAME];
+    char to[64];
+};
+
 struct aero_config {
     uint64_t interval_ms;
     uint64_t host_reserve_kib;
@@ -48,6 +54,8 @@ struct aero_config {
     char metrics_listen[AERO_GROUP_TEXT]; /* ADDRESS:PORT; empty: none */
     struct aero_named_policy *policies;
     size_t policy_count;
+    struct aero_self_rule *self_rules;
+    size_t self_count; /* 0: none may */
 };
 
 /* What holds where no file says otherwise. */

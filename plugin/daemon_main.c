@@ -64,7 +64,7 @@ struct daemon {
     uv_timer_t timer;
     uv_poll_t *poll;    /* NULL where no events come */
     uv_signal_t sigterm, sigint;
-    struct aero_child repair;
+    struct aero_child repair, self_move;
     uint64_t last_tick_ms;
     uint64_t metrics_ms;  /* when the file was last written */
     bool metrics_failed;
@@ -327,6 +327,36 @@ static void start_repair(void *data)
         lxe_warn("dead migrations: %s", err.text);
 }
 
+static void after_self_move(struct aero_child *child, int status)
+{
+    struct daemon *d = child->data;
+
+    aero_self_moves_ended(&d->balancer.self_moves, d->host, !status);
+    kick(d);
+}
+
+/* The host's name has no byte that ssh would take for an option. */
+static int start_self_move(uint32_t domid, const char *to, void *data)
+{
+    static char name[] = "aerostat-migrate", quiet[] = "--quiet";
+    struct daemon *d = data;
+    struct lxe_err err = { 0 };
+    char domain[16], host[64];
+    char *const argv[] = { name, quiet, domain, host, NULL };
+    int rc;
+
+    snprintf(domain, sizeof(domain), "%u", domid);
+    snprintf(host, sizeof(host), "%s", to);
+    d->self_move.ended = after_self_move;
+    d->self_move.data = d;
+    rc = aero_child_start(&d->loop, &d->self_move,
+                          AEROSTAT_LIBEXECDIR "/aerostat-migrate", argv,
+                          &err);
+    if (rc)
+        lxe_warn("a guest's migration: %s", err.text);
+    return rc;
+}
+
 /* ---- starting and ending ---- */
 
 /* A wrong setting is an error; a port that is taken stops no balancing. */
@@ -429,6 +459,9 @@ static void wire(struct daemon *d)
             .dir = MIG_JOURNAL_DIR, .wws_dir = MIG_WWS_GUARD_DIR,
             .repair = start_repair, .data = d,
         };
+    d->balancer.self_moves = (struct aero_self_moves){
+        .start = start_self_move, .data = d,
+    };
     d->balancer.reserved = aero_methods_reserved;
     d->balancer.reserved_data = &d->methods;
     d->balancer.decided = on_decided;

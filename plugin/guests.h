@@ -44,6 +44,8 @@ struct aero_guest {
     struct aero_demand demand;
     struct aero_state_memory state_memory;
     struct aero_guest_condition condition;
+    uint64_t self_answered_ns; /* its last wish to be moved; 0: never */
+    uint64_t self_started_ns;
     struct aero_speed speed;
     char reason[AERO_REASON_TEXT];
 };

@@ -2,7 +2,7 @@
 # The daemon: its pure modules, its loop on a simulated host, the program.
 daemon_tests = tests/test-demand tests/test-hasten tests/test-guest-state tests/test-host-state tests/test-policy \
 	tests/test-apply tests/test-reservations tests/test-config \
-	tests/test-control tests/test-balancer tests/test-migrations tests/test-rate-share tests/test-rivals \
+	tests/test-control tests/test-balancer tests/test-migrations tests/test-rate-share tests/test-self-move tests/test-rivals \
 	tests/test-decisions tests/test-metrics
 check_PROGRAMS += $(daemon_tests) tests/rpc-call
 TESTS += $(daemon_tests) tests/daemon.sh
@@ -39,6 +39,11 @@ tests_test_apply_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_rate_share_SOURCES = tests/unit/test_rate_share.c
 tests_test_rate_share_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_rate_share_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_self_move_SOURCES = tests/unit/test_self_move.c \
+	tests/unit/sim_fixture.h
+tests_test_self_move_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_test_self_move_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 
 tests_test_migrations_SOURCES = tests/unit/test_migrations.c \
 	tests/unit/sim_fixture.h

@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
     struct lxe_guest_report r = { 0 };
+    struct lxe_move_request move;
     size_t half = size / 2;
     uint64_t id;
 
@@ -43,5 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         need(r.available_kib <= r.total_kib);
     if (!lxe_keys_parse_request(text, size, &id))
         need(size > 5);
+    if (!lxe_keys_parse_move(text, size, &move))
+        need(move.id && *move.to && !strpbrk(move.to, " /;$'\"\n") &&
+             *move.to != '-');
     return 0;
 }

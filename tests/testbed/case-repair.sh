@@ -45,6 +45,7 @@ uncapped() {
 as_before() { # WHAT
     no_journal 1 30
     tb_target_empty
+    no_journal 2 30
     tb_stayed g1 "$target"
     uncapped
     echo "$1: repaired, the guest runs at the source"
@@ -96,15 +97,14 @@ case_body() {
     tb_run 2 "kill \$(pidof aerostat-receive)"
     as_before "link cut"
 
-    # xl at the target too, or it would go on. The next receiver cleans up.
+    # xl at the target too, or it would go on.
     begin --no-page-cache
     at_stage pre-copy 'sleep 2'
-    tb_run 2 'kill -KILL $(pidof aerostat-receive) $(pidof xl)
-sleep 1; xl list; aerostat-migrate() {
-    /usr/libexec/aerostat/aerostat-migrate "$@"; }; aerostat-migrate --repair'
+    tb_run 2 "kill -KILL \$(pidof aerostat-receive) \$(pidof xl)
+sleep 1
+$by_hand --repair" || tb_fail "--repair failed at the target"
     ended
     as_before "receiver killed, by hand"
-    no_journal 2 5
 
     tb_spawn 1 daemon "exec aerostatd"
     begin --no-page-cache --max-rounds 1

@@ -12,12 +12,12 @@ tb_log_of() { # NAME
 # Starts a guest and waits until it runs its workload. Each workload argument
 # is a command with ':' for spaces, such as hot:8:16.
 # TB_MAXMEM: MiB it may grow to. TB_DISK=1: the shared disk as xvda.
-# TB_NET=N: a vif with the address 10.78.0.N. TB_VCPUS: 1.
+# TB_NET=N: a vif with the address 10.78.0.N; none: with no address. TB_VCPUS: 1.
 tb_guest() { # HOST NAME MIB [WORKLOAD...]
     local host=$1 name=$2 mib=$3 net=
     shift 3
 
-    [ -z "${TB_NET:-}" ] || net="address=10.78.0.$TB_NET"
+    [ "${TB_NET:-none}" = none ] || net="address=10.78.0.$TB_NET"
     tb_run "$host" "cat >/root/$name.cfg <<END_OF_CONFIG
 name = \"$name\"
 type = \"pvh\"

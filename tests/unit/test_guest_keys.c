@@ -212,6 +212,36 @@ static void understands_requests(void)
     CU_ASSERT_EQUAL(lxe_keys_parse_request("halt 42", 7, &id), -EINVAL);
 }
 
+static int move(const char *text)
+{
+    struct lxe_move_request r = { 0 };
+
+    return lxe_keys_parse_move(text, strlen(text), &r);
+}
+
+static void test_move(void)
+{
+    static const char *const bad[] = {
+        "", " ", "1", "1 ", " host", "0 host", "-1 host", "1x host",
+        "1  host", "1 -oProxyCommand=x", "1 .host", "1 a b", "1 a;b",
+        "1 a\nb", "1 $(id)", "1 a/b", "1 \xc3\xa9", "1 root@host",
+        "18446744073709551615 host",
+        "1 a123456789012345678901234567890123456789012345678901234567890123",
+    };
+    struct lxe_move_request r;
+    char longest[96] = "18446744073709551614 ";
+
+    CU_ASSERT_EQUAL(lxe_keys_parse_move("7 host-2.example", 16, &r), 0);
+    CU_ASSERT_EQUAL(r.id, 7);
+    CU_ASSERT_STRING_EQUAL(r.to, "host-2.example");
+    CU_ASSERT_EQUAL(lxe_keys_parse_move("7 host", 4, &r), 0);
+    CU_ASSERT_STRING_EQUAL(r.to, "ho"); /* as many bytes as there are */
+    memset(longest + strlen(longest), 'a', 63);
+    CU_ASSERT_EQUAL(move(longest), 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CU_ASSERT_EQUAL(move(bad[i]), -EINVAL);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -225,6 +255,7 @@ int main(void)
         { "understands Qubes", understands_qubes },
         { "understands XenServer", understands_xenserver },
         { "understands requests", understands_requests },
+        { "a guest asks to be moved", test_move },
     };
 
     return unit_run("guest_keys", tests, sizeof(tests) / sizeof(tests[0]));
