@@ -64,8 +64,10 @@ static void end_transport(struct state *s, int signal)
 static void push_cancel(struct state *s)
 {
     uint64_t waited_ns = lxe_now_ns() - s->cancel_ns;
+    uint64_t patience_ns = s->run->patience_ns ? s->run->patience_ns
+                                               : PATIENCE_NS;
 
-    if (!s->cancel_ns || waited_ns < s->pushed * PATIENCE_NS)
+    if (!s->cancel_ns || waited_ns < s->pushed * patience_ns)
         return;
     switch (s->pushed++) {
     case 0:
@@ -123,7 +125,8 @@ static void take_line(struct state *s, const char *line, size_t len)
         return;
     }
     note_progress(s, &status);
-    if (status.kind == MIG_STATUS_START)
+    if (status.kind == MIG_STATUS_START && status.pid > 1 &&
+        status.pid <= INT32_MAX)
         s->helper = (pid_t)status.pid;
     if (status.kind == MIG_STATUS_END) {
         s->helper = 0; /* it is about to end, and its pid to be free */

@@ -21,6 +21,8 @@ struct mig_save_run {
     struct mig_transport *transport; /* ended if nothing else cancels */
     uint64_t first_bps; /* as mig_save_run_rate(), from the start */
     uint64_t stall_ns; /* nothing written for so long is a failure; 0: never */
+    uint64_t patience_ns; /* between one way to end it and the next, harder
+                             one; 0: 5 s */
     /* Called for each status; a negative return cancels the save. */
     int (*on_status)(void *data, const struct mig_status *status);
     void *data;

@@ -371,7 +371,7 @@ static int on_status(void *data, const struct mig_status *status)
     struct session *s = data;
     int rc = mig_report_status(s->report, status);
 
-    if (status->kind == MIG_STATUS_START &&
+    if (status->kind == MIG_STATUS_START && status->pid <= INT32_MAX &&
         !mig_process_find((pid_t)status->pid, &s->journal.helper))
         note_in_journal(s);
     if (status->kind == MIG_STATUS_SUSPENDED && status->ok)

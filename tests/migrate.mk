@@ -58,6 +58,12 @@ tests_test_repair_SOURCES = tests/unit/test_repair.c tests/unit/sim_fixture.h
 tests_test_repair_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_repair_LDADD = libmig.a $(SIM_LIBS)
 
+check_PROGRAMS += tests/test-save-run
+TESTS += tests/test-save-run
+tests_test_save_run_SOURCES = tests/unit/test_save_run.c
+tests_test_save_run_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_save_run_LDADD = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/test-announce
 TESTS += tests/test-announce
 tests_test_announce_SOURCES = tests/unit/test_announce.c
