@@ -94,7 +94,9 @@ case_body() {
     at_stage pre-copy "sleep 2; ip link set mig down"
     ended
     tb_run 1 "ip link set mig up"
-    tb_run 2 "kill \$(pidof aerostat-receive)"
+    tb_run 2 "kill -KILL \$(pidof aerostat-receive) \$(pidof xl)
+sleep 1
+$by_hand --repair" || tb_fail "--repair failed at the target"
     as_before "link cut"
 
     # xl at the target too, or it would go on.
