@@ -16,6 +16,6 @@ bench-testbed: all
 	$(top_srcdir)/tests/bench/testbed.sh -n $(BENCH_RUNS) -o bench-testbed \
 		'$(abs_builddir)/bench-dest' $(BENCH_CASES)
 CLEANFILES += bench-install.log
-clean-local: clean-bench
+mostlyclean-local: clean-bench
 clean-bench:
 	rm -rf bench-dest bench-testbed

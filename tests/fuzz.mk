@@ -5,6 +5,7 @@ EXTRA_DIST += tests/fuzz/fuzz_stream.c tests/fuzz/corpus_stream.c \
 	tests/fuzz/fuzz_save_ipc.c tests/fuzz/fuzz_hello.c \
 	tests/fuzz/fuzz_status.c tests/fuzz/fuzz_report.c \
 	tests/fuzz/seeds/report/run.json tests/fuzz/fuzz_replay.c
+.PHONY: fuzz fuzz-stream fuzz-small
 if FUZZ
 FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
@@ -58,7 +59,6 @@ SMALL_FUZZERS = tests/fuzz-save-ipc tests/fuzz-hello tests/fuzz-status \
 	tests/fuzz-report tests/fuzz-replay \
 	tests/fuzz-guest-keys tests/fuzz-scenario
 
-.PHONY: fuzz fuzz-stream fuzz-small
 fuzz: fuzz-stream fuzz-small
 fuzz-small: $(SMALL_FUZZERS)
 	set -e; for name in $(SMALL_FUZZER_NAMES); do \
