@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # work and ours_options are testbed.sh's
+# shellcheck disable=SC2154 # work, out and ours_options are testbed.sh's
 #
 # One measured migration: a fresh guest with its load, moved by stock xl or by
 # Aerostat; its figures as one JSON object.
@@ -32,7 +32,8 @@ start_guest() { # WORKLOAD
 start_web() {
     tb_guest_ask 1 g1 'sh httpd -h /usr/bin' 'sh exit 0' 20 || return
     tb_spawn 2 client "while :; do
-wget -q -T 5 -O /dev/null http://10.78.0.$guest_address/busybox; sleep 0.2; done"
+wget -q -T 5 -O /dev/null http://10.78.0.$guest_address/busybox
+sleep 0.2; done"
 }
 
 cap_link() { # RATE, or nothing
@@ -110,12 +111,19 @@ figures() { # CLIENT-MS
         guest_ms: $(tb_guest_downtime_ms 2 g1), client_ms: ${1:-null} }"
 }
 
-# What ours tells of itself goes beside it.
-ours_figures() {
-    tb_get 1 /root/report.json | jq -c '{ report: { engine_ms:
+# What ours tells of itself goes beside it, and its whole report to a file.
+ours_figures() { # NAME
+    local file n=1
+
+    mkdir -p "$out/reports"
+    while [ -e "$out/reports/$1-$n.json" ]; do n=$((n + 1)); done
+    file=$out/reports/$1-$n.json
+    tb_get 1 /root/report.json >"$file"
+    jq -c '{ report: { engine_ms:
         .downtime_ms.engine, rounds: (.rounds | length), skipped_pages,
         moved_kib: .memory.moved_kib, stop_reason,
-        stages_ms: (.stages | map({ (.stage): .duration_ms }) | add) } }'
+        stages_ms: (.stages | map({ (.stage): .duration_ms }) | add) } }' \
+        "$file"
 }
 
 end_guest() {
@@ -140,7 +148,7 @@ exec probe ping 10.78.0.$guest_address $ping_ms"
     client=$(client_ms) || return
     tb_guest_verify 2 g1 >&2 || return
     one=$(figures "$client") || return
-    [ "$3" != ours ] || more=$(ours_figures) || return
+    [ "$3" != ours ] || more=$(ours_figures "$1${2:+@$2}") || return
     end_guest >&2
     cap_link '' >&2
     jq -cn --argjson one "$one" --argjson more "$more" --arg w "$1" \
