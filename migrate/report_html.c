@@ -61,9 +61,11 @@ static const char style[] =
     "@media (max-width:600px){main{padding:18px 10px}"
     "section{padding:12px 10px}.facts th{width:9em}"
     "th,td{padding:4px 6px}}\n"
-    "@media print{body{background:#fff;font-size:11pt}"
-    "main{max-width:none;padding:0}section{break-inside:avoid}"
-    "section.long{break-inside:auto}tr{break-inside:avoid}"
+    "@media print{body{background:#fff;font-size:10pt}"
+    "main{max-width:none;padding:0}h2,p{break-after:avoid}"
+    ".plot,.keys,tr{break-inside:avoid}"
+    ".tiles{grid-template-columns:repeat(6,1fr);gap:6px}"
+    ".tiles div{padding:8px}"
     ".plot svg{min-width:0}*{print-color-adjust:exact;"
     "-webkit-print-color-adjust:exact}}\n";
 
@@ -184,7 +186,7 @@ static void put_rounds(FILE *out, const struct mig_run *run)
 
     if (!n)
         return;
-    fputs("<section class=\"long\"><h2>Every round</h2>\n"
+    fputs("<section><h2>Every round</h2>\n"
           "<div class=\"wide\"><table><thead><tr><th>round</th><th>after</th>"
           "<th>took</th><th>pages to send</th><th>sent</th>"
           "<th>left for later</th><th>bytes</th><th>rate</th>"
@@ -241,10 +243,19 @@ static void put_limits(FILE *out, const struct mig_run *run)
          limit(mig_fig_rate(b, run->min_rate_bps), run->min_rate_bps,
                "the default"),
          or_dash(run->rate_policy));
-    fact(out, "Downtime allowed", "%s", mig_fig_ms(a, run->max_downtime_ms));
-    fact(out, "Pre-copy ends after", "%s rounds, time-out %s",
+    fact(out, "Downtime allowed", "%s%s%s",
+         mig_fig_ms(a, run->max_downtime_ms),
+         run->downtime_limit_max_ms > 0 ? ", in steps up to " : "",
+         run->downtime_limit_max_ms > 0
+             ? mig_fig_ms(b, run->downtime_limit_max_ms) : "");
+    fact(out, "Pre-copy ends after", "%s rounds, time-out %s (%s)",
          mig_fig_count(a, run->max_rounds),
-         limit(mig_fig_ms(b, run->timeout_ms), run->timeout_ms, "none"));
+         limit(mig_fig_ms(b, run->timeout_ms), run->timeout_ms, "none"),
+         or_dash(run->on_timeout));
+    fact(out, "Slowing", "%s, %s at most; %s of its speed in the mean",
+         or_dash(run->throttle),
+         mig_fig_percent(a, run->throttle_max_percent / 100),
+         mig_fig_percent(b, run->slowed_mean_percent / 100));
 }
 
 static void put_limiter(FILE *out, const struct mig_run *run)
@@ -333,6 +344,10 @@ static void put_plots(FILE *out, const struct mig_run *run)
         section(out, run, "Predicted and actual downtime",
                 "The engine's part of it, which pre-copy answers for.",
                 mig_plot_predicted);
+    if (mig_run_slowed(run))
+        section(out, run, "How far the guest was slowed",
+                "It wrote faster than the wire takes it, and slowing it was "
+                "allowed.", mig_plot_slowed);
     if (run->downtime.total > 0 || run->downtime.engine > 0)
         section(out, run, "Where the downtime went",
                 "Suspending and the last pass are the engine's; devices and "

@@ -16,7 +16,8 @@
 #define TOP          34.0
 #define BOTTOM       48.0
 #define LEAST_WIDTH  1.5  /* of a bar that must be seen */
-#define LABEL_WIDTH  52.0 /* what "12.3 MB" takes */
+#define LABEL_WIDTH  56.0 /* what "12.3 MB" takes */
+#define LABEL_HEIGHT 22.0
 #define BRIEF        0.005 /* share of the time below which a rate is noise */
 #define CURVE_POINTS 24   /* of one round's curve */
 #define MAGNIFIED    0.25 /* share of the time that is drawn once more */
@@ -164,9 +165,10 @@ static void rate_bar(FILE *out, const struct mig_svg_frame *f,
     mig_svg_rect(out, r->final ? "s4 bar" : "s1 bar", x,
                  y, width > 3 ? width - 1 : width, f->top + f->height - y,
                  tip);
-    if (width >= LABEL_WIDTH)
-        mig_svg_label(out, "strong", x + width / 2, y - 5, MIG_SVG_MIDDLE,
-                      "%s", mig_fig_bytes(bytes, r->bytes));
+    if (width >= LABEL_WIDTH && f->top + f->height - y >= LABEL_HEIGHT)
+        mig_svg_label(out, r->final ? "onbar" : "onbar deep", x + width / 2,
+                      f->top + f->height - 8, MIG_SVG_MIDDLE, "%s",
+                      mig_fig_bytes(bytes, r->bytes));
 }
 
 /* A level over the time of a round. */
@@ -300,7 +302,8 @@ static void suspended_span(FILE *out, const struct mig_svg_frame *f,
         if (r->final && has_time(r))
             mig_svg_rect(out, "s4 area", x, f->top,
                          fmax(mig_svg_x(f, round_end(r) / 1e3) - x,
-                              LEAST_WIDTH), f->height, "the guest stands still");
+                              LEAST_WIDTH),
+                         f->height, "the guest stands still");
     }
 }
 
@@ -348,6 +351,21 @@ static bool is_prediction(const struct mig_run_round *r)
     return has_time(r) && !r->final && r->predicted_downtime_ms > 0;
 }
 
+/* The axis counts rounds. */
+static void round_axis(const struct mig_run *run, struct mig_svg_frame *f)
+{
+    f->x_min = -0.5;
+    f->x_max = fmax((double)run->round_count, FEW_ROUNDS) - 0.5;
+}
+
+/* What a round's prediction was held against. */
+static double allowed_ms(const struct mig_run *run, size_t round)
+{
+    double ms = run->rounds[round].downtime_limit_ms;
+
+    return ms > 0 ? ms : run->max_downtime_ms;
+}
+
 /* By the number of the round. */
 static bool predicted_axis(const struct mig_run *run, struct mig_svg_frame *f)
 {
@@ -355,8 +373,7 @@ static bool predicted_axis(const struct mig_run *run, struct mig_svg_frame *f)
 
     if (!time_axis(run, 0, f))
         return false;
-    f->x_min = -0.5;
-    f->x_max = fmax((double)run->round_count, FEW_ROUNDS) - 0.5;
+    round_axis(run, f);
     for (size_t i = 0; i < run->round_count; i++) {
         double ms = run->rounds[i].predicted_downtime_ms;
 
@@ -367,10 +384,15 @@ static bool predicted_axis(const struct mig_run *run, struct mig_svg_frame *f)
     }
     if (!(most > 0))
         return false;
-    most = fmax(fmax(most, run->downtime.engine), run->max_downtime_ms);
-    least = fmin(fmin(least, run->downtime.engine > 0 ? run->downtime.engine
-                                                      : least),
-                 run->max_downtime_ms > 0 ? run->max_downtime_ms : least);
+    most = fmax(most, run->downtime.engine);
+    if (run->downtime.engine > 0)
+        least = fmin(least, run->downtime.engine);
+    for (size_t i = 0; i < run->round_count; i++) {
+        double ms = allowed_ms(run, i);
+
+        most = fmax(most, ms);
+        least = ms > 0 ? fmin(least, ms) : least;
+    }
     f->y_log = true;
     f->y_max = mig_svg_decade_above(most);
     f->y_min = fmin(mig_svg_decade_below(least), f->y_max / 10);
@@ -390,6 +412,19 @@ static void across(FILE *out, const char *style,
                   what, mig_fig_ms(figure, ms));
 }
 
+/* The limit may be relaxed from round to round. */
+static void draw_allowed(FILE *out, const struct mig_svg_frame *f,
+                         const struct mig_run *run)
+{
+    for (size_t i = 0; i < run->round_count; i++) {
+        double ms = allowed_ms(run, i), y = mig_svg_y(f, ms);
+
+        if (ms > 0 && !run->rounds[i].final)
+            mig_svg_line(out, "l5", mig_svg_x(f, (double)i - 0.4), y,
+                         mig_svg_x(f, (double)i + 0.4), y);
+    }
+}
+
 void mig_plot_predicted(FILE *out, const struct mig_run *run)
 {
     static const struct key keys[] = {
@@ -404,8 +439,8 @@ void mig_plot_predicted(FILE *out, const struct mig_run *run)
     open_plot(out, "Predicted downtime",
               "The downtime predicted after each round, against what it was.");
     mig_svg_axes(out, &f, "round", "ms (logarithmic)");
-    across(out, "l5 dash", &f, run->max_downtime_ms, "allowed");
     across(out, "l4", &f, run->downtime.engine, "actual");
+    draw_allowed(out, &f, run);
     for (size_t i = 0; i < run->round_count; i++) {
         const struct mig_run_round *r = &run->rounds[i];
         char tip[TIP], ms[MIG_FIGURE];
@@ -417,6 +452,35 @@ void mig_plot_predicted(FILE *out, const struct mig_run *run)
                  mig_fig_ms(ms, r->predicted_downtime_ms));
         mig_svg_circle(out, "s1", mig_svg_x(&f, (double)i),
                        mig_svg_y(&f, r->predicted_downtime_ms), 4.5, tip);
+    }
+    close_plot(out);
+    put_keys(out, keys, sizeof(keys) / sizeof(keys[0]));
+}
+
+/* ---- slowing ---- */
+
+void mig_plot_slowed(FILE *out, const struct mig_run *run)
+{
+    static const struct key keys[] = {
+        { "s2", "of the guest's speed, taken from it" },
+    };
+    struct mig_svg_frame f;
+
+    if (!time_axis(run, 0, &f))
+        return;
+    f.y_max = 100;
+    round_axis(run, &f);
+    open_plot(out, "Slowing",
+              "How much of its speed was taken from the guest, by round.");
+    mig_svg_axes(out, &f, "round", "percent");
+    for (size_t i = 0; i < run->round_count; i++) {
+        double slowed = run->rounds[i].slowed_percent;
+        double x = mig_svg_x(&f, (double)i - 0.4), y = mig_svg_y(&f, slowed);
+
+        if (slowed > 0)
+            mig_svg_rect(out, "s2 bar", x, y,
+                         fmax(mig_svg_x(&f, (double)i + 0.4) - x,
+                              LEAST_WIDTH), f.top + f.height - y, NULL);
     }
     close_plot(out);
     put_keys(out, keys, sizeof(keys) / sizeof(keys[0]));
@@ -463,9 +527,9 @@ static void draw_parts(FILE *out, const struct mig_svg_frame *f,
         part_tip(&parts[i], tip);
         mig_svg_rect(out, parts[i].style, x, BAR_TOP,
                      width > 3 ? width - 1 : width, BAR_HEIGHT, tip);
-        if (width >= LABEL_WIDTH + 8)
-            mig_svg_label(out, on_bar(parts[i].style), x + width / 2, BAR_TOP + 20,
-                          MIG_SVG_MIDDLE, "%s", mig_fig_ms(ms, parts[i].ms));
+        if (width >= LABEL_WIDTH)
+            mig_svg_label(out, on_bar(parts[i].style), x + width / 2,
+                          BAR_TOP + 20, MIG_SVG_MIDDLE, "%s", mig_fig_ms(ms, parts[i].ms));
     }
 }
 

@@ -24,6 +24,9 @@ void mig_plot_remaining(FILE *out, const struct mig_run *run);
 /* The downtime predicted after each round, against what it was. */
 void mig_plot_predicted(FILE *out, const struct mig_run *run);
 
+/* How much of its speed was taken from the guest, round by round. */
+void mig_plot_slowed(FILE *out, const struct mig_run *run);
+
 /* Bars whose parts are times: of the downtime, the stages and the waits. */
 void mig_plot_downtime(FILE *out, const struct mig_run *run);
 void mig_plot_stages(FILE *out, const struct mig_run *run);

@@ -60,6 +60,18 @@ static int get_text(const struct lxe_json *object, const char *key,
     return 0;
 }
 
+static int get_texts(const struct lxe_json *object,
+                     const struct text_member *members, size_t count,
+                     struct mig_run *out, struct lxe_err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < count && !rc; i++)
+        rc = get_text(object, members[i].key,
+                      (const char **)((char *)out + members[i].offset), err);
+    return rc;
+}
+
 static int get_number(const struct lxe_json *object, const char *key,
                       double *out, struct lxe_err *err)
 {
@@ -143,6 +155,12 @@ static const struct text_member texts[] = {
     RUN("receiver", receiver), RUN("stop_reason", stop_reason),
 };
 
+static const struct text_member limit_texts[] = {
+    RUN("rate_policy", rate_policy),
+    RUN("on_timeout", on_timeout),
+    RUN("throttle", throttle),
+};
+
 static const struct number_member top[] = {
     RUN("domid", domid),
     RUN("started_s", started_s),
@@ -153,6 +171,7 @@ static const struct number_member top[] = {
     RUN("domain_pages", domain_pages),
     RUN("sent_pages", sent_pages),
     RUN("skipped_pages", skipped_pages),
+    RUN("slowed_mean_percent", slowed_mean_percent),
 };
 
 static const struct number_member limits[] = {
@@ -161,6 +180,8 @@ static const struct number_member limits[] = {
     RUN("max_downtime_ms", max_downtime_ms),
     RUN("max_rounds", max_rounds),
     RUN("timeout_ms", timeout_ms),
+    RUN("downtime_limit_max_ms", downtime_limit_max_ms),
+    RUN("throttle_max_percent", throttle_max_percent),
 };
 
 static const struct number_member memory[] = {
@@ -223,6 +244,8 @@ static const struct number_member round_members[] = {
     ROUND("limit_bps", limit_bps),
     ROUND("dirty_pages_per_s", dirty_pps),
     ROUND("predicted_downtime_ms", predicted_downtime_ms),
+    ROUND("downtime_limit_ms", downtime_limit_ms),
+    ROUND("slowed_percent", slowed_percent),
 };
 
 /* ---- arrays ---- */
@@ -322,16 +345,15 @@ static int get_all(struct lxe_json *root, struct mig_run *out,
     const struct lxe_json *part = lxe_json_get(root, "limits");
     int rc = check_version(root, err);
 
-    for (size_t i = 0; i < COUNT(texts) && !rc; i++)
-        rc = get_text(root, texts[i].key,
-                      (const char **)((char *)out + texts[i].offset), err);
+    if (!rc)
+        rc = get_texts(root, texts, COUNT(texts), out, err);
     if (!rc)
         rc = get_numbers(root, top, COUNT(top), out, err);
     for (size_t i = 0; i < COUNT(groups) && !rc; i++)
         rc = get_group(root, groups[i].key, groups[i].members,
                        groups[i].count, out, err);
     if (!rc)
-        rc = get_text(part, "rate_policy", &out->rate_policy, err);
+        rc = get_texts(part, limit_texts, COUNT(limit_texts), out, err);
     if (!rc)
         rc = get_bool(part, "skip", &out->skip, err);
     if (!rc)
@@ -372,6 +394,15 @@ void mig_run_free(struct mig_run *run)
     free(run->stages);
     lxe_json_free(run->root);
     *run = (struct mig_run){ 0 };
+}
+
+bool mig_run_slowed(const struct mig_run *run)
+{
+    bool slowed = run->slowed_mean_percent > 0;
+
+    for (size_t i = 0; i < run->round_count && !slowed; i++)
+        slowed = run->rounds[i].slowed_percent > 0;
+    return slowed;
 }
 
 size_t mig_run_live_rounds(const struct mig_run *run)

@@ -19,7 +19,8 @@
 struct mig_run_round {
     bool final;
     double index, dirty_pages, sent_pages, skipped_pages, bytes, start_ms,
-        duration_ms, rate_bps, limit_bps, dirty_pps, predicted_downtime_ms;
+        duration_ms, rate_bps, limit_bps, dirty_pps, predicted_downtime_ms,
+        downtime_limit_ms, slowed_percent;
 };
 
 struct mig_run_stage {
@@ -38,10 +39,10 @@ struct mig_run_downtime {
 struct mig_run {
     struct lxe_json *root; /* holds all texts */
     const char *id, *outcome, *error, *domain, *uuid, *to, *receiver,
-        *stop_reason, *rate_policy;
+        *stop_reason, *rate_policy, *on_timeout, *throttle;
     double domid, started_s;
     double max_rate_bps, min_rate_bps, max_downtime_ms, max_rounds,
-        timeout_ms;
+        timeout_ms, downtime_limit_max_ms, throttle_max_percent;
     double target_kib, before_kib, moved_kib, reserved_kib;
     bool skip, dropped; /* false where unknown */
     double total_ms, precopy_ms;
@@ -49,7 +50,7 @@ struct mig_run {
     double wire_bytes, stream_bytes, domain_pages, sent_pages, skipped_pages;
     double limiter_seconds, limiter_mean, limiter_worst;
     double for_pages_ms, for_rate_ms, for_wire_ms;
-    double peeks, peek_ms;
+    double peeks, peek_ms, slowed_mean_percent;
     struct mig_run_stage *stages;
     size_t stage_count;
     struct mig_run_round *rounds;
@@ -71,6 +72,9 @@ void mig_run_free(struct mig_run *run);
 
 /* Whether a figure is known. */
 bool mig_known(double value);
+
+/* Whether the guest was slowed at all. */
+bool mig_run_slowed(const struct mig_run *run);
 
 /* Rounds that were sent while the guest ran. */
 size_t mig_run_live_rounds(const struct mig_run *run);

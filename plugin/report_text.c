@@ -57,7 +57,8 @@ static void put_title(FILE *out, const struct mig_run *run)
     line(out, "Outcome", "%s%s%s", or_dash(run->outcome),
          run->error ? ": " : "", run->error ? run->error : "");
     if (mig_known(run->total_ms))
-        line(out, "In all", "%s, %s on the wire", mig_fig_ms(total, run->total_ms),
+        line(out, "In all", "%s, %s on the wire",
+             mig_fig_ms(total, run->total_ms),
              mig_fig_bytes(wire, run->wire_bytes));
 }
 
@@ -136,6 +137,11 @@ static void put_rate(FILE *out, const struct mig_run *run)
         line(out, "", "kept within %s at worst, %s in the mean, over %.0f s",
              mig_fig_percent(a, run->limiter_worst),
              mig_fig_percent(b, run->limiter_mean), run->limiter_seconds);
+    if (mig_run_slowed(run))
+        line(out, "Slowed", "by %s of its speed in the mean (%s, at most %s)",
+             mig_fig_percent(a, run->slowed_mean_percent / 100),
+             or_dash(run->throttle),
+             mig_fig_percent(b, run->throttle_max_percent / 100));
     line(out, "Waits", "%s for pages, %s for the rate, %s for the wire",
          mig_fig_ms(a, run->for_pages_ms), mig_fig_ms(b, run->for_rate_ms),
          mig_fig_ms(c, run->for_wire_ms));

@@ -69,6 +69,8 @@ static void fill(struct mig_report *r, unsigned rounds)
             .limit_bps = 40000000,
             .dirty_pps = i ? 2500 : -1,
             .predicted_downtime_ns = MS(400 / (i + 1)),
+            .downtime_limit_ns = MS(300),
+            .slowed_percent = i == 1 ? 25 : 0,
         } };
 
         CU_ASSERT_EQUAL(mig_report_status(r, &s), 0);
@@ -115,6 +117,11 @@ static void test_written(void)
     CU_ASSERT_EQUAL(run.rounds[1].dirty_pps, 2500);
     CU_ASSERT_EQUAL(run.rounds[1].dirty_pages, 50000);
     CU_ASSERT_TRUE(run.rounds[3].final);
+    CU_ASSERT_EQUAL(run.rounds[1].slowed_percent, 25);
+    CU_ASSERT_EQUAL(run.rounds[1].downtime_limit_ms, 300);
+    CU_ASSERT_TRUE(mig_run_slowed(&run));
+    CU_ASSERT_STRING_EQUAL(run.throttle, "none");
+    CU_ASSERT_STRING_EQUAL(run.on_timeout, "force");
     CU_ASSERT_DOUBLE_EQUAL(run.rounds[3].start_ms, 430, 1e-6);
     mig_run_free(&run);
 }
@@ -129,6 +136,7 @@ static void test_unknown(void)
     CU_ASSERT_FALSE(mig_known(run.total_ms));
     CU_ASSERT_FALSE(mig_known(run.downtime.total));
     CU_ASSERT_FALSE(run.skip);
+    CU_ASSERT_FALSE(mig_run_slowed(&run));
     CU_ASSERT_EQUAL(run.round_count, 0);
     mig_run_free(&run);
 }
@@ -205,7 +213,7 @@ static void test_page(void)
     there_and_back(4, &run);
     page = page_of(&run);
     CU_ASSERT_EQUAL(count(page, "<svg "), count(page, "</svg>"));
-    CU_ASSERT_EQUAL(count(page, "<svg "), 5); /* no wait was measured */
+    CU_ASSERT_EQUAL(count(page, "<svg "), 6); /* no wait was measured */
     CU_ASSERT_EQUAL(count(page, "<section"), count(page, "</section>"));
     CU_ASSERT_EQUAL(count(page, "class=\"s1 bar\"") +
                         count(page, "class=\"s4 bar\""), 4);
