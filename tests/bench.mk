@@ -7,8 +7,19 @@ BENCH_CASES =
 EXTRA_DIST += tests/bench/probe.c tests/bench/testbed.sh \
 	tests/bench/testbed-run.sh tests/bench/testbed-table.jq
 
-.PHONY: bench bench-testbed
-bench: bench-testbed
+#   make bench-native BENCH_FLAGS=--quick
+check_PROGRAMS += tests/bench/native
+tests_bench_native_SOURCES = tests/bench/native.c tests/bench/native.h \
+	tests/bench/native_sweep.c tests/bench/native_throughput.c \
+	$(FX_SOURCES)
+tests_bench_native_CPPFLAGS = $(FX_CPPFLAGS)
+tests_bench_native_LDADD = $(FX_LIBS) -lm
+
+.PHONY: bench bench-native bench-testbed
+bench: bench-native bench-testbed
+bench-native: tests/bench/native
+	tests/bench/native --json bench-native.json $(BENCH_FLAGS)
+CLEANFILES += bench-native.json
 bench-testbed: all
 	rm -rf bench-dest
 	$(MAKE) $(AM_MAKEFLAGS) install DESTDIR='$(abs_builddir)/bench-dest' \

@@ -145,6 +145,7 @@ static void suspend(struct fx_helper *h)
     }
     fx_suspend(fx_domain(h->config.domid));
     h->suspended = true;
+    fx_sleep_us(h->config.frozen_us);
     if (h->config.die_after_suspend)
         hang_up(h);
     else

@@ -22,7 +22,8 @@ struct fx_helper_config {
     const char *limits;   /* $AEROSTAT_MIGRATE; may be NULL */
     int stream_fd;        /* inherited; stays the caller's */
     uint32_t domid;       /* whom `suspend` is about */
-    uint32_t suspend_us;  /* so long a suspend takes */
+    uint32_t suspend_us;  /* so long the guest runs on when asked to suspend, */
+    uint32_t frozen_us;   /* and so long it stands still before it answers */
     bool refuse_suspend;  /* answer that the guest did not suspend */
     bool die_at_suspend;  /* libxl is killed instead of answering */
     bool die_after_suspend; /* likewise, when the guest is suspended */

@@ -47,7 +47,8 @@ struct fx_migration {
     char change[FX_LIMITS];  /* limits that change on the way, */
     uint32_t change_us;      /* so long after pre-copy began */
     uint32_t storm_us;     /* a signal without meaning so often; 0: none */
-    uint32_t suspend_us;
+    uint32_t suspend_us;   /* the guest runs on so long, once it is asked, */
+    uint32_t frozen_us;    /* and stands still so long before it says so */
     bool refuse_suspend, die_at_suspend, die_after_suspend;
     bool kill_restorer;    /* it gets the kill, and not the saver */
 };

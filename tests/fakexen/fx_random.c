@@ -136,6 +136,7 @@ static void random_trouble(struct fx_migration *m, uint64_t *s)
 
     m->log_us = chance(s, 30) ? (uint32_t)between(s, 1, 20000) : 0;
     m->suspend_us = chance(s, 50) ? (uint32_t)between(s, 1, 20000) : 0;
+    m->frozen_us = chance(s, 30) ? (uint32_t)between(s, 1, 20000) : 0;
     while (n < FX_FAULTS && chance(s, 20))
         random_fault(&m->faults[n++], s);
     if (chance(s, 20)) {
