@@ -11,6 +11,7 @@ libmig_a_SOURCES = \
 	%D%/daemon_link.c %D%/daemon_link.h \
 	%D%/figures.c %D%/figures.h \
 	%D%/dirty_curve.c %D%/dirty_curve.h \
+	%D%/handshake.c %D%/handshake.h \
 	%D%/hello.c %D%/hello.h \
 	%D%/hot_pages.c %D%/hot_pages.h \
 	%D%/journal.c %D%/journal.h \

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon_link.h"
+#include "handshake.h"
 #include "hello.h"
 #include "host.h"
 #include "journal.h"
@@ -24,8 +25,6 @@
 #include "xl_domain.h"
 #include "xl_stream.h"
 
-#define GREETING_MS 60000  /* ssh may ask for a password */
-#define ANSWER_MS   90000  /* the target may have to squeeze its guests */
 #define READY_MS    120000 /* its hotplug scripts may be slow; or so much
                               as --stall-timeout says, if that is less */
 #define REPORT_MS   60000
@@ -218,79 +217,25 @@ static int plan(struct session *s, struct lxe_err *err)
 
 /* ---- stage 1: reserve ---- */
 
-/* The target's words may not write to our terminal. */
-static void make_printable(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
-}
-
-static int say_hello(struct session *s, struct lxe_err *err)
-{
-    struct mig_hello hello = { .need_kib = s->need_kib };
-    struct mig_hello_answer answer;
-    char line[MIG_HELLO_MAX_LINE];
-    int rc;
-
-    snprintf(hello.name, sizeof(hello.name), "%s", s->dom.name);
-    snprintf(hello.uuid, sizeof(hello.uuid), "%s", s->dom.uuid);
-    rc = mig_hello_write(&hello, line);
-    if (rc)
-        return lxe_fail(err, rc, "out of memory");
-    rc = mig_transport_write(&s->transport, line, strlen(line), "the hello",
-                             err);
-    if (!rc)
-        rc = mig_transport_read_line(&s->transport, line, sizeof(line),
-                                     "the target's answer", ANSWER_MS, err);
-    if (!rc)
-        rc = mig_hello_parse_answer(line, &answer, err);
-    if (rc)
-        return rc;
-    if (*answer.refusal) {
-        make_printable(answer.refusal);
-        return lxe_fail(err, -EREMOTEIO, "the target refuses: %s",
-                        answer.refusal);
-    }
-    s->report->reserved_kib = answer.reserved_kib;
-    return 0;
-}
-
-static int expect_banner(const char *line, struct lxe_err *err)
-{
-    if (strncmp(line, lxe_xl_banner.text, lxe_xl_banner.len - 1) ||
-        line[lxe_xl_banner.len - 1])
-        return lxe_fail(err, -EPROTO, "the target did not start a receiver;"
-                        " try the command by hand");
-    return 0;
-}
-
 static int reserve(struct session *s, struct lxe_err *err)
 {
-    struct mig_transport *t = &s->transport;
-    char command[8192], line[256];
+    struct mig_hello hello = { .need_kib = s->need_kib };
+    struct mig_greeting greeting;
+    char command[8192];
     int rc = mig_transport_command(s->config->how, s->config->to,
                                    s->config->receiver, s->config->verify,
                                    command, sizeof(command), err);
 
+    snprintf(hello.name, sizeof(hello.name), "%s", s->dom.name);
+    snprintf(hello.uuid, sizeof(hello.uuid), "%s", s->dom.uuid);
     if (!rc)
-        rc = mig_transport_start(t, command, s->cancel_fd, err);
-    if (!rc)
-        rc = mig_transport_read_line(t, line, sizeof(line),
-                                     "the target's greeting", GREETING_MS,
-                                     err);
+        rc = mig_transport_start(&s->transport, command, s->cancel_fd, err);
     if (rc)
         return rc;
-    s->report->receiver = "xl";
-    if (!strcmp(line, MIG_HELLO_GREETING)) {
-        s->report->receiver = "aerostat-receive";
-        rc = say_hello(s, err);
-        if (!rc)
-            rc = mig_transport_read_line(t, line, sizeof(line),
-                                         "the receiver's banner",
-                                         GREETING_MS, err);
-    }
-    return rc ? rc : expect_banner(line, err);
+    rc = mig_handshake_begin(&s->transport, &hello, &greeting, err);
+    s->report->receiver = greeting.aerostat ? "aerostat-receive" : "xl";
+    s->report->reserved_kib = greeting.reserved_kib;
+    return rc;
 }
 
 /* ---- stage 2: page cache ---- */
@@ -456,26 +401,15 @@ static int copy(struct session *s, struct lxe_err *err)
 
 /* ---- stage 5: commit ---- */
 
-static int read_message(struct session *s, const struct lxe_xl_message *m,
-                        uint64_t timeout_ms, struct lxe_err *err)
-{
-    char buf[64];
-    int rc = mig_transport_read(&s->transport, buf, m->len, m->what,
-                                timeout_ms, err);
-
-    if (!rc && memcmp(buf, m->text, m->len))
-        rc = lxe_fail(err, -EPROTO, "the target sent something else than %s",
-                      m->what);
-    return rc;
-}
-
 /* The last moment at which the guest can still stay. */
 static int prepare_commit(struct session *s, struct lxe_err *err)
 {
     uint64_t stall_ms = s->config->stall_ns / LXE_NS_PER_MS;
     char away[LXE_DOM_NAME + sizeof(AWAY)];
-    int rc = read_message(s, &lxe_xl_ready, stall_ms && stall_ms < READY_MS
-                                                ? stall_ms : READY_MS, err);
+    int rc = mig_handshake_ready(&s->transport,
+                                 stall_ms && stall_ms < READY_MS ? stall_ms
+                                                                 : READY_MS,
+                                 err);
 
     if (rc)
         return rc;
@@ -496,39 +430,14 @@ static int prepare_commit(struct session *s, struct lxe_err *err)
     return keep_journal(s, err);
 }
 
-/* The target could not start it, destroyed its copy and hands it back. */
-static enum mig_outcome take_back(struct session *s, int code,
-                                  struct lxe_err *err)
-{
-    if (read_message(s, &lxe_xl_go, REPORT_MS, err))
-        return MIG_UNKNOWN;
-    lxe_fail(err, -EREMOTEIO,
-             "the target could not start the guest (its status %d) and gave"
-             " it back; see xl's log there", code);
-    return MIG_FAILED;
-}
-
 static enum mig_outcome commit(struct session *s, struct lxe_err *err)
 {
-    unsigned char code;
+    enum mig_outcome outcome = mig_handshake_commit(&s->transport, REPORT_MS,
+                                                    err);
 
-    /*
-     * A pipe takes so few bytes whole or not at all (PIPE_BUF), so a failure
-     * means that nothing is out. Otherwise only the target can tell from here
-     * on who has the guest.
-     */
-    if (mig_transport_write(&s->transport, lxe_xl_go.text, lxe_xl_go.len,
-                            lxe_xl_go.what, err))
-        return MIG_FAILED;
-    s->transport.cancel_fd = -1;
-    if (read_message(s, &lxe_xl_report, REPORT_MS, err) ||
-        mig_transport_read(&s->transport, &code, 1, "the start status",
-                           REPORT_MS, err))
-        return MIG_UNKNOWN;
-    if (code)
-        return take_back(s, code, err);
-    s->report->resumed_ns = lxe_now_ns();
-    return MIG_MOVED;
+    if (outcome == MIG_MOVED)
+        s->report->resumed_ns = lxe_now_ns();
+    return outcome;
 }
 
 /* ---- undo ---- */

@@ -64,6 +64,12 @@ tests_test_save_run_SOURCES = tests/unit/test_save_run.c
 tests_test_save_run_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_save_run_LDADD = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/test-handshake
+TESTS += tests/test-handshake
+tests_test_handshake_SOURCES = tests/unit/test_handshake.c
+tests_test_handshake_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_handshake_LDADD = libmig.a liblxe.a $(BASE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/test-announce
 TESTS += tests/test-announce
 tests_test_announce_SOURCES = tests/unit/test_announce.c
