@@ -24,6 +24,8 @@ static const struct field {
       LXE_KEYS_MAX_KIB },
     { "refault", offsetof(struct lxe_guest_report, refaults),
       UINT64_MAX - 1 },
+    { "swapin", offsetof(struct lxe_guest_report, swapins),
+      UINT64_MAX - 1 },
     { "psi", offsetof(struct lxe_guest_report, psi_some_x100),
       LXE_KEYS_MAX_PSI },
 };

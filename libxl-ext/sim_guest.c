@@ -37,6 +37,7 @@ static void forget(struct lxe_guest_report *r)
 {
     r->total_kib = r->available_kib = r->used_kib = LXE_UNKNOWN;
     r->swap_used_kib = r->refaults = r->psi_some_x100 = LXE_UNKNOWN;
+    r->swapins = LXE_UNKNOWN;
 }
 
 struct lxe_sim_guest *lxe_sim_guest_new(const struct lxe_sim_guest_def *def,

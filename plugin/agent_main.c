@@ -77,7 +77,8 @@ static const char *read_proc(const char *path)
 
 static int take_stats(struct lxe_guest_report *report, struct lxe_err *err)
 {
-    *report = (struct lxe_guest_report){ .refaults = LXE_UNKNOWN };
+    *report = (struct lxe_guest_report){ .refaults = LXE_UNKNOWN,
+                                         .swapins = LXE_UNKNOWN };
     if (aero_stats_meminfo(read_proc("/proc/meminfo"), report))
         return lxe_fail(err, -ENODATA, "/proc/meminfo has no MemTotal or no "
                         "MemAvailable; is /proc mounted, and Linux 3.14 or "

@@ -60,6 +60,7 @@ void aero_stats_vmstat(const char *text, struct lxe_guest_report *report)
         report->refaults = number_after(text, "workingset_refault ");
     else
         report->refaults = anon + file;
+    report->swapins = number_after(text, "pswpin ");
 }
 
 /* "some avg10=1.05 avg60=...": the kernel prints two decimals, always. */

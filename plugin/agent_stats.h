@@ -20,7 +20,10 @@
  */
 int aero_stats_meminfo(const char *text, struct lxe_guest_report *report);
 
-/* /proc/vmstat sets refaults: workingset_refault, or its anon and file. */
+/*
+ * /proc/vmstat sets refaults (workingset_refault, or its anon and file) and
+ * swapins (pswpin).
+ */
 void aero_stats_vmstat(const char *text, struct lxe_guest_report *report);
 
 /* /proc/pressure/memory sets psi: "some", the average over 10 s. */

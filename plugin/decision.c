@@ -62,6 +62,7 @@ static const struct aero_field fact_fields[] = {
     FACT(total_kib),
     FACT(swap_used_kib),
     FACT(refaults),
+    FACT(swapins),
     FACT(psi_some_x100),
     FACT(foreign_changes),
 };

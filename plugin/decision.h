@@ -34,6 +34,7 @@ struct aero_decision_facts {
     uint64_t total_kib;         /* as the guest reported, likewise these */
     uint64_t swap_used_kib;
     uint64_t refaults;
+    uint64_t swapins;
     uint64_t psi_some_x100;
     uint64_t foreign_changes;   /* of its target, by others (rivals.h) */
 };

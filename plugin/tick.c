@@ -24,6 +24,7 @@ static void take_facts(const struct aero_guest *g, uint64_t now_ns,
         .total_kib = r->total_kib,
         .swap_used_kib = r->swap_used_kib,
         .refaults = r->refaults,
+        .swapins = r->swapins,
         .psi_some_x100 = r->psi_some_x100,
         .foreign_changes = g->rival.changes,
     };

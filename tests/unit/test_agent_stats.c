@@ -47,10 +47,13 @@ static void adds_up_refaults(void)
     struct lxe_guest_report r = { 0 };
 
     aero_stats_vmstat("nr_free_pages 5\nworkingset_refault_anon 30\n"
-                      "workingset_refault_file 12\n", &r);
+                      "workingset_refault_file 12\npswpin 7\npswpout 9\n",
+                      &r);
     CU_ASSERT_EQUAL(r.refaults, 42);
+    CU_ASSERT_EQUAL(r.swapins, 7);
     aero_stats_vmstat("workingset_refault 17\nworkingset_activate 5\n", &r);
     CU_ASSERT_EQUAL(r.refaults, 17);
+    CU_ASSERT_EQUAL(r.swapins, LXE_UNKNOWN);
     aero_stats_vmstat("nr_free_pages 5\n", &r);
     CU_ASSERT_EQUAL(r.refaults, LXE_UNKNOWN);
 }
