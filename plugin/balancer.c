@@ -139,6 +139,9 @@ static void judge(struct aero_balancer *b, struct aero_guest *g,
         .resting_kib = g->resting_kib != LXE_UNKNOWN ? g->resting_kib
                                                      : g->held_kib,
         .margin_kib = b->config->margin_kib,
+        .probe = b->config->probe,
+        .scarce = b->state >= AERO_HOST_SOFT,
+        .floor_kib = g->condition.floor_kib,
         .report = &g->dom.report,
         .report_age_ns = aero_guest_report_age_ns(g, now_ns),
     };

@@ -26,6 +26,7 @@ libaero_a_SOURCES = \
 	%D%/policy.c %D%/policy.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/rate_share.c %D%/rate_share.h \
+	%D%/probe.c %D%/probe.h \
 	%D%/reservations.c %D%/reservations.h \
 	%D%/rivals.c %D%/rivals.h \
 	%D%/self_move.c %D%/self_move.h \

@@ -221,6 +221,7 @@ static int get_telling(struct reader *r, struct aero_config *c)
 static int get_settings(struct reader *r, struct aero_config *c)
 {
     uint64_t shares = c->default_shares, agent = c->agent;
+    uint64_t probe = c->probe;
     int rc = get_number(r, "interval_ms", 100, 60000, &c->interval_ms);
 
     if (!rc)
@@ -244,6 +245,8 @@ static int get_settings(struct reader *r, struct aero_config *c)
     if (!rc)
         rc = get_number(r, "agent", 0, 1, &agent);
     if (!rc)
+        rc = get_number(r, "probe", 0, 1, &probe);
+    if (!rc)
         rc = get_telling(r, c);
     if (!rc)
         rc = get_word(r, "socket_group", c->socket_group,
@@ -252,6 +255,7 @@ static int get_settings(struct reader *r, struct aero_config *c)
         rc = get_rate(r, "migration_max_rate", &c->migration_max_bps);
     c->default_shares = (unsigned)shares;
     c->agent = agent;
+    c->probe = probe;
     return rc;
 }
 
@@ -537,6 +541,7 @@ void aero_config_print(const struct aero_config *config, FILE *to)
                 config->self_rules[i].name, config->self_rules[i].to);
     fprintf(to, " ]\n");
     fprintf(to, "agent = %d\n", config->agent);
+    fprintf(to, "probe = %d\n", config->probe);
     fprintf(to, "decision_log_mib = %" PRIu64 "\n", config->decision_log_mib);
     fprintf(to, "metrics_file = \"%s\"\n", config->metrics_file);
     fprintf(to, "metrics_listen = \"%s\"\n", config->metrics_listen);

@@ -2,9 +2,15 @@
 #include "demand.h"
 
 #include "base/clock.h"
+#include "base/units.h"
 
 #define FAST_NS (5 * LXE_NS_PER_SEC)
 #define SLOW_NS (30 * LXE_NS_PER_SEC)
+
+#define READ_BACK_S     10
+#define READ_BACK_MAX_S 1e6 /* pages: beyond it no machine can be */
+#define MISSING_SAID_KIB (4u << 10)
+#define COUNT_APART_S   0.5
 
 #define PRESSURE_X100 500 /* 5 % of the time some task waited for memory */
 
@@ -96,6 +102,47 @@ static uint64_t highest(struct aero_demand_memory *m, uint64_t now_ns,
     return (uint64_t)top;
 }
 
+static double pages_s(uint64_t was, uint64_t is, double dt_s)
+{
+    double rate;
+
+    if (was == LXE_UNKNOWN || is == LXE_UNKNOWN || is < was)
+        return 0; /* it was started again, or says nothing of it */
+    rate = (double)(is - was) / dt_s;
+    return rate < READ_BACK_MAX_S ? rate : READ_BACK_MAX_S;
+}
+
+/*
+ * What it misses: a page that it reads back within READ_BACK_S should never
+ * have left. At once up, and down over SLOW_NS.
+ */
+static uint64_t missing(const struct aero_demand_input *in,
+                        struct aero_demand_memory *m)
+{
+    const struct lxe_guest_report *r = in->report;
+    uint64_t said_ns = in->now_ns - in->report_age_ns;
+    double dt_s = (double)said_ns - (double)m->counted_ns, refault, swap, now;
+
+    dt_s /= (double)LXE_NS_PER_SEC;
+    if (m->counted && dt_s < COUNT_APART_S)
+        return (uint64_t)m->missing_kib;
+    refault = m->counted ? pages_s(m->refaults, r->refaults, dt_s) : 0;
+    swap = m->counted ? pages_s(m->swapins, r->swapins, dt_s) : 0;
+    now = (refault > swap ? refault : swap) * READ_BACK_S * LXE_KIB_PER_PAGE;
+    if (now > (double)in->margin_kib)
+        now = (double)in->margin_kib;
+    if (m->counted)
+        m->missing_kib = average(m->missing_kib, now,
+                                 said_ns - m->counted_ns, SLOW_NS);
+    if (now > m->missing_kib)
+        m->missing_kib = now;
+    m->counted = true;
+    m->counted_ns = said_ns;
+    m->refaults = r->refaults;
+    m->swapins = r->swapins;
+    return (uint64_t)m->missing_kib;
+}
+
 static uint64_t margin(const struct aero_demand_input *in, uint64_t need_kib)
 {
     uint64_t m = need_kib / 4;
@@ -107,12 +154,31 @@ static uint64_t margin(const struct aero_demand_input *in, uint64_t need_kib)
     return psi != LXE_UNKNOWN && psi >= PRESSURE_X100 ? 2 * m : m;
 }
 
+static uint64_t probed(const struct aero_demand_input *in,
+                       struct aero_demand_memory *memory, const char **why)
+{
+    const struct aero_probe_input probe = {
+        .now_ns = in->now_ns,
+        .held_kib = in->held_kib,
+        .resting_kib = in->resting_kib,
+        .floor_kib = in->floor_kib,
+        .wanted = in->scarce,
+    };
+    uint64_t kib = aero_probe_step(&memory->probe, &probe);
+
+    if (kib < in->resting_kib)
+        *why = "reports nothing, found by taking a little at a time";
+    return kib;
+}
+
 static void fall_back(const struct aero_demand_input *in, const char *why,
                       bool reported, struct aero_demand_memory *memory,
                       struct aero_demand *out)
 {
     /* Who once reported was moved by us: what it holds is what it needs. */
     out->kib = reported ? in->held_kib : in->resting_kib;
+    if (!reported && in->probe)
+        out->kib = probed(in, memory, &why);
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = min_u64(out->kib, in->static_max_kib);
     out->known = false;
@@ -121,6 +187,8 @@ static void fall_back(const struct aero_demand_input *in, const char *why,
     out->available_kib = LXE_UNKNOWN;
     out->why = why;
     memory->primed = false;
+    memory->counted = false;
+    memory->missing_kib = 0;
 }
 
 static bool read_report(const struct aero_demand_input *in,
@@ -137,7 +205,7 @@ void aero_demand_estimate(const struct aero_demand_input *in,
                           struct aero_demand *out)
 {
     enum lxe_report_source source = in->report->source;
-    uint64_t need;
+    uint64_t need, lost;
 
     if (source == LXE_REPORT_NONE) {
         fall_back(in, "reports nothing", false, memory, out);
@@ -153,8 +221,11 @@ void aero_demand_estimate(const struct aero_demand_input *in,
     }
     need = min_u64(highest(memory, in->now_ns, out->need_kib), in->held_kib);
     out->known = true;
-    out->kib = need + margin(in, need);
+    lost = missing(in, memory);
+    out->kib = need + margin(in, need) + lost;
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = min_u64(out->kib, in->static_max_kib);
-    out->why = "by its report";
+    out->why = lost < MISSING_SAID_KIB
+                   ? "by its report"
+                   : "by its report and by what it reads back";
 }

@@ -11,6 +11,9 @@
  *   margin  a quarter of the need, between 32 MiB and the configured cap;
  *           twice that under memory pressure
  *
+ * Besides, what it reads back of what it had to give up (refaults, or pages
+ * swapped in: the rate, in 10 s) is missing, up to the configured cap.
+ *
  * The need goes up at once and down slowly: it is the highest of a slow, a
  * fast and the current average.
  *
@@ -24,6 +27,7 @@
 #include <stdint.h>
 
 #include "host.h"
+#include "probe.h"
 
 #define AERO_MARGIN_MIN_KIB (32u << 10)
 
@@ -37,7 +41,10 @@ struct aero_demand_input {
     uint64_t held_kib;
     uint64_t static_max_kib; /* its highest target, or LXE_UNKNOWN */
     uint64_t resting_kib;    /* its target as others last set it */
-    uint64_t margin_kib;     /* cap of the margin */
+    uint64_t margin_kib;     /* cap of the margin, and of what is missing */
+    bool probe;              /* a guest that says nothing may be probed */
+    bool scarce;             /* memory is: probing takes, else it gives back */
+    uint64_t floor_kib;      /* it stopped short there; 0: it does not resist */
     const struct lxe_guest_report *report;
     uint64_t report_age_ns;  /* since it last changed */
 };
@@ -48,6 +55,11 @@ struct aero_demand_memory {
     uint64_t last_ns;
     double fast_kib;
     double slow_kib;
+    bool counted;           /* a report with counters was seen: these */
+    uint64_t counted_ns;
+    uint64_t refaults, swapins;
+    double missing_kib;
+    struct aero_probe probe;
 };
 
 struct aero_demand {

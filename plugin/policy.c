@@ -339,8 +339,10 @@ static void explain_size(const struct plan *p, const struct slot *s,
         say(out, "stuck: does not grow beyond what it has");
     else if (p->bottoms > p->pool)
         say(out, "host is short: less than all minima; minimum %s", b);
-    else if (!g->demand_known && s->lo == s->hi)
+    else if (!g->demand_known && s->lo == s->hi && s->want == s->target)
         say(out, "%s: left as it is", g->why);
+    else if (!g->demand_known && s->lo == s->hi)
+        say(out, "%s: %s", g->why, b);
     else if (s->want + STEP_PAGES <= s->demand)
         say(out, "host is short: %s of %s wanted, by %u shares%s", b, a,
             g->shares, s->want == s->lo ? " (minimum)" : "");

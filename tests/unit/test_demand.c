@@ -16,6 +16,7 @@ static struct lxe_guest_report agent(uint64_t total, uint64_t available)
         .used_kib = total - available,
         .swap_used_kib = 0,
         .refaults = LXE_UNKNOWN,
+        .swapins = LXE_UNKNOWN,
         .psi_some_x100 = LXE_UNKNOWN,
     };
 }
@@ -74,6 +75,77 @@ static void pressure_doubles_the_margin(void)
     CU_ASSERT_EQUAL(once(&in).kib, 500 * MIB);
     r.psi_some_x100 = 800;
     CU_ASSERT_EQUAL(once(&in).kib, 600 * MIB);
+}
+
+static void what_is_read_back_is_missing(void)
+{
+    struct lxe_guest_report r = agent(1000 * MIB, 600 * MIB);
+    struct aero_demand_input in = input(&r);
+    struct aero_demand_memory memory = { 0 };
+    struct aero_demand d;
+
+    r.refaults = 5000000; /* since its boot: says nothing */
+    r.swapins = 70000;
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, 500 * MIB);
+    in.now_ns += 2 * LXE_NS_PER_SEC;
+    r.swapins += 2 * 512; /* 512 a second: 20 MiB in ten */
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, 520 * MIB);
+    in.now_ns += LXE_NS_PER_SEC / 4; /* the same report, looked at again */
+    in.report_age_ns = LXE_NS_PER_SEC / 4;
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, 520 * MIB);
+    in.report_age_ns = 0;
+    in.now_ns += 30 * LXE_NS_PER_SEC; /* swapped still, but not missed */
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT(d.kib > 505 * MIB && d.kib < 515 * MIB);
+    in.now_ns += LXE_NS_PER_SEC;
+    r.refaults = LXE_UNKNOWN - 1; /* a liar gets the cap */
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, 756 * MIB);
+    in.now_ns += LXE_NS_PER_SEC;
+    r.refaults = 3; /* its kernel was started anew */
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT(d.kib < 756 * MIB);
+}
+
+/* How long a silent guest is lowered, and what it is left with then. */
+static void silent_ones_are_probed(void)
+{
+    struct lxe_guest_report r = { .source = LXE_REPORT_NONE };
+    struct aero_demand_input in = input(&r);
+    struct aero_demand_memory memory = { 0 };
+    struct aero_demand d;
+    int lowered = 0;
+
+    in.scarce = true;
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, 1000 * MIB); /* nobody allowed it */
+    in.probe = true;
+    for (int s = 0; s < 3600 && !in.floor_kib; s++) {
+        uint64_t before = in.held_kib;
+
+        aero_demand_estimate(&in, &memory, &d);
+        CU_ASSERT(d.kib + before / 60 >= before);
+        lowered += d.kib < before;
+        in.held_kib = d.kib > 700 * MIB ? d.kib : 700 * MIB;
+        in.floor_kib = d.kib < 700 * MIB ? in.held_kib : 0;
+        in.now_ns += LXE_NS_PER_SEC;
+    }
+    CU_ASSERT(lowered > 15 && lowered < 30);
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, 700 * MIB + 700 * MIB / 8);
+    in.held_kib = d.kib;
+    in.now_ns += 59 * LXE_NS_PER_SEC;
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, in.held_kib);
+    in.scarce = false; /* and it gets all back */
+    for (int s = 0; s < 600; s++) {
+        in.now_ns += LXE_NS_PER_SEC;
+        aero_demand_estimate(&in, &memory, &d);
+    }
+    CU_ASSERT_EQUAL(d.kib, 1000 * MIB);
 }
 
 static void liars_are_bounded(void)
@@ -196,6 +268,8 @@ static const struct unit_test tests[] = {
     { "used and margin", used_and_margin },
     { "a full guest asks for more", full_guest_asks_for_more_than_it_has },
     { "pressure doubles the margin", pressure_doubles_the_margin },
+    { "what is read back is missing", what_is_read_back_is_missing },
+    { "silent ones are probed", silent_ones_are_probed },
     { "liars are bounded", liars_are_bounded },
     { "old reports are not trusted", old_reports_are_not_trusted },
     { "silence keeps what others set", silence_keeps_what_others_set },
