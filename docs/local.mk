@@ -12,6 +12,7 @@ dist_man_MANS += \
 	%D%/man/xl-mem-replay.1 \
 	%D%/man/xl-mem-reserve.1 \
 	%D%/man/xl-mem-status.1 \
+	%D%/man/xl-mem-top.1 \
 	%D%/man/xl-migrate-cancel.1 \
 	%D%/man/xl-migrate-live.1 \
 	%D%/man/xl-migrate-rate.1 \

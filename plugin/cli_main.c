@@ -19,12 +19,20 @@
 #include "cli_plan.h"
 #include "cli_replay.h"
 #include "cli_report.h"
+#include "cli_top.h"
 #include "cli_reserve.h"
 
 static const struct aero_verb verbs[] = {
     { "mem-status", aero_cli_mem_status,
       "Show what memory each guest has, should have, and why", "[--json]",
       "  --json           print the daemon's answer as JSON\n" },
+    { "mem-top", aero_cli_mem_top,
+      "Show the memory of all guests, live",
+      "[--delay TIME] [--count N] [--batch] [--json]",
+      "  -d, --delay TIME look this often (1s)\n"
+      "  -n, --count N    look so many times, and end\n"
+      "  -b, --batch      print plain tables, one after another\n"
+      "  --json           print the daemon's answers as JSON\n" },
     { "mem-policy", aero_cli_mem_policy,
       "Show or change the memory policy of a guest",
       "DOMAIN [--min SIZE] [--max SIZE] [--shares N] [--take-back] [--json]",

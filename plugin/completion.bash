@@ -65,7 +65,7 @@ _aerostat_takes_value() {
             --max-downtime|--downtime-limit-max|--suspend-cost|--max-rounds|\
             --timeout|--on-timeout|--throttle|--throttle-max|--weight|\
             --stall-timeout|--margin|--report|--receiver|--min|--max|--shares|\
-            --set|--socket|--domain|--html|--last|--dir|\
+            --set|--delay|-d|--count|-n|--socket|--domain|--html|--last|--dir|\
             --wws|--method|--duration|--wire-rate|--host) return 0 ;;
     esac
     return 1
@@ -101,6 +101,7 @@ _aerostat_verb() {
         migrate-report:-*) _aerostat_offer --html --json --last --dir ;;
         migrate-report:*) ((given)) || _aerostat_runs ;;
         mem-explain:-*) _aerostat_offer --json ;;
+        mem-top:*) _aerostat_offer --delay --count --batch --json ;;
         mem-replay:-*) _aerostat_offer --set --all --json ;;
         mem-replay:*) ((given)) || compopt -o default ;;
         mem-policy:*|mem-explain:*|migrate-cancel:*)
@@ -158,7 +159,7 @@ _xl_front() {
     COMPREPLY=()
     _aerostat_find_verb
     case ${COMP_WORDS[verb]} in
-        mem-status|mem-policy|mem-explain|mem-replay|mem-reserve|migrate-plan|\
+        mem-status|mem-top|mem-policy|mem-explain|mem-replay|mem-reserve|migrate-plan|\
             migrate-live|migrate-cancel|migrate-rate|migrate-status|\
             migrate-report)
             if ((verb < COMP_CWORD)); then

@@ -1,7 +1,7 @@
 
 # What people touch: the command line.
 bin_PROGRAMS += xl-aerostat
-xl_aerostat_CPPFLAGS = $(AM_CPPFLAGS)
+xl_aerostat_CPPFLAGS = $(AM_CPPFLAGS) $(NCURSES_CFLAGS)
 xl_aerostat_SOURCES = \
 	%D%/cli.c %D%/cli.h \
 	%D%/cli_create.c %D%/cli_create.h \
@@ -15,9 +15,12 @@ xl_aerostat_SOURCES = \
 	%D%/cli_reserve.c %D%/cli_reserve.h \
 	%D%/cli_table.c %D%/cli_table.h \
 	%D%/cli_text.c %D%/cli_text.h \
+	%D%/cli_top.c %D%/cli_top.h \
 	%D%/plan_text.c %D%/plan_text.h \
-	%D%/report_text.c %D%/report_text.h
-xl_aerostat_LDADD = libaero.a $(MIG_LIBS)
+	%D%/report_text.c %D%/report_text.h \
+	%D%/top_screen.c %D%/top_screen.h \
+	%D%/top_view.c %D%/top_view.h
+xl_aerostat_LDADD = libaero.a $(MIG_LIBS) $(NCURSES_LIBS)
 
 # The front: installed under libexec, for the administrator to put first in
 # PATH.

@@ -191,6 +191,64 @@ ask mem-status --json
 ok 'nor through --json' is_clean out
 ok 'which keeps them' grep -q '\\u009b2J' "$dir/out"
 
+# ---- mem-top
+
+answer "$(printf %s "$status_json" | tr -d '\n')"
+ask mem-top --batch -n 1
+sed -i '1s/^[-0-9]* [:0-9]*  //' "$dir/out"
+ok 'mem-top --batch' prints <<'TABLE'
+host soft: 812M of 8192M free, 300M to spare, 64M reserved
+Warning: xl's autoballoon is on
+
+DOMAIN         ID  STATE         HAS  TARGET     MIN     MAX  DEMAND    USED  0 .. MAX
+web             1  active       512M    520M    256M   2048M    488M    400M  ###[#=|.................
+datenbänke     12  stuck      12288M  12288M     96K  16384M       -       -  [=================|.....
+
+TABLE
+ask mem-top --json -n 2 -d 100ms
+ok 'mem-top --json' [ "$(grep -c '"name": "web"' "$dir/out")" -eq 2 ]
+ask mem-top
+ok 'mem-top without a terminal' says 1 'needs a terminal; --batch'
+ask mem-top -d 1ms
+ok 'too fast' says 2 'from 100ms'
+ask mem-top -n 0
+ok 'no count' says 2 '--count: '
+ask mem-top x
+ok 'mem-top takes no argument' says 2 "'x'"
+
+# on_terminal TERM COMMAND: runs it on a terminal of its own, by util-linux.
+on_terminal() {
+    TERM=$1 script -qefc "$2" /dev/null >"$dir/out" 2>"$dir/err" </dev/null
+    status=$?
+}
+if command -v script >/dev/null; then
+    top="$cli --socket $dir/sock mem-top"
+    on_terminal xterm "stty rows 24 cols 80; $top -n 2 -d 100ms"
+    ok 'mem-top on a terminal' [ "$status" -eq 0 ]
+    ok 'it draws' grep -q 'autoballoon is on' "$dir/out"
+    escape=$(printf '\033')
+    ok 'and gives the terminal back' \
+        sh -c "tail -c 200 '$dir/out' | grep -qF '${escape}[?1049l'"
+    # shellcheck disable=SC2016 # it is the inner shell's
+    on_terminal xterm "$top </dev/tty & p=\$!
+        until grep -q DOMAIN $dir/out; do sleep 0.1; done
+        kill -TERM \$p; wait \$p; echo status \$?"
+    ok 'also when it is ended by a signal' grep -q 'status 143' "$dir/out"
+    ok 'it does' grep -qF "${escape}[?1049l" "$dir/out"
+    on_terminal dumb "$top"
+    ok 'not on a dumb terminal' grep -q "'dumb' cannot move its" "$dir/out"
+    end_stub
+    on_terminal xterm "$top -n 2 -d 100ms"
+    ok 'without a daemon it waits for one' \
+        grep -q 'no aerostatd listens' "$dir/out"
+    ok 'until its count is over' [ "$status" -eq 0 ]
+fi
+
+answer '{"domains":[{"name":"\u001b]0;x\u0007","domid":-1,"current_kib":1e40}],"host":[]}'
+ask mem-top --batch -n 1
+ok 'hostile names are escaped in mem-top' is_clean out
+ok 'and shown' grep -qF '\x1b]0;x\x07' "$dir/out"
+
 answer '{"domains":7}'
 ask mem-status
 ok 'no list of domains' says 1 'no list of domains'
@@ -670,6 +728,7 @@ if command -v bash >/dev/null; then
     complete_words xl-aerostat mem-
     ok 'completes verbs' prints <<'WORDS'
 mem-status
+mem-top
 mem-policy
 mem-explain
 mem-replay
@@ -722,6 +781,7 @@ WORDS
 list
 mem-max
 mem-status
+mem-top
 mem-policy
 mem-explain
 mem-replay

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 # The command line: tables, and all that a shell can see.
-check_PROGRAMS += tests/test-cli-table tests/rpc-stub
-TESTS += tests/test-cli-table tests/cli.sh
+check_PROGRAMS += tests/test-cli-table tests/test-top-view tests/rpc-stub
+TESTS += tests/test-cli-table tests/test-top-view tests/cli.sh
 EXTRA_DIST += tests/cli.sh
 
 tests_test_cli_table_SOURCES = tests/unit/test_cli_table.c \
 	plugin/cli_table.c plugin/cli_text.c
 tests_test_cli_table_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_cli_table_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+
+tests_test_top_view_SOURCES = tests/unit/test_top_view.c \
+	plugin/cli.c plugin/cli_text.c plugin/top_view.c
+tests_test_top_view_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_top_view_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 
 tests_rpc_stub_SOURCES = tests/rpc_stub.c
 tests_rpc_stub_CPPFLAGS = $(AM_CPPFLAGS)
