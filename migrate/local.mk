@@ -34,6 +34,7 @@ libmig_a_SOURCES = \
 	%D%/relax.c %D%/relax.h \
 	%D%/report.c %D%/report.h \
 	%D%/rescue.c %D%/rescue.h \
+	%D%/report_compare.c %D%/report_compare.h \
 	%D%/report_html.c %D%/report_html.h \
 	%D%/report_plots.c %D%/report_plots.h \
 	%D%/report_read.c %D%/report_read.h \

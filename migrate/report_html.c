@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "figures.h"
+#include "report_compare.h"
 #include "report_plots.h"
 #include "svg.h"
 
@@ -332,6 +333,8 @@ static bool any_prediction(const struct mig_run *run)
 
 static void put_plots(FILE *out, const struct mig_run *run)
 {
+    struct mig_compared compared[MIG_COMPARED_MOST];
+
     if (run->round_count) {
         section(out, run, "Rate of each round",
                 "A bar is as wide as its round took and as high as it was "
@@ -340,6 +343,10 @@ static void put_plots(FILE *out, const struct mig_run *run)
                 "A round works off what it had to send; the step up after it "
                 "is what the guest wrote to meanwhile.", mig_plot_remaining);
     }
+    if (mig_report_compare(run, compared))
+        section(out, run, "Prediction and fact",
+                "What was predicted before it began, from the guest's "
+                "writable working set.", mig_plot_compared);
     if (any_prediction(run))
         section(out, run, "Predicted and actual downtime",
                 "The engine's part of it, which pre-copy answers for.",

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "figures.h"
+#include "report_compare.h"
 #include "svg.h"
 
 #define WIDTH        900.0
@@ -23,6 +24,8 @@
 #define MAGNIFIED    0.25 /* share of the time that is drawn once more */
 #define FEW_ROUNDS   6.0 /* that an axis of rounds has room for */
 #define TIP          200
+#define X_STEPS      10
+#define MOST_TIMES   10.0 /* what was expected: farther is at the edge */
 #define MIB_PAGES    256.0
 
 /* ---- frames ---- */
@@ -453,6 +456,82 @@ void mig_plot_predicted(FILE *out, const struct mig_run *run)
         mig_svg_circle(out, "s1", mig_svg_x(&f, (double)i),
                        mig_svg_y(&f, r->predicted_downtime_ms), 4.5, tip);
     }
+    close_plot(out);
+    put_keys(out, keys, sizeof(keys) / sizeof(keys[0]));
+}
+
+/* ---- the prediction before it began ---- */
+
+#define ROW     46.0
+#define ROW_TOP 20.0
+
+static void compared_row(FILE *out, const struct mig_svg_frame *f,
+                         const struct mig_compared *c, double y)
+{
+    double unit = c->predicted.expected;
+    double low = mig_svg_x(f, c->predicted.low / unit);
+    char text[3][MIG_FIGURE], tip[TIP];
+
+    snprintf(tip, sizeof(tip), "%s: predicted %s, from %s to %s", c->name,
+             c->figure(text[0], c->predicted.expected),
+             c->figure(text[1], c->predicted.low),
+             c->figure(text[2], c->predicted.high));
+    mig_svg_label(out, "strong", 0, y + 4, MIG_SVG_START, "%s", c->name);
+    mig_svg_rect(out, "s1 area", low, y - 9,
+                 fmax(mig_svg_x(f, c->predicted.high / unit) - low,
+                      LEAST_WIDTH), 18, tip);
+    mig_svg_line(out, "l1", mig_svg_x(f, 1), y - 11, mig_svg_x(f, 1), y + 11);
+    mig_svg_label(out, "muted", mig_svg_x(f, 1), y - 14, MIG_SVG_MIDDLE, "%s",
+                  text[0]);
+    if (!mig_known(c->actual))
+        return;
+    mig_svg_circle(out, "s4", mig_svg_x(f, c->actual / unit), y, 5, NULL);
+    snprintf(tip, sizeof(tip), ", %+.0f %%", mig_compared_error(c) * 100);
+    mig_svg_label(out, "label", WIDTH - 2, y + 4, MIG_SVG_END, "%s%s",
+                  c->figure(text[0], c->actual),
+                  mig_known(mig_compared_error(c)) ? tip : "");
+}
+
+/* By how many times what was expected; at most so far to the right. */
+static double compared_limit(const struct mig_compared *all, size_t count)
+{
+    double most = 1.2;
+
+    for (size_t i = 0; i < count; i++) {
+        double unit = all[i].predicted.expected;
+
+        if (unit > 0)
+            most = fmax(most, fmax(all[i].predicted.high, all[i].actual) /
+                                  unit);
+    }
+    return fmin(mig_svg_limit(most * 1.02, X_STEPS), MOST_TIMES);
+}
+
+void mig_plot_compared(FILE *out, const struct mig_run *run)
+{
+    static const struct key keys[] = {
+        { "s1", "expected before it began, and the bounds" },
+        { "s4", "what it was, and by how much more was predicted" },
+    };
+    struct mig_compared all[MIG_COMPARED_MOST];
+    size_t count = mig_report_compare(run, all);
+    struct mig_svg_frame f = {
+        .left = 80, .top = ROW_TOP, .width = WIDTH - 80 - 150,
+        .height = (double)count * ROW, .y_max = 1,
+    };
+
+    if (!count)
+        return;
+    f.x_max = compared_limit(all, count);
+    fputs("<div class=\"plot\">\n", out);
+    mig_svg_open(out, WIDTH, f.top + f.height + BOTTOM, "Prediction and fact",
+                 "What was predicted before the migration began, with its "
+                 "bounds, against what it came to.");
+    mig_svg_x_axis(out, &f, "times what was expected");
+    for (size_t i = 0; i < count; i++)
+        if (all[i].predicted.expected > 0)
+            compared_row(out, &f, &all[i],
+                         f.top + ((double)i + 0.5) * ROW);
     close_plot(out);
     put_keys(out, keys, sizeof(keys) / sizeof(keys[0]));
 }

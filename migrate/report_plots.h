@@ -21,6 +21,9 @@ void mig_plot_rates(FILE *out, const struct mig_run *run);
 /* What was left to send, over time, by a logarithmic axis. */
 void mig_plot_remaining(FILE *out, const struct mig_run *run);
 
+/* What was predicted before it began, with its bounds, against the fact. */
+void mig_plot_compared(FILE *out, const struct mig_run *run);
+
 /* The downtime predicted after each round, against what it was. */
 void mig_plot_predicted(FILE *out, const struct mig_run *run);
 

@@ -248,6 +248,58 @@ static const struct number_member round_members[] = {
     ROUND("slowed_percent", slowed_percent),
 };
 
+/* ---- the prediction ---- */
+
+#define RANGE(key, member)                                                    \
+    {                                                                         \
+        key, offsetof(struct mig_run, member)                                 \
+    }
+
+static const struct {
+    const char *key;
+    size_t offset; /* of a struct mig_run_range */
+} ranges[] = {
+    RANGE("rounds", predicted_rounds),
+    RANGE("bytes", predicted_bytes),
+    RANGE("total_ms", predicted_total_ms),
+    RANGE("downtime_ms", predicted_downtime_ms),
+};
+
+static const struct number_member range_members[] = {
+    { "expected", offsetof(struct mig_run_range, expected) },
+    { "low", offsetof(struct mig_run_range, low) },
+    { "high", offsetof(struct mig_run_range, high) },
+};
+
+/* Bounds that are missing are the figure itself. */
+static int get_range(const struct lxe_json *prediction, const char *key,
+                     struct mig_run_range *out, struct lxe_err *err)
+{
+    int rc = get_group(prediction, key, range_members, COUNT(range_members),
+                       out, err);
+
+    if (rc)
+        return rc;
+    out->low = fmin(out->low, out->expected);
+    out->high = fmax(out->high, out->expected);
+    return 0;
+}
+
+static int get_prediction(const struct lxe_json *root, struct mig_run *out,
+                          struct lxe_err *err)
+{
+    const struct lxe_json *part;
+    int rc = get_part(root, "prediction", LXE_JSON_OBJECT, &part, err);
+
+    if (!rc)
+        rc = get_part(part, "predicted", LXE_JSON_OBJECT, &part, err);
+    for (size_t i = 0; i < COUNT(ranges) && !rc; i++)
+        rc = get_range(part, ranges[i].key,
+                       (struct mig_run_range *)((char *)out +
+                                                ranges[i].offset), err);
+    return rc;
+}
+
 /* ---- arrays ---- */
 
 /* One that has at most so many elements, all of them objects. */
@@ -359,6 +411,8 @@ static int get_all(struct lxe_json *root, struct mig_run *out,
     if (!rc)
         rc = get_bool(lxe_json_get(root, "memory"), "page_cache_dropped",
                       &out->dropped, err);
+    if (!rc)
+        rc = get_prediction(root, out, err);
     if (!rc)
         rc = get_stages(root, out, err);
     if (!rc)

@@ -29,7 +29,7 @@ struct mig_run_stage {
 };
 
 struct mig_run_range {
-    double expected, low, high; /* low <= expected <= high, or unknown */
+    double expected, low, high; /* unknown together with expected */
 };
 
 struct mig_run_downtime {
@@ -51,6 +51,8 @@ struct mig_run {
     double limiter_seconds, limiter_mean, limiter_worst;
     double for_pages_ms, for_rate_ms, for_wire_ms;
     double peeks, peek_ms, slowed_mean_percent;
+    struct mig_run_range predicted_rounds, predicted_bytes,
+        predicted_total_ms, predicted_downtime_ms; /* before it began */
     struct mig_run_stage *stages;
     size_t stage_count;
     struct mig_run_round *rounds;

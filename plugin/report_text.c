@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "cli_text.h"
 #include "figures.h"
+#include "report_compare.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -147,6 +148,27 @@ static void put_rate(FILE *out, const struct mig_run *run)
          mig_fig_ms(c, run->for_wire_ms));
 }
 
+/* What was predicted before it began. */
+static void put_prediction(FILE *out, const struct mig_run *run)
+{
+    struct mig_compared all[MIG_COMPARED_MOST];
+    size_t count = mig_report_compare(run, all);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct mig_compared *c = &all[i];
+        char text[4][MIG_FIGURE], error[MIG_FIGURE] = "";
+
+        if (mig_known(mig_compared_error(c)))
+            snprintf(error, sizeof(error), ": %+.0f %%",
+                     mig_compared_error(c) * 100);
+        line(out, i ? "" : "Predicted", "%s %s, from %s to %s; it was %s%s",
+             c->name, c->figure(text[0], c->predicted.expected),
+             c->figure(text[1], c->predicted.low),
+             c->figure(text[2], c->predicted.high),
+             c->figure(text[3], c->actual), error);
+    }
+}
+
 /* ---- rounds ---- */
 
 static const struct aero_column round_columns[] = {
@@ -206,6 +228,7 @@ int aero_report_text(FILE *out, const struct mig_run *run, size_t width)
     if (run->stop_reason)
         line(out, "Stopped", "%s", run->stop_reason);
     put_downtime(out, run);
+    put_prediction(out, run);
     return put_rounds(out, run, width);
 }
 

@@ -40,7 +40,8 @@ tests_fuzz_status_LDADD = $(YAJL_LIBS)
 
 noinst_PROGRAMS += tests/fuzz-report
 tests_fuzz_report_SOURCES = tests/fuzz/fuzz_report.c \
-	migrate/report_read.c migrate/report_html.c migrate/report_plots.c \
+	migrate/report_read.c migrate/report_compare.c \
+	migrate/report_html.c migrate/report_plots.c \
 	migrate/figures.c migrate/svg.c $(FUZZ_JSON_SOURCES)
 tests_fuzz_report_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
 tests_fuzz_report_CFLAGS = $(FUZZ_CFLAGS)

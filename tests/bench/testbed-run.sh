@@ -15,7 +15,7 @@ start_guest() { # WORKLOAD
 
     case $1 in
     idle) mib=192 load="grow:32" wait='grew 32' ;;
-    cache) mib=320 load="grow:32 cache:240" wait='cached 240' ;;
+    cache) mib=480 load="grow:32 cache:352" wait='cached 352' ;;
     hot8) mib=160 load="grow:48 hot:8:8" wait='grew 48' ;;
     hot32) mib=160 load="grow:64 hot:32:16" wait='grew 64' ;;
     writer) mib=192 load="grow:104 hot:104:16" wait='grew 104' ;;

@@ -77,7 +77,7 @@ estimate() { # DONE ALL SINCE
 # Fresh hosts for each case, with the probe.
 boot() {
     tb_stop
-    TB_LIFETIME=14400 TB_DISK_MIB=272 tb_boot 2
+    TB_LIFETIME=14400 TB_DISK_MIB=384 tb_boot 2
     for h in 1 2; do
         tb_put "$h" "$work/probe" /usr/bin/probe
         tb_run "$h" 'chmod +x /usr/bin/probe'

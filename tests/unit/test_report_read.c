@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "figures.h"
 #include "report.h"
+#include "report_compare.h"
 #include "report_html.h"
 #include "unit.h"
 
@@ -196,6 +197,54 @@ static char *page_of(const struct mig_run *run)
     return text;
 }
 
+/* ---- the prediction ---- */
+
+static void test_compared(void)
+{
+    static const char text[] =
+        "{\"version\":1,\"precopy_ms\":900,\"stream_bytes\":4000,"
+        "\"downtime_ms\":{\"engine\":110},\"rounds\":[{},{}],"
+        "\"prediction\":{\"predicted\":{\"rounds\":{\"expected\":2,\"low\":3},"
+        "\"bytes\":null,\"downtime_ms\":{\"expected\":100,\"low\":80,"
+        "\"high\":150},\"total_ms\":{\"expected\":0}}}}";
+    struct mig_compared all[MIG_COMPARED_MOST];
+    struct mig_run run;
+    char *page;
+
+    CU_ASSERT_EQUAL_FATAL(take_text(text, &run, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mig_report_compare(&run, all), 3);
+    CU_ASSERT_STRING_EQUAL(all[0].name, "downtime");
+    CU_ASSERT_DOUBLE_EQUAL(mig_compared_error(&all[0]), -1. / 11, 1e-9);
+    CU_ASSERT_EQUAL(all[0].predicted.high, 150);
+    CU_ASSERT_EQUAL(all[1].actual, 1010);
+    CU_ASSERT_EQUAL(mig_compared_error(&all[1]), -1);
+    CU_ASSERT_EQUAL(all[2].actual, 2);
+    CU_ASSERT_EQUAL(all[2].predicted.low, 2); /* never above the figure */
+    CU_ASSERT_EQUAL(all[2].predicted.high, 2);
+    page = page_of(&run);
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "110 ms, -9 %"));
+    free(page);
+    mig_run_free(&run);
+}
+
+static void test_nothing_to_compare(void)
+{
+    struct mig_compared all[MIG_COMPARED_MOST];
+    struct mig_run run;
+
+    CU_ASSERT_EQUAL_FATAL(take_text("{\"version\":1,\"prediction\":{"
+                                    "\"predicted\":{\"bytes\":{"
+                                    "\"expected\":7}}}}", &run,
+                                    NULL), 0);
+    CU_ASSERT_EQUAL(mig_report_compare(&run, all), 1);
+    CU_ASSERT_FALSE(mig_known(all[0].actual)); /* it was not suspended */
+    mig_run_free(&run);
+    check_refused("{\"version\":1,\"prediction\":{\"predicted\":"
+                  "{\"bytes\":7}}}", "bytes");
+}
+
+/* ---- what the page holds ---- */
+
 static size_t count(const char *text, const char *what)
 {
     size_t n = 0;
@@ -295,6 +344,8 @@ int main(void)
         { "what was written is read", test_written },
         { "what is missing is unknown", test_unknown },
         { "what is wrong is refused", test_refused },
+        { "prediction and fact", test_compared },
+        { "no fact", test_nothing_to_compare },
         { "the page", test_page },
         { "the page of an empty report", test_page_of_nothing },
         { "the longest report", test_longest },
