@@ -22,6 +22,7 @@ dist_man_MANS += \
 EXTRA_DIST += %D%/architecture.svg
 EXTRA_DIST += %D%/xenstore.md %D%/decision-log.md %D%/metrics.md
 EXTRA_DIST += %D%/grafana/aerostat.json
-EXTRA_DIST += %D%/migration.md %D%/migration-protocol.md %D%/report.md
+EXTRA_DIST += %D%/migration.md %D%/migration-protocol.md %D%/report.md \
+	%D%/prediction.md
 EXTRA_DIST += %D%/benchmarks.md
 EXTRA_DIST += %D%/repair.md

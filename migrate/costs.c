@@ -229,3 +229,13 @@ void mig_costs_learn(struct mig_costs *runs, size_t count,
         learn_member(runs, count, i, out);
     out->learnt_from = (unsigned)count;
 }
+
+void mig_costs_apply(const struct mig_cost_range *costs,
+                     struct mig_limits *limits)
+{
+    uint64_t most_ns = limits->max_downtime_ns / 3 * 2;
+    uint64_t ns = (uint64_t)costs->usual.suspend_ns;
+
+    if (costs->learnt_from)
+        limits->suspend_cost_ns = ns < most_ns ? ns : most_ns;
+}

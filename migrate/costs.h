@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/json.h"
+#include "limits.h"
 
 struct mig_costs {
     double suspend_ns;    /* from asking the guest to suspend until it stands
@@ -48,5 +49,12 @@ int mig_costs_of_report(const struct lxe_json *report, struct mig_costs *out,
  */
 void mig_costs_learn(struct mig_costs *runs, size_t count,
                      struct mig_cost_range *out);
+
+/*
+ * Tells the engine what a suspend takes of the downtime, if that was learnt;
+ * at most two thirds, so that a limit can be met at all.
+ */
+void mig_costs_apply(const struct mig_cost_range *costs,
+                     struct mig_limits *limits);
 
 #endif

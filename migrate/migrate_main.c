@@ -15,12 +15,14 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "archive.h"
+#include "past_runs.h"
 #include "progress.h"
 #include "report.h"
 #include "rescue.h"
 #include "session.h"
 
-#define PROGRAM "aerostat-migrate"
+#define PROGRAM  "aerostat-migrate"
+#define WATCH_NS (10 * LXE_NS_PER_SEC)
 
 enum exit_status {
     EXIT_MOVED = 0,
@@ -36,6 +38,8 @@ struct options {
     enum action action;
     const char *whose; /* CANCEL, TAKE_BACK: the domain */
     struct mig_session_config session;
+    struct mig_wws wws;      /* of --wws */
+    bool suspend_given;      /* --suspend-cost */
     const char *report_path; /* beside the archive's; or NULL */
     bool json, quiet;
     xentoollog_level level;
@@ -85,6 +89,10 @@ static void usage(FILE *f)
           "      --report FILE      write the JSON report there as well; '-'"
           " is stdout\n"
           "      --json             progress as JSON lines on stdout\n"
+          "      --plan             watch the guest first, for 10 s, and"
+          " predict;\n"
+          "                         the report has both\n"
+          "      --wws FILE         likewise, from what xl wws measured\n"
           "      --verify           send all again while suspended, and"
           " compare\n"
           "  -q, --quiet            no progress\n"
@@ -97,7 +105,8 @@ static void usage(FILE *f)
 
 enum { OPT_FIRST = 256, OPT_LIMIT = OPT_FIRST, OPT_RECEIVER, OPT_NO_SKIP,
        OPT_NO_PAGE_CACHE, OPT_MARGIN, OPT_REPORT, OPT_JSON, OPT_CANCEL,
-       OPT_REPAIR, OPT_TAKE_BACK, OPT_WEIGHT, OPT_STALL, OPT_VERIFY };
+       OPT_REPAIR, OPT_TAKE_BACK, OPT_WEIGHT, OPT_STALL, OPT_VERIFY,
+       OPT_PLAN, OPT_WWS };
 
 static const struct option long_options[] = {
     { "transport", required_argument, NULL, 's' },
@@ -119,6 +128,8 @@ static const struct option long_options[] = {
     { "report", required_argument, NULL, OPT_REPORT },
     { "json", no_argument, NULL, OPT_JSON },
     { "verify", no_argument, NULL, OPT_VERIFY },
+    { "plan", no_argument, NULL, OPT_PLAN },
+    { "wws", required_argument, NULL, OPT_WWS },
     { "weight", required_argument, NULL, OPT_WEIGHT },
     { "stall-timeout", required_argument, NULL, OPT_STALL },
     { "cancel", no_argument, NULL, OPT_CANCEL },
@@ -194,6 +205,17 @@ static int take_action(struct options *o, enum action action,
     return 0;
 }
 
+static int load_curve(const char *path, struct options *o,
+                      struct lxe_err *err)
+{
+    int rc = mig_wws_load(path, &o->wws, err);
+
+    if (rc)
+        return lxe_err_prefix(err, "wws");
+    o->session.wws = &o->wws;
+    return 0;
+}
+
 /* Returns 0, 1 where the program is to end well, or a negative errno. */
 static int take_option(struct options *o, int opt, int index,
                        struct lxe_err *err)
@@ -203,6 +225,8 @@ static int take_option(struct options *o, int opt, int index,
         o->session.how = optarg;
         return 0;
     case OPT_LIMIT:
+        if (!strcmp(long_options[index].name, "suspend-cost"))
+            o->suspend_given = true;
         return mig_limits_set(&o->session.limits, long_options[index].name,
                               optarg, err);
     case OPT_RECEIVER:
@@ -226,6 +250,11 @@ static int take_option(struct options *o, int opt, int index,
         return 0;
     case OPT_WEIGHT:
         return parse_weight(optarg, &o->session.weight, err);
+    case OPT_PLAN:
+        o->session.watch_ns = WATCH_NS;
+        return 0;
+    case OPT_WWS:
+        return load_curve(optarg, o, err);
     case OPT_STALL:
         return parse_stall(optarg, &o->session.stall_ns, err);
     case OPT_CANCEL:
@@ -354,6 +383,16 @@ static void say_outcome(const struct options *o,
     }
 }
 
+/* What earlier migrations tell. */
+static void learn(struct options *o)
+{
+    struct mig_session_config *s = &o->session;
+
+    mig_past_runs(MIG_ARCHIVE_DIR, s->to, &s->costs, &s->wire_bps);
+    if (!o->suspend_given)
+        mig_costs_apply(&s->costs, &s->limits);
+}
+
 static int migrate(struct options *o)
 {
     struct mig_progress progress = { .style = progress_style(o) };
@@ -362,6 +401,7 @@ static int migrate(struct options *o)
     int signal;
     bool kept;
 
+    learn(o);
     o->session.progress = mig_progress_show;
     o->session.data = &progress;
     mig_session_run(&o->session, &report, &signal, &err);

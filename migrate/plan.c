@@ -345,32 +345,6 @@ void mig_plan_make(const struct mig_wws *wws, const struct mig_plan_in *in,
 
 /* ---- JSON ---- */
 
-static void put_range(struct lxe_jw *w, const char *key,
-                      const struct mig_range *r, double unit)
-{
-    lxe_jw_key(w, key);
-    lxe_jw_object(w);
-    lxe_jw_double(w, "expected", r->expected / unit);
-    lxe_jw_double(w, "low", r->low / unit);
-    lxe_jw_double(w, "high", r->high / unit);
-    lxe_jw_end_object(w);
-}
-
-void mig_prediction_write(struct lxe_jw *w, const char *key,
-                          const struct mig_prediction *p)
-{
-    lxe_jw_key(w, key);
-    lxe_jw_object(w);
-    lxe_jw_bool(w, "gives_up", p->gives_up);
-    lxe_jw_str(w, "reason", p->reason);
-    put_range(w, "rounds", &p->rounds, 1);
-    put_range(w, "bytes", &p->bytes, 1);
-    put_range(w, "total_ms", &p->total_ns, LXE_NS_PER_MS);
-    put_range(w, "downtime_ms", &p->downtime_ns, LXE_NS_PER_MS);
-    put_range(w, "last_pages", &p->last_pages, 1);
-    lxe_jw_end_object(w);
-}
-
 static void put_findings(struct lxe_jw *w, const struct mig_plan *plan)
 {
     lxe_jw_key(w, "findings");
@@ -407,7 +381,7 @@ void mig_plan_write(struct lxe_jw *w, const struct mig_plan_in *in,
     mig_limits_format(&plan->best_limits, limits);
     lxe_jw_str(w, "best_limits", limits);
     mig_prediction_write(w, "best", &plan->best);
-    put_range(w, "least_downtime_ms", &plan->least_ns, LXE_NS_PER_MS);
-    put_range(w, "least_downtime_whole_wire_ms", &plan->least_best_ns,
-              LXE_NS_PER_MS);
+    mig_range_write(w, "least_downtime_ms", &plan->least_ns, LXE_NS_PER_MS);
+    mig_range_write(w, "least_downtime_whole_wire_ms", &plan->least_best_ns,
+                    LXE_NS_PER_MS);
 }

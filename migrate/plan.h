@@ -65,10 +65,6 @@ const char *mig_plan_level_name(enum mig_plan_level level);
 void mig_plan_write(struct lxe_jw *w, const struct mig_plan_in *in,
                     const struct mig_plan *plan);
 
-/* A prediction as an object; also in the report (docs/report.md). */
-void mig_prediction_write(struct lxe_jw *w, const char *key,
-                          const struct mig_prediction *p);
-
 #define MIG_PLAN_TIME 32
 
 /* "850 ms", "12.3 s", "4 min 10 s". Returns buf. */

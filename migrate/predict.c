@@ -91,9 +91,11 @@ static double dirty_again(const struct run *r, double ns)
 static double page_ns(const struct run *r, double ns, double bps,
                       double *again)
 {
+    double byte_ns = LXE_NS_PER_SEC / bps;
+
     *again = dirty_again(r, ns);
-    return (1 - *again) * MIG_PAGE_WIRE_BYTES / bps * LXE_NS_PER_SEC +
-           *again * SKIP_NS;
+    return (1 - *again) * MIG_PAGE_WIRE_BYTES * byte_ns +
+           *again * (SKIP_NS + SKIP_BYTES * byte_ns);
 }
 
 /* Sends a round. By the midpoint rule; exact where nothing is skipped. */
@@ -322,4 +324,32 @@ void mig_predict_least(const struct mig_wws *wws,
         if (b == EXPECTED)
             *rounds = after;
     }
+}
+
+/* ---- JSON ---- */
+
+void mig_range_write(struct lxe_jw *w, const char *key,
+                     const struct mig_range *range, double unit)
+{
+    lxe_jw_key(w, key);
+    lxe_jw_object(w);
+    lxe_jw_double(w, "expected", range->expected / unit);
+    lxe_jw_double(w, "low", range->low / unit);
+    lxe_jw_double(w, "high", range->high / unit);
+    lxe_jw_end_object(w);
+}
+
+void mig_prediction_write(struct lxe_jw *w, const char *key,
+                          const struct mig_prediction *p)
+{
+    lxe_jw_key(w, key);
+    lxe_jw_object(w);
+    lxe_jw_bool(w, "gives_up", p->gives_up);
+    lxe_jw_str(w, "reason", p->reason);
+    mig_range_write(w, "rounds", &p->rounds, 1);
+    mig_range_write(w, "bytes", &p->bytes, 1);
+    mig_range_write(w, "total_ms", &p->total_ns, LXE_NS_PER_MS);
+    mig_range_write(w, "downtime_ms", &p->downtime_ns, LXE_NS_PER_MS);
+    mig_range_write(w, "last_pages", &p->last_pages, 1);
+    lxe_jw_end_object(w);
 }

@@ -63,4 +63,14 @@ void mig_predict_least(const struct mig_wws *wws,
                        const struct mig_predict_in *in,
                        struct mig_range *downtime_ns, unsigned *rounds);
 
+/*
+ * As JSON: an object with "expected", "low" and "high", and one of those
+ * (docs/report.md has its members).
+ * @unit  by which the figures are divided
+ */
+void mig_range_write(struct lxe_jw *w, const char *key,
+                     const struct mig_range *range, double unit);
+void mig_prediction_write(struct lxe_jw *w, const char *key,
+                          const struct mig_prediction *p);
+
 #endif

@@ -256,6 +256,44 @@ static void put_sums(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_end_object(w);
 }
 
+/* By how much more was predicted than came, as a share; null: not known. */
+static void put_error(struct lxe_jw *w, const char *key, double predicted_ns,
+                      uint64_t from_ns, uint64_t to_ns)
+{
+    if (from_ns && to_ns > from_ns)
+        lxe_jw_double(w, key, predicted_ns / (double)(to_ns - from_ns) - 1);
+    else
+        lxe_jw_null(w, key);
+}
+
+/* Beside what came, by the engine's clock: to the last byte of the stream. */
+static void put_prediction(struct lxe_jw *w, const struct mig_report *r)
+{
+    if (!r->has_prediction) {
+        lxe_jw_null(w, "prediction");
+        return;
+    }
+    lxe_jw_key(w, "prediction");
+    lxe_jw_object(w);
+    mig_prediction_write(w, "predicted", &r->predicted);
+    lxe_jw_key(w, "actual");
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "rounds", r->round_count - (r->request_ns != 0 &&
+                                              r->round_count != 0));
+    lxe_jw_u64(w, "bytes", r->stream_bytes);
+    put_span(w, "total_ms", r->precopy_ns, r->last_byte_ns);
+    put_span(w, "downtime_ms", r->request_ns, r->last_byte_ns);
+    lxe_jw_end_object(w);
+    lxe_jw_key(w, "error");
+    lxe_jw_object(w);
+    put_error(w, "total", r->predicted.total_ns.expected, r->precopy_ns,
+              r->last_byte_ns);
+    put_error(w, "downtime", r->predicted.downtime_ns.expected, r->request_ns,
+              r->last_byte_ns);
+    lxe_jw_end_object(w);
+    lxe_jw_end_object(w);
+}
+
 static void put_report(struct lxe_jw *w, const struct mig_report *r)
 {
     lxe_jw_object(w);
@@ -276,6 +314,7 @@ static void put_report(struct lxe_jw *w, const struct mig_report *r)
     put_stages(w, r);
     put_sums(w, r);
     lxe_jw_str(w, "stop_reason", *r->stop_reason ? r->stop_reason : NULL);
+    put_prediction(w, r);
     lxe_jw_key(w, "rounds");
     lxe_jw_array(w);
     for (size_t i = 0; i < r->round_count; i++)

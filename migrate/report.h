@@ -6,12 +6,14 @@
 #ifndef MIG_REPORT_H
 #define MIG_REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "limits.h"
 #include "page_cache.h"
+#include "predict.h"
 #include "status.h"
 
 #define MIG_REPORT_ROUNDS 10002 /* the most that max-rounds allows, and two */
@@ -59,6 +61,8 @@ struct mig_report {
     uint64_t idle_ns, held_ns, blocked_ns; /* as in pump.h */
     double slowed_mean_percent;            /* over all of pre-copy */
     char stop_reason[MIG_STATUS_REASON];
+    bool has_prediction;
+    struct mig_prediction predicted; /* before the first round */
 
     enum mig_outcome outcome;
     char error[LXE_ERR_TEXT]; /* "" where nothing failed */

@@ -14,14 +14,17 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "daemon_link.h"
 #include "handshake.h"
 #include "hello.h"
 #include "host.h"
 #include "journal.h"
 #include "page_cache.h"
+#include "predict.h"
 #include "repair.h"
 #include "save_run.h"
+#include "wws_watch.h"
 #include "xl_domain.h"
 #include "xl_stream.h"
 
@@ -300,6 +303,58 @@ static int free_page_cache(struct session *s, struct lxe_err *err)
     return rc ? rc : freeze(s, &how, err);
 }
 
+/* ---- what is to be expected ---- */
+
+/* Once it has the size that it is moved with. */
+static int watch(struct session *s, struct mig_wws *out, struct lxe_err *err)
+{
+    const struct mig_wws_watch how = {
+        .method = MIG_WWS_SAMPLE,
+        .duration_ns = s->config->watch_ns,
+        .cancelled = is_cancelled,
+        .data = s,
+    };
+    struct lxe_domain dom;
+    int rc = s->host->ops->get_domain(s->host, s->dom.domid, &dom, err);
+
+    return rc ? rc : mig_wws_watch(s->host, &dom, &how, out, err);
+}
+
+/* The report keeps it beside what then happens. */
+static int predict(struct session *s, struct lxe_err *err)
+{
+    const struct mig_session_config *c = s->config;
+    struct mig_predict_in in = {
+        .limits = c->limits,
+        .costs = c->costs,
+        .pages = s->frozen_kib / LXE_KIB_PER_PAGE,
+        .wire_bps = c->wire_bps,
+    };
+    uint64_t share_bps = s->daemon.share_bps;
+    struct mig_wws wws;
+    struct lxe_err why = { 0 };
+    int rc = 0;
+
+    if (share_bps && (share_bps < in.limits.rate.max_bps ||
+                      !in.limits.rate.max_bps))
+        in.limits.rate.max_bps = share_bps;
+    if (in.wire_bps <= 0)
+        in.wire_bps = (double)in.limits.rate.max_bps;
+    if (!(in.wire_bps > 0) || !in.pages || (!c->wws && !c->watch_ns))
+        return 0;
+    if (!c->wws)
+        rc = watch(s, &wws, &why);
+    if (rc == -ECANCELED)
+        return lxe_fail(err, rc, "%s", why.text);
+    if (rc) {
+        lxe_warn("nothing can be predicted: %s", why.text);
+        return 0;
+    }
+    mig_predict(c->wws ? c->wws : &wws, &in, &s->report->predicted);
+    s->report->has_prediction = true;
+    return 0;
+}
+
 /* ---- stages 3 and 4: pre-copy, stop and copy ---- */
 
 /* The daemon's answers say what part of the host's rate is ours now. */
@@ -502,6 +557,9 @@ static int before_commit(struct session *s, struct lxe_err *err)
         return rc;
     enter(s, MIG_STAGE_PAGE_CACHE);
     rc = free_page_cache(s, err);
+    if (rc)
+        return rc;
+    rc = predict(s, err);
     if (rc)
         return rc;
     enter(s, MIG_STAGE_PRECOPY);

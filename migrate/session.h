@@ -22,10 +22,12 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "costs.h"
 #include "limits.h"
 #include "report.h"
 #include "status.h"
 #include "transport.h"
+#include "wws.h"
 
 enum mig_stage {
     MIG_STAGE_PLAN,
@@ -49,6 +51,10 @@ struct mig_session_config {
     uint64_t margin_kib;
     bool verify;        /* libxc's --debug */
     const char *helper_path;
+    const struct mig_wws *wws; /* what to predict it from; NULL: watch */
+    uint64_t watch_ns;     /* the guest for so long, to predict; 0: do not */
+    double wire_bps;       /* of the wire; 0: not known */
+    struct mig_cost_range costs; /* of this host */
     unsigned weight;       /* of its part of the host's rate; 0: default */
     uint64_t stall_ns;     /* nothing sent for so long: undone; 0: never */
 

@@ -37,7 +37,7 @@ struct options {
     const struct aero_cli *cli;
     const char *domain, *to, *how, *host;
     struct mig_limits limits;
-    bool page_cache, json, measure_wire, ask_target;
+    bool page_cache, json, measure_wire, ask_target, suspend_given;
     uint64_t margin_kib, duration_ns, wire_bps;
     const char *wws_file; /* NULL: measure */
     enum mig_wws_method method;
@@ -129,6 +129,8 @@ static int take_value(struct options *o, int opt, int index,
         o->how = optarg;
         return 0;
     case OPT_LIMIT:
+        if (!strcmp(long_options[index].name, "suspend-cost"))
+            o->suspend_given = true;
         return mig_limits_set(&o->limits, long_options[index].name, optarg,
                               err);
     case OPT_MARGIN:
@@ -380,6 +382,8 @@ static int collect(struct job *j, struct lxe_err *err)
 
     j->in.predict.limits = j->o->limits;
     mig_past_runs(MIG_ARCHIVE_DIR, j->o->to, &j->in.predict.costs, &past_bps);
+    if (!j->o->suspend_given)
+        mig_costs_apply(&j->in.predict.costs, &j->in.predict.limits);
     rc = find_facts(j, err);
     if (!rc)
         rc = ask_target(j, err);

@@ -81,7 +81,7 @@ TEXT_TESTS = tests/test-limits tests/test-status tests/test-hello \
 	tests/test-control-line
 check_PROGRAMS += $(TEXT_TESTS)
 TESTS += $(TEXT_TESTS)
-TEXT_LIBS = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
+TEXT_LIBS = libmig.a $(BASE_LIBS) $(UNIT_LIBS) -lm
 tests_test_limits_SOURCES = tests/unit/test_limits.c
 tests_test_limits_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_limits_LDADD = $(TEXT_LIBS)

@@ -93,12 +93,31 @@ static void test_learn(void)
               out.usual.suspend_ns < out.high.suspend_ns);
 }
 
+static void test_apply(void)
+{
+    struct mig_cost_range costs;
+    struct mig_limits limits;
+    struct mig_costs one = { .suspend_ns = 80 * MS };
+
+    mig_limits_default(&limits);
+    mig_costs_assume(&costs);
+    mig_costs_apply(&costs, &limits);
+    CU_ASSERT_EQUAL(limits.suspend_cost_ns, 50 * LXE_NS_PER_MS);
+    mig_costs_learn(&one, 1, &costs);
+    mig_costs_apply(&costs, &limits);
+    CU_ASSERT_EQUAL(limits.suspend_cost_ns, 80 * LXE_NS_PER_MS);
+    limits.max_downtime_ns = 90 * LXE_NS_PER_MS;
+    mig_costs_apply(&costs, &limits);
+    CU_ASSERT_EQUAL(limits.suspend_cost_ns, 60 * LXE_NS_PER_MS);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
         { "what a report tells", test_report },
         { "reports that tell nothing", test_useless },
         { "medians and bounds", test_learn },
+        { "what the engine is told", test_apply },
     };
 
     return unit_run("costs", tests, sizeof(tests) / sizeof(tests[0]));

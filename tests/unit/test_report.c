@@ -211,6 +211,40 @@ static void test_adds_up(void)
     mig_report_free(&r);
 }
 
+/* 310 ms from the first round to the last byte, 100 of them suspended. */
+static void test_prediction(void)
+{
+    struct mig_report r = moved();
+    struct lxe_json *root = written(&r, "none.json");
+    const struct lxe_json *p, *actual, *error;
+
+    check_null(root, "prediction");
+    lxe_json_free(root);
+    r.has_prediction = true;
+    r.predicted.total_ns = (struct mig_range){ 341e6, 300e6, 400e6 };
+    r.predicted.downtime_ns = (struct mig_range){ 75e6, 50e6, 90e6 };
+    root = written(&r, "moved.json");
+    p = lxe_json_get(root, "prediction");
+    actual = lxe_json_get(p, "actual");
+    error = lxe_json_get(p, "error");
+    CU_ASSERT_EQUAL(number(actual, "rounds"), ROUNDS - 1);
+    CU_ASSERT_DOUBLE_EQUAL(number(actual, "total_ms"), 310, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(number(actual, "downtime_ms"), 100, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(number(error, "total"), 0.1, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(number(error, "downtime"), -0.25, 1e-9);
+    p = lxe_json_get(lxe_json_get(p, "predicted"), "downtime_ms");
+    CU_ASSERT_DOUBLE_EQUAL(number(p, "high"), 90, 1e-9);
+    lxe_json_free(root);
+
+    r.last_byte_ns = 0; /* it did not get so far */
+    root = written(&r, "failed.json");
+    p = lxe_json_get(root, "prediction");
+    check_null(lxe_json_get(p, "actual"), "total_ms");
+    check_null(lxe_json_get(p, "error"), "downtime");
+    lxe_json_free(root);
+    mig_report_free(&r);
+}
+
 /* Each stage ends where the next one begins, the last at the end. */
 static void test_stages(void)
 {
@@ -287,6 +321,7 @@ int main(void)
         { "no downtime", test_no_downtime },
         { "too many rounds", test_too_many_rounds },
         { "the JSON adds up", test_adds_up },
+        { "predicted and actual", test_prediction },
         { "its stages", test_stages },
         { "a failure's report", test_failed },
         { "where it cannot be written", test_cannot_write },
