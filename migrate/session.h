@@ -12,6 +12,7 @@
  *   5 commit         renames, gives permission         only what the target
  *                                                      hands back
  *
+ * Each change is written into the journal (journal.h) before it is made.
  * Until permission is given a failure, Ctrl-C or SIGTERM leaves the guest
  * running here with its memory restored. After it nothing is cancelled.
  */

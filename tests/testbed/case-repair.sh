@@ -74,7 +74,7 @@ case_body() {
     tb_run 1 "$by_hand --repair" || tb_fail "--repair failed"
     as_before "killed while the page cache is freed, by hand"
 
-    begin --no-page-cache
+    begin --no-page-cache --throttle cap
     at_stage pre-copy "sleep 4; $kill_both"
     ended
     tb_run 1 "$by_hand --repair" || tb_fail "--repair failed"

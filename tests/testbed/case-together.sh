@@ -98,8 +98,8 @@ case_body() {
     local mac1 mac2
 
     tb_boot 2
-    TB_NET=11 tb_guest 1 g1 96 grow:24
-    TB_NET=none tb_guest 1 g2 96 grow:24
+    TB_NET=11 tb_guest 1 g1 128 grow:24
+    TB_NET=none tb_guest 1 g2 128 grow:24
     tb_guest_wait 1 g1 'grew 24' 60
     tb_guest_wait 1 g2 'grew 24' 60
     mac1=$(mac_of 1 g1)
