@@ -454,14 +454,15 @@ static void wire(struct daemon *d)
         .data = d,
     };
     d->balancer.migrations.max_rate_bps = d->config.migration_max_bps;
-    if (!strcmp(d->host->ops->name, "xen"))
+    if (!strcmp(d->host->ops->name, "xen")) {
         d->balancer.migrations.journals = (struct aero_journals){
             .dir = MIG_JOURNAL_DIR, .wws_dir = MIG_WWS_GUARD_DIR,
             .repair = start_repair, .data = d,
         };
-    d->balancer.self_moves = (struct aero_self_moves){
-        .start = start_self_move, .data = d,
-    };
+        d->balancer.self_moves = (struct aero_self_moves){
+            .start = start_self_move, .data = d,
+        };
+    }
     d->balancer.reserved = aero_methods_reserved;
     d->balancer.reserved_data = &d->methods;
     d->balancer.decided = on_decided;
