@@ -18,7 +18,9 @@ dist_man_MANS += \
 	%D%/man/xl-migrate-rate.1 \
 	%D%/man/xl-migrate-plan.1 \
 	%D%/man/xl-migrate-report.1 \
-	%D%/man/xl-migrate-status.1
+	%D%/man/xl-migrate-status.1 \
+	%D%/man/xl-wws.1
+EXTRA_DIST += %D%/wws.md
 EXTRA_DIST += %D%/architecture.svg
 EXTRA_DIST += %D%/xenstore.md %D%/decision-log.md %D%/metrics.md
 EXTRA_DIST += %D%/grafana/aerostat.json

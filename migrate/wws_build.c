@@ -203,26 +203,31 @@ static int check_series(const struct mig_wws_series *s, uint64_t domain_pages,
     return 0;
 }
 
+static uint64_t length_of(const struct mig_wws_series *s)
+{
+    return s->samples[s->count - 1].window_ns;
+}
+
 static int by_length(const void *a, const void *b)
 {
     const struct mig_wws_series *x = *(const struct mig_wws_series *const *)a;
     const struct mig_wws_series *y = *(const struct mig_wws_series *const *)b;
-    uint64_t i = x->samples[x->count - 1].window_ns;
-    uint64_t j = y->samples[y->count - 1].window_ns;
+    uint64_t i = length_of(x), j = length_of(y);
 
     return i < j ? -1 : i > j;
 }
 
 /*
- * The window lengths of the curve are those of the series with the median
- * length, so that half of the windows or more, and two at least, reach each.
+ * The window lengths of the curve are those of the shortest series that is no
+ * shorter than nine tenths of the median one: nearly all windows, half of them
+ * at least, and two at least, reach each.
  */
-static int median_series(const struct mig_wws_series *series, size_t count,
-                         const struct mig_wws_series **out,
-                         struct lxe_err *err)
+static int typical_series(const struct mig_wws_series *series, size_t count,
+                          const struct mig_wws_series **out,
+                          struct lxe_err *err)
 {
     const struct mig_wws_series **sorted = calloc(count + 1, sizeof(*sorted));
-    size_t n = 0;
+    size_t n = 0, at = 0;
 
     if (!sorted)
         return lxe_fail(err, -ENOMEM, "out of memory");
@@ -230,7 +235,10 @@ static int median_series(const struct mig_wws_series *series, size_t count,
         if (series[i].count)
             sorted[n++] = &series[i];
     qsort(sorted, n, sizeof(*sorted), by_length);
-    *out = n >= 2 ? sorted[(n - 1) / 2] : NULL;
+    while (n >= 2 &&
+           length_of(sorted[at]) < length_of(sorted[(n - 1) / 2]) / 10 * 9)
+        at++;
+    *out = n >= 2 ? sorted[at] : NULL;
     free(sorted);
     if (*out)
         return 0;
@@ -286,7 +294,7 @@ int mig_wws_build(const struct mig_wws_series *series, size_t count,
                   double hot_pages, struct mig_wws *out, struct lxe_err *err)
 {
     struct mig_wws w = { .domain_pages = domain_pages, .method = method };
-    const struct mig_wws_series *median;
+    const struct mig_wws_series *typical;
     struct pool pool = { 0 };
     int rc = 0;
 
@@ -296,10 +304,10 @@ int mig_wws_build(const struct mig_wws_series *series, size_t count,
     for (size_t i = 0; !rc && i < count; i++)
         rc = check_series(&series[i], domain_pages, err);
     if (!rc)
-        rc = median_series(series, count, &median, err);
+        rc = typical_series(series, count, &typical, err);
     if (rc)
         return rc;
-    choose_windows(median, &w);
+    choose_windows(typical, &w);
     for (size_t i = 0; i < w.count; i++) {
         pool = pool_at(series, count, domain_pages, w.points[i].window_ns);
         pool_point(&pool, (double)domain_pages, &w.points[i]);

@@ -74,16 +74,21 @@ static void end_look(struct state *s)
     cost->longest_pause_ns = max_u64(cost->longest_pause_ns, took);
 }
 
-/* When the cost of the last look is within its shares of the time since. */
+/*
+ * When the cost of the last look is within its shares of the time since, and
+ * all CPU time, with what waiting took, within its share of all the time.
+ */
 static uint64_t affordable_ns(const struct state *s)
 {
-    uint64_t cpu_ns = s->io->cpu_ns(s->io->data) - s->look_cpu_ns;
-    double wait_ns = (double)cpu_ns / s->ask->max_cpu;
+    uint64_t cpu_ns = s->io->cpu_ns(s->io->data);
+    double wait_ns = (double)(cpu_ns - s->look_cpu_ns) / s->ask->max_cpu;
+    double all_ns = (double)(cpu_ns - s->start_cpu_ns) / s->ask->max_cpu;
 
     if (s->ask->method == MIG_WWS_LOG_DIRTY)
         wait_ns = fmax(wait_ns, (double)(s->look_end_ns - s->look_ns) /
                                     s->ask->max_pause);
-    return s->look_ns + (uint64_t)wait_ns;
+    return max_u64(s->look_ns + (uint64_t)wait_ns,
+                   s->start_ns + (uint64_t)all_ns);
 }
 
 static void tell(struct state *s)

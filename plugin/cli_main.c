@@ -19,6 +19,7 @@
 #include "cli_plan.h"
 #include "cli_replay.h"
 #include "cli_report.h"
+#include "cli_wws.h"
 #include "cli_top.h"
 #include "cli_reserve.h"
 
@@ -112,6 +113,19 @@ static const struct aero_verb verbs[] = {
       "  --dir DIR        look for runs in DIR\n"
       "\nRUN is a run as listed, a domain of which the last run is shown, or a\n"
       "report's file. Without RUN the last runs are listed.\n" },
+    { "wws", aero_cli_wws,
+      "Measure how much memory a guest writes, and how fast",
+      "[OPTIONS] DOMAIN",
+      "  --method sample     look at a random sample of its pages (default)\n"
+      "  --method log-dirty  let Xen log its writes: exact, but splits its\n"
+      "                      superpages, and pauses it for moments\n"
+      "  --seconds N         measure for so long (20)\n"
+      "  --max-cpu PERCENT   use at most this much of a CPU (5)\n"
+      "  --max-pause PERCENT pause the guest at most this much (1)\n"
+      "  --json              print all that was measured as JSON\n"
+      "  --svg FILE          write a picture\n"
+      "  --save FILE         write the curve, for migrate-plan --wws\n"
+      "  --host sim:FILE     measure on a simulated host\n" },
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 

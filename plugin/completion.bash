@@ -67,6 +67,7 @@ _aerostat_takes_value() {
             --stall-timeout|--margin|--report|--receiver|--min|--max|--shares|\
             --set|--delay|-d|--count|-n|--socket|--domain|--html|--last|--dir|\
             --wws|--method|--duration|--wire-rate|--host) return 0 ;;
+        --seconds|--max-cpu|--max-pause|--svg|--save) return 0 ;;
     esac
     return 1
 }
@@ -79,6 +80,7 @@ _aerostat_verb() {
         --throttle) _aerostat_offer none cap pause; return ;;
         --on-timeout) _aerostat_offer force abort; return ;;
         --receiver) _aerostat_offer auto aerostat xl; return ;;
+        --svg|--save) compopt -o default; return ;;
         --method) _aerostat_offer sample log-dirty; return ;;
         --report|--html|--dir|--wws) compopt -o default; return ;;
     esac
@@ -109,6 +111,9 @@ _aerostat_verb() {
         migrate-plan:*|migrate-live:*)
             ((given == 0)) && _aerostat_domains
             ((given == 1)) && _aerostat_hosts ;;
+        wws:-*) _aerostat_offer --method --seconds --max-cpu --max-pause \
+            --json --svg --save --host ;;
+        wws:*) ((given)) || _aerostat_domains ;;
         help:*) ((given)) || _aerostat_verbs ;;
     esac
 }
@@ -159,7 +164,7 @@ _xl_front() {
     COMPREPLY=()
     _aerostat_find_verb
     case ${COMP_WORDS[verb]} in
-        mem-status|mem-top|mem-policy|mem-explain|mem-replay|mem-reserve|migrate-plan|\
+        wws|mem-status|mem-top|mem-policy|mem-explain|mem-replay|mem-reserve|migrate-plan|\
             migrate-live|migrate-cancel|migrate-rate|migrate-status|\
             migrate-report)
             if ((verb < COMP_CWORD)); then

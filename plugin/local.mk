@@ -22,6 +22,12 @@ xl_aerostat_SOURCES = \
 	%D%/top_view.c %D%/top_view.h
 xl_aerostat_LDADD = libaero.a $(MIG_LIBS) $(NCURSES_LIBS)
 
+# The verb wws.
+xl_aerostat_SOURCES += \
+	%D%/cli_wws.c %D%/cli_wws.h \
+	%D%/wws_svg.c %D%/wws_svg.h \
+	%D%/wws_text.c %D%/wws_text.h
+
 # The front: installed under libexec, for the administrator to put first in
 # PATH.
 pkglibexec_SCRIPTS = %D%/xl

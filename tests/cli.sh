@@ -373,6 +373,46 @@ if [ -w /dev/full ]; then
 fi
 end_stub
 
+# ---- the writable working set, on a simulated host
+
+wws() { run "$cli" wws --host "sim:$src/docs/scenarios/migration.json" "$@"; }
+
+wws --seconds 1 --svg "$dir/wws.svg" --save "$dir/wws.json" hot-set
+ok 'wws' [ "$status" -eq 0 ]
+ok 'wws: a table' grep -q 'WINDOW .* PAGES' "$dir/out"
+ok 'wws: where in memory' grep -q '1024 MiB' "$dir/out"
+ok 'wws: its cost' grep -q 'of a CPU' "$dir/out"
+ok 'wws --svg' grep -q '^</svg>' "$dir/wws.svg"
+ok 'wws --save' grep -q '"format": "aerostat-wws-1"' "$dir/wws.json"
+wws --seconds 1 --method log-dirty --json hot-set
+ok 'wws --json' grep -q '"method": "log-dirty"' "$dir/out"
+ok 'wws --json: the pause' grep -q '"pause_ns"' "$dir/out"
+wws --seconds 1 --method log-dirty passthrough
+ok 'wws of a guest with a device' says 1 'PCI device'
+wws --seconds 1 --method log-dirty --max-pause 0.01 --max-cpu 0.01 idle
+ok 'wws on too small a budget' says 1 'do not fit'
+wws --seconds 1 nobody
+ok 'wws of nobody' says 1 "no domain is called 'nobody'"
+wws --seconds 1 0
+ok 'wws of dom0' says 1 'dom0'
+wws
+ok 'wws without a domain' says 2 'give one domain'
+wws --seconds 0 web
+ok 'wws --seconds' says 2 '0.5 to 3600'
+wws --max-cpu x web
+ok 'wws --max-cpu' says 2 'no percentage'
+wws --method all web
+ok 'wws --method' says 2 'neither sample nor log-dirty'
+wws --seconds 1 --svg "$dir/none/x" idle
+ok 'wws --svg that cannot be written' says 1 'cannot write'
+"$cli" wws --host "sim:$src/docs/scenarios/migration.json" --seconds 60 idle \
+    >"$dir/out" 2>"$dir/err" &
+sleep 0.5
+kill -TERM $!
+wait $!
+status=$?
+ok 'wws ended by a signal' [ "$status" -eq 143 ]
+
 # ---- reports
 
 run "$cli" migrate-report --dir "$dir/runs"
