@@ -291,9 +291,12 @@ void fx_helpers_serve(struct fx_helper **helpers, unsigned count,
 {
     while (first->from >= 0 || first->status >= 0)
         serve_once(helpers, count);
-    while (wait4(first->pid, &first->exit_status, 0, &first->usage) < 0 &&
-           errno == EINTR)
+}
+
+void fx_helper_reap(struct fx_helper *h)
+{
+    while (wait4(h->pid, &h->exit_status, 0, &h->usage) < 0 && errno == EINTR)
         ;
-    close(first->control);
-    first->control = -1;
+    close(h->control);
+    h->control = -1;
 }

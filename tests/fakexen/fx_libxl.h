@@ -58,8 +58,12 @@ struct fx_helper {
 /* Returns false where it could not be started. */
 bool fx_helper_start(struct fx_helper *h, const struct fx_helper_config *c);
 
-/* Serves all of them until `first` has ended, and fetches its exit status. */
+/* Serves all of them until `first` has hung up. */
 void fx_helpers_serve(struct fx_helper **helpers, unsigned count,
                       struct fx_helper *first);
+
+/* Waits for its end, and fetches its exit status. Nobody may use its pid or
+ * its control descriptor from then on. */
+void fx_helper_reap(struct fx_helper *h);
 
 #endif

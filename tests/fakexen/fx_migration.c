@@ -336,6 +336,7 @@ static void carry_out(const struct fx_migration *m, struct fx_outcome *o)
     fx_helpers_serve(helpers, m->sink ? 1 : 2, &o->save);
     atomic_store(&t.stop, true);
     pthread_join(t.thread, NULL);
+    fx_helper_reap(&o->save);
     /* As libxl, which keeps the stream open until its helper has ended. */
     close(near[0]);
     if (m->sink) {
@@ -343,6 +344,7 @@ static void carry_out(const struct fx_migration *m, struct fx_outcome *o)
         close(near[1]);
     } else {
         fx_helpers_serve(helpers + 1, 1, &o->restore);
+        fx_helper_reap(&o->restore);
     }
     if (wire)
         fx_wire_join(wire, &o->wire);
