@@ -30,3 +30,22 @@ CLEANFILES += bench-install.log
 mostlyclean-local: clean-bench
 clean-bench:
 	rm -rf bench-dest bench-testbed
+
+# make bench-memory: balancers side by side on the simulated host.
+EXTRA_PROGRAMS = tests/bench-memory
+tests_bench_memory_SOURCES = \
+	%D%/bench/memory/memory.c \
+	%D%/bench/memory/course.c %D%/bench/memory/course.h \
+	%D%/bench/memory/course_make.c %D%/bench/memory/course_make.h \
+	%D%/bench/memory/peer.c %D%/bench/memory/peer.h \
+	%D%/bench/memory/peer_aerostat.c %D%/bench/memory/peer_mom.c \
+	%D%/bench/memory/peer_proxmox.c %D%/bench/memory/peer_qmemman.c \
+	%D%/bench/memory/peer_squeezed.c %D%/bench/memory/peer_static.c
+tests_bench_memory_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/bench/memory
+tests_bench_memory_LDADD = $(AERO_LIBS) -lm
+CLEANFILES += tests/bench-memory
+
+.PHONY: bench-memory
+bench: bench-memory
+bench-memory: tests/bench-memory
+	tests/bench-memory $(BENCH_MEMORY_FLAGS)
