@@ -13,6 +13,7 @@
 #define COUNT_APART_S   0.5
 
 #define PRESSURE_X100 500 /* 5 % of the time some task waited for memory */
+#define PRESSED_NS (60 * LXE_NS_PER_SEC)
 
 /* Linux keeps a 64-byte struct page for each page the guest may ever have. */
 #define PAGE_STRUCT_SHARE 64
@@ -143,15 +144,33 @@ static uint64_t missing(const struct aero_demand_input *in,
     return (uint64_t)m->missing_kib;
 }
 
-static uint64_t margin(const struct aero_demand_input *in, uint64_t need_kib)
+/*
+ * Whether the guest's tasks wait for memory, or did so lately: more memory ends
+ * the wait, and would be taken away again at once.
+ */
+static bool pressed(const struct aero_demand_input *in,
+                    struct aero_demand_memory *memory)
+{
+    uint64_t psi = in->report->psi_some_x100;
+
+    if (psi != LXE_UNKNOWN && psi >= PRESSURE_X100) {
+        memory->pressed = true;
+        memory->pressed_ns = in->now_ns;
+    } else if (in->now_ns - memory->pressed_ns > PRESSED_NS) {
+        memory->pressed = false;
+    }
+    return memory->pressed;
+}
+
+static uint64_t margin(const struct aero_demand_input *in,
+                       struct aero_demand_memory *memory, uint64_t need_kib)
 {
     uint64_t m = need_kib / 4;
-    uint64_t psi = in->report->psi_some_x100;
 
     if (m < AERO_MARGIN_MIN_KIB)
         m = AERO_MARGIN_MIN_KIB;
     m = min_u64(m, in->margin_kib);
-    return psi != LXE_UNKNOWN && psi >= PRESSURE_X100 ? 2 * m : m;
+    return pressed(in, memory) ? 2 * m : m;
 }
 
 static uint64_t probed(const struct aero_demand_input *in,
@@ -222,7 +241,7 @@ void aero_demand_estimate(const struct aero_demand_input *in,
     need = min_u64(highest(memory, in->now_ns, out->need_kib), in->held_kib);
     out->known = true;
     lost = missing(in, memory);
-    out->kib = need + margin(in, need) + lost;
+    out->kib = need + margin(in, memory, need) + lost;
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = min_u64(out->kib, in->static_max_kib);
     out->why = lost < MISSING_SAID_KIB

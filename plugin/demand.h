@@ -9,7 +9,7 @@
  *   need    what the guest says it uses, and what its kernel took before it
  *           began to count (held - total); never more than it holds
  *   margin  a quarter of the need, between 32 MiB and the configured cap;
- *           twice that under memory pressure
+ *           twice that under memory pressure and for a minute after it
  *
  * Besides, what it reads back of what it had to give up (refaults, or pages
  * swapped in: the rate, in 10 s) is missing, up to the configured cap.
@@ -60,6 +60,8 @@ struct aero_demand_memory {
     uint64_t refaults, swapins;
     double missing_kib;
     struct aero_probe probe;
+    bool pressed;           /* under memory pressure, or lately */
+    uint64_t pressed_ns;
 };
 
 struct aero_demand {
