@@ -244,6 +244,7 @@ static struct aero_policy_host policy_host(const struct aero_balancer *b)
                          aero_reservations_held_kib(&b->reservations),
         .change_kib = b->config->change_per_tick_kib,
         .dead_band_kib = AERO_DEAD_BAND_KIB,
+        .slack_part = AERO_SLACK_PART,
         .tax = b->config->idle_tax,
         .missing_kib = waiting > unpromised ? waiting - unpromised : 0,
         .no_surplus = b->state >= AERO_HOST_HARD,

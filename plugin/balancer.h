@@ -22,6 +22,7 @@
 #include "tick.h"
 
 #define AERO_DEAD_BAND_KIB (4u << 10)
+#define AERO_SLACK_PART    16u
 #define AERO_SHRINK_PART   8u
 #define AERO_WARNING_TEXT  640 /* a message, and whose it is */
 

@@ -15,6 +15,7 @@ const struct aero_field aero_host_fields[] = {
     HOST(change_kib),
     HOST(shrink_part),
     HOST(dead_band_kib),
+    HOST(slack_part),
     HOST(tax),
     HOST(missing_kib),
     HOST(no_surplus),

@@ -43,7 +43,7 @@ static uint64_t faster(const struct aero_donor *d, uint64_t most)
 }
 
 int aero_hasten(struct aero_donor *donors, size_t count, uint64_t missing,
-                uint64_t most, unsigned keep)
+                uint64_t most)
 {
     _cleanup_free_ struct aero_vessel *v = calloc(count + 1, sizeof(*v));
     uint64_t tops = 0;
@@ -59,14 +59,14 @@ int aero_hasten(struct aero_donor *donors, size_t count, uint64_t missing,
 
         missing = less(missing, expected(d));
         if (d->held > d->least && low <= top)
-            v[i] = (struct aero_vessel){ low, top, d->knee, d->shares, 0 };
+            v[i] = (struct aero_vessel){ low, top, d->base, d->shares, 0 };
         else
             v[i] = (struct aero_vessel){ 0, 0, 0, 1, 0 };
         tops += v[i].hi;
     }
     if (!missing)
         return 0;
-    rc = aero_water_fill(v, count, less(tops, missing), keep);
+    rc = aero_water_fill(v, count, less(tops, missing));
     for (size_t i = 0; i < count && !rc; i++) {
         if (!v[i].hi)
             continue;

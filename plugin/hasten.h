@@ -19,7 +19,7 @@
 struct aero_donor {
     uint64_t held;
     uint64_t least;   /* it gives no more than down to here */
-    uint64_t knee;    /* its demand, and its shares: they make its price */
+    uint64_t base;    /* as for aero_water_fill(), likewise the shares */
     unsigned shares;
     uint64_t speed;   /* pages a second; UINT64_MAX if nobody knows */
     uint64_t next;    /* in: its target by right; out: now, not above that */
@@ -28,10 +28,9 @@ struct aero_donor {
 /*
  * @missing  what is waited for and not free yet
  * @most     a target goes no further than this below what a guest holds
- * @keep     as for aero_water_fill()
  * Returns 0 or -ENOMEM.
  */
 int aero_hasten(struct aero_donor *donors, size_t count, uint64_t missing,
-                uint64_t most, unsigned keep);
+                uint64_t most);
 
 #endif

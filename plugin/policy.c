@@ -16,6 +16,9 @@
 /* A part of a small guest is less than the balloon driver's own steps. */
 #define SHRINK_MIN_KIB (16u << 10)
 
+/* A guest that has its demand takes more of the surplus in steps of 1/n. */
+#define SURPLUS_PART 4u
+
 /* Targets are whole superpages: a smaller step would only split one. */
 #define STEP_PAGES 512u
 
@@ -24,9 +27,11 @@ struct slot {
     size_t index; /* of the guest */
     uint64_t lo, hi;
     uint64_t demand; /* between them */
-    uint64_t knee;   /* what it needs, and pays no tax for */
+    uint64_t need;   /* of it, without margin */
+    uint64_t knee;   /* its demand as it is: what it pays no tax for */
     uint64_t held, target;
-    uint64_t want;  /* the water-filling's answer */
+    uint64_t due;   /* by shares, then after tax and aid */
+    uint64_t want;  /* where it should come to in the end */
     uint64_t next;  /* what this tick comes to */
     bool hastened;
 };
@@ -98,6 +103,8 @@ static void fill_slot(const struct aero_policy_guest *g, size_t index,
     bounds(g, &s->lo, &s->hi);
     s->knee = pages_up(g->demand_kib);
     s->demand = min_u64(max_u64(s->knee, s->lo), s->hi);
+    s->need = g->demand_known ? min_u64(pages_up(g->need_kib), s->demand)
+                              : s->demand;
     if (no_surplus)
         s->hi = s->demand;
     s->held = g->held_kib / LXE_KIB_PER_PAGE;
@@ -130,8 +137,55 @@ static void collect(struct plan *p, size_t count)
     }
 }
 
-/* Where each guest should come to in the end. */
-static int share_out(struct plan *p)
+/* Each guest's part of the pool by its shares alone. */
+static int entitle(struct plan *p)
+{
+    int rc;
+
+    for (size_t i = 0; i < p->n; i++)
+        p->vessels[i] = (struct aero_vessel){
+            .lo = p->slots[i].lo,
+            .hi = p->slots[i].hi,
+            .shares = p->guests[p->slots[i].index].shares,
+        };
+    rc = aero_water_fill(p->vessels, p->n, p->pool);
+    for (size_t i = 0; i < p->n && !rc; i++)
+        p->slots[i].due = p->vessels[i].x;
+    return rc;
+}
+
+/* What the tax leaves of it: all that is in use, and a part of what is not. */
+static uint64_t taxed(const struct plan *p, const struct slot *s)
+{
+    uint64_t idle = less(s->due, s->demand);
+
+    return s->due - idle / AERO_TAX_ALL * p->host->tax -
+           idle % AERO_TAX_ALL * p->host->tax / AERO_TAX_ALL;
+}
+
+/* What the tax raises goes to those whose demand is above their part. */
+static int meet_demands(struct plan *p)
+{
+    int rc;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const struct slot *s = &p->slots[i];
+        uint64_t keeps = taxed(p, s);
+
+        p->vessels[i] = (struct aero_vessel){
+            .lo = keeps,
+            .hi = max_u64(keeps, s->demand),
+            .shares = p->guests[s->index].shares,
+        };
+    }
+    rc = aero_water_fill(p->vessels, p->n, p->pool);
+    for (size_t i = 0; i < p->n && !rc; i++)
+        p->slots[i].due = p->vessels[i].x;
+    return rc;
+}
+
+/* What is left then goes to all. */
+static int share_rest(struct plan *p)
 {
     int rc;
 
@@ -139,21 +193,59 @@ static int share_out(struct plan *p)
         const struct slot *s = &p->slots[i];
 
         p->vessels[i] = (struct aero_vessel){
-            .lo = s->lo,
+            .lo = s->due,
             .hi = s->hi,
-            .knee = s->knee,
+            .base = s->due,
             .shares = p->guests[s->index].shares,
         };
     }
-    rc = aero_water_fill(p->vessels, p->n, p->pool,
-                         AERO_KEEP_ALL - p->host->tax);
-    for (size_t i = 0; i < p->n && !rc; i++) {
-        struct slot *s = &p->slots[i];
-        uint64_t x = p->vessels[i].x;
-
-        s->want = x == s->hi ? x : max_u64(whole_steps(x), s->lo);
-    }
+    rc = aero_water_fill(p->vessels, p->n, p->pool);
+    for (size_t i = 0; i < p->n && !rc; i++)
+        p->slots[i].want = p->vessels[i].x;
     return rc;
+}
+
+/*
+ * Holds back a part of what guests would get beyond their demands, at most
+ * half of it, for those who will ask next: without it each wish would move
+ * many guests a little.
+ */
+static void hold_back(struct plan *p)
+{
+    uint64_t beyond = 0, back;
+
+    for (size_t i = 0; i < p->n; i++)
+        beyond += less(p->slots[i].want, p->slots[i].demand);
+    if (!beyond || !p->host->slack_part)
+        return;
+    back = min_u64(p->pool / p->host->slack_part, beyond / 2);
+    for (size_t i = 0; i < p->n; i++) {
+        struct slot *s = &p->slots[i];
+
+        s->want -= (uint64_t)((unsigned __int128)less(s->want, s->demand) *
+                              back / beyond);
+    }
+}
+
+/* Where each guest should come to in the end. */
+static int share_out(struct plan *p)
+{
+    int rc = entitle(p);
+
+    if (!rc)
+        rc = meet_demands(p);
+    if (!rc)
+        rc = share_rest(p);
+    if (rc)
+        return rc;
+    hold_back(p);
+    for (size_t i = 0; i < p->n; i++) {
+        struct slot *s = &p->slots[i];
+
+        if (s->want != s->hi)
+            s->want = max_u64(whole_steps(s->want), s->lo);
+    }
+    return 0;
 }
 
 /* Goes ahead of what a guest holds by no more than one tick's change. */
@@ -199,15 +291,14 @@ static int hasten(struct plan *p)
         d[i] = (struct aero_donor){
             .held = s->held,
             .least = g->demand_known ? s->demand : s->lo,
-            .knee = s->knee,
+            .base = s->due,
             .shares = g->shares,
             .speed = pages_s(g->speed_kib_s),
             .next = s->next,
         };
     }
     rc = aero_hasten(d, p->n, pages_up(p->host->missing_kib),
-                     max_u64(p->host->change_kib / LXE_KIB_PER_PAGE, 1),
-                     AERO_KEEP_ALL - p->host->tax);
+                     max_u64(p->host->change_kib / LXE_KIB_PER_PAGE, 1));
     for (size_t i = 0; i < p->n && !rc; i++) {
         p->slots[i].hastened = d[i].next < p->slots[i].next;
         p->slots[i].next = d[i].next;
@@ -234,11 +325,10 @@ static int bound_growth(struct plan *p)
         p->vessels[i] = (struct aero_vessel){
             .lo = grows ? s->held : 0,
             .hi = grows ? s->next : 0,
-            .knee = s->next,
             .shares = p->guests[s->index].shares,
         };
     }
-    rc = aero_water_fill(p->vessels, p->n, rest, AERO_KEEP_ALL);
+    rc = aero_water_fill(p->vessels, p->n, rest);
     for (size_t i = 0; i < p->n && !rc; i++) {
         struct slot *s = &p->slots[i];
         uint64_t x = p->vessels[i].x;
@@ -249,34 +339,78 @@ static int bound_growth(struct plan *p)
     return rc;
 }
 
-static bool may_stay(const struct plan *p, const struct slot *s)
+/* How much more must be to be had that it is worth a change. */
+static uint64_t band(const struct plan *p, const struct slot *s)
 {
-    uint64_t band = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
+    uint64_t margin = s->demand - s->need;
+    uint64_t least = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
 
-    if (p->host->missing_kib && s->next < s->target)
-        return false;
-    return s->target >= s->lo && s->target <= s->hi &&
-           s->target < s->next + band && s->next < s->target + band;
+    if (s->target >= s->demand)
+        return max_u64(least, s->target / SURPLUS_PART);
+    if (s->target >= s->need + margin / 2)
+        return max_u64(least, margin / 2);
+    return max_u64(least, margin / 16);
 }
 
-/* Leaves small changes out: all of them if that fits, else those upwards. */
-static void leave_out_small(struct plan *p)
+/*
+ * Whether a target may stay that is not the one by right. Memory that nobody
+ * lacks may stay with who has it.
+ */
+static bool may_stay(const struct plan *p, const struct slot *s)
 {
+    if (!p->host->dead_band_kib || s->hastened || s->target < s->lo ||
+        s->target > s->hi)
+        return false;
+    return s->target >= s->next || s->next - s->target < band(p, s);
+}
+
+static uint64_t excess(const struct slot *s)
+{
+    return less(s->target, s->next);
+}
+
+static int compare_excess(const void *pa, const void *pb)
+{
+    uint64_t a = excess(*(const struct slot *const *)pa);
+    uint64_t b = excess(*(const struct slot *const *)pb);
+
+    return a < b ? 1 : a > b ? -1 : 0;
+}
+
+/* Equals give together: the order of guests must not matter. */
+static bool is_tie(struct slot *const *stay, size_t i)
+{
+    return i && excess(stay[i]) == excess(stay[i - 1]);
+}
+
+/*
+ * Lets stay who may, so that targets change when somebody gains by it. Where
+ * that does not fit, those that are furthest above their right go down to it,
+ * as few as will do.
+ */
+static int leave_out_changes(struct plan *p)
+{
+    _cleanup_free_ struct slot **stay = calloc(p->n + 1, sizeof(struct slot *));
+    size_t n = 0, first = 0;
     uint64_t sum = 0;
-    bool fits;
 
-    for (size_t i = 0; i < p->n; i++) {
-        const struct slot *s = &p->slots[i];
-
-        sum += may_stay(p, s) ? s->target : s->next;
-    }
-    fits = sum <= p->pool;
+    if (!stay)
+        return -ENOMEM;
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
+        bool stays = may_stay(p, s);
 
-        if (may_stay(p, s) && (fits || s->target <= s->next))
-            s->next = s->target;
+        sum += stays ? s->target : s->next;
+        if (stays)
+            stay[n++] = s;
     }
+    qsort(stay, n, sizeof(struct slot *), compare_excess);
+    while (first < n && excess(stay[first]) &&
+           (sum > p->pool || is_tie(stay, first)))
+        sum = less(sum, excess(stay[first++]));
+    for (size_t i = first; i < n; i++)
+        stay[i]->next = stay[i]->target;
+    return 0;
 }
 
 static void say(char out[AERO_REASON_TEXT], const char *fmt, ...)
@@ -297,7 +431,7 @@ static double price(const struct plan *p, const struct slot *s)
     uint64_t active = min_u64(s->held, s->knee);
     double idle = (double)(s->held - active);
     double cost = (double)active +
-                  idle * AERO_KEEP_ALL / (AERO_KEEP_ALL - p->host->tax);
+                  idle * AERO_TAX_ALL / (AERO_TAX_ALL - p->host->tax);
 
     return (double)p->guests[s->index].shares / (cost > 1 ? cost : 1);
 }
@@ -431,7 +565,9 @@ int aero_policy_run(const struct aero_policy_host *host,
         rc = bound_growth(&p);
     if (rc)
         return rc;
-    leave_out_small(&p);
+    rc = leave_out_changes(&p);
+    if (rc)
+        return rc;
     for (size_t i = 0; i < p.n; i++)
         answer(&p, &p.slots[i], &out[p.slots[i].index]);
     return 0;

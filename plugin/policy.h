@@ -3,23 +3,20 @@
  * Who gets how much: a snapshot of all guests in, targets and reasons out.
  * Pure, and in O(n log n).
  *
- * One water-filling by shares, in whole pages, with Waldspurger's tax on idle
- * memory (docs/policy.md has the derivation). What a guest with a demand D
- * pays for a size x, and its price for it:
+ * Water-filling by shares, in whole pages, with a tax on idle memory
+ * (docs/policy.md has the derivation):
  *
- *   cost(x) = x               up to D         k = 1 / (1 - tax)
- *             D + k (x - D)   beyond it       price = shares / cost
- *
- * Every guest has its minimum. Above it the pool is shared so that all pay
- * the same price, but for those that are at their minimum or maximum: memory
- * goes from the guest with the lowest price to the one with the highest.
+ *   1. entitlement: the pool by shares, between minima and maxima;
+ *   2. of what a guest is entitled to beyond its demand it keeps 1 - tax; the
+ *      rest is there for those whose demand is beyond their entitlement;
+ *   3. what these did not need goes to all, by shares.
  *
  *   pool = free + what movable guests hold - what is kept free
  *          - what guests that are not touched may still take
  *
  * Then the change of a tick is bounded, growth is cut to what the pool can
- * bear meanwhile, and small changes are left out, so that a constant input
- * converges and stays.
+ * bear meanwhile, and changes that nobody gains by are left out, so that a
+ * constant input converges and stays.
  *
  * All sizes are in units of the balloon target.
  */
@@ -34,6 +31,7 @@
 #define AERO_SHARES_MAX     100000u
 #define AERO_SHARES_DEFAULT 100u
 
+#define AERO_TAX_ALL       1000u
 #define AERO_TAX_MAX       999u
 
 #define AERO_REASON_TEXT 200
@@ -63,6 +61,8 @@ struct aero_policy_host {
     uint64_t change_kib;    /* most a target may go beyond what is held */
     unsigned shrink_part;   /* and down, by 1/n of that; 0: no such bound */
     uint64_t dead_band_kib; /* a smaller change is not worth it */
+    unsigned slack_part;    /* up to 1/n of the pool is held back of the
+                               surplus; 0: nothing */
     unsigned tax;           /* on idle memory, in thousandths: 0 to 999 */
     uint64_t missing_kib;   /* of what somebody waits for, not free yet */
     bool no_surplus;        /* nobody is given more than its demand */

@@ -541,7 +541,8 @@ static void a_link_is_not_followed(void)
 #define HOST                                                                   \
     "\"reserve_kib\":65536,\"host\":{\"free_kib\":409600,"                     \
     "\"keep_free_kib\":65536,\"change_kib\":262144,\"shrink_part\":8,"         \
-    "\"dead_band_kib\":4096,\"tax\":750,\"missing_kib\":0,\"no_surplus\":false}"
+    "\"dead_band_kib\":4096,\"slack_part\":0,\"tax\":750,"                     \
+    "\"missing_kib\":0,\"no_surplus\":false}"
 #define TICK(full, guests, lines)                                              \
     "{\"tick\":1,\"time_ms\":5,\"full\":" full ",\"guests\":" guests           \
     ",\"lines\":" lines ",\"gone\":[]," HOST "}\n"
@@ -613,7 +614,8 @@ static void inputs_are_set(void)
         "{\"tick\":1,\"time_ms\":5,\"full\":true,\"guests\":0,\"lines\":0,"
         "\"gone\":[],\"reserve_kib\":0,\"host\":{\"free_kib\":4,"
         "\"keep_free_kib\":0,\"change_kib\":4,\"shrink_part\":8,"
-        "\"dead_band_kib\":4,\"missing_kib\":0,\"no_surplus\":false}}\n", &o), 0);
+        "\"dead_band_kib\":4,\"slack_part\":0,\"missing_kib\":0,"
+        "\"no_surplus\":false}}\n", &o), 0);
     CU_ASSERT_EQUAL(o.counts.ticks, 1);
 }
 

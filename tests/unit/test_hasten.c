@@ -12,7 +12,7 @@
 static struct aero_donor donor(uint64_t next, uint64_t speed)
 {
     return (struct aero_donor){ .held = 100000, .least = 20000,
-                                .knee = 20000, .shares = 100, .speed = speed,
+                                .base = 15000, .shares = 100, .speed = speed,
                                 .next = next };
 }
 
@@ -20,7 +20,7 @@ static void enough_is_left_alone(void)
 {
     struct aero_donor d[] = { donor(50000, UNKNOWN), donor(100000, UNKNOWN) };
 
-    CU_ASSERT_EQUAL(aero_hasten(d, 2, 50000, MOST, 1000), 0);
+    CU_ASSERT_EQUAL(aero_hasten(d, 2, 50000, MOST), 0);
     CU_ASSERT_EQUAL(d[0].next, 50000);
     CU_ASSERT_EQUAL(d[1].next, 100000);
 }
@@ -29,7 +29,7 @@ static void a_stuck_one_is_stood_in_for(void)
 {
     struct aero_donor d[] = { donor(50000, 0), donor(100000, UNKNOWN) };
 
-    aero_hasten(d, 2, 50000, MOST, 1000);
+    aero_hasten(d, 2, 50000, MOST);
     CU_ASSERT_EQUAL(d[0].next, 50000); /* may still wake up */
     CU_ASSERT_EQUAL(d[1].next, 50000);
 }
@@ -38,7 +38,7 @@ static void a_slow_one_is_asked_for_little_more(void)
 {
     struct aero_donor d[] = { donor(100000, 1000), donor(100000, 0) };
 
-    aero_hasten(d, 2, 50000, MOST, 1000);
+    aero_hasten(d, 2, 50000, MOST);
     CU_ASSERT_EQUAL(d[0].next, 100000 - 2 * 1000 - START);
     CU_ASSERT_EQUAL(d[1].next, 100000 - START);
 }
@@ -57,7 +57,7 @@ static void bounds_hold(void)
             d[i].least = unit_below(&seed, 120000);
             was[i] = d[i];
         }
-        aero_hasten(d, 6, missing, 50000, 250);
+        aero_hasten(d, 6, missing, 50000);
         for (int i = 0; i < 6; i++) {
             uint64_t low = d[i].least < 50000 ? 50000 : d[i].least;
 

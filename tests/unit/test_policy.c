@@ -28,65 +28,70 @@ static struct aero_policy_guest guest(uint64_t min, uint64_t max,
 
 static void water_levels(void)
 {
-    struct aero_vessel v[3] = { { 0, 100, 100, 1, 0 }, { 10, 20, 20, 1, 0 },
-                                { 0, 1000, 1000, 2, 0 } };
+    struct aero_vessel v[3] = { { 0, 100, 0, 1, 0 }, { 10, 20, 0, 1, 0 },
+                                { 0, 1000, 0, 2, 0 } };
 
-    /* The bottoms are 10. */
-    CU_ASSERT_EQUAL(aero_water_fill(v, 3, 5, AERO_KEEP_ALL), 0);
+    CU_ASSERT_EQUAL(aero_water_fill(v, 3, 5), 0); /* the bottoms are 10 */
     CU_ASSERT(v[0].x == 0 && v[1].x == 10 && v[2].x == 0);
-    aero_water_fill(v, 3, 40, AERO_KEEP_ALL); /* level 10: 10, 10, 20 */
+    aero_water_fill(v, 3, 40); /* level 10: 10, 10, 20 */
     CU_ASSERT(v[0].x == 10 && v[1].x == 10 && v[2].x == 20);
-    aero_water_fill(v, 3, 200, AERO_KEEP_ALL); /* level 60: 60, 20, 120 */
+    aero_water_fill(v, 3, 200); /* level 60: 60, 20, 120 */
     CU_ASSERT(v[0].x == 60 && v[1].x == 20 && v[2].x == 120);
-    aero_water_fill(v, 3, 5000, AERO_KEEP_ALL);
+    aero_water_fill(v, 3, 5000);
     CU_ASSERT(v[0].x == 100 && v[1].x == 20 && v[2].x == 1000);
-    CU_ASSERT_EQUAL(aero_water_fill(v, 0, 10, AERO_KEEP_ALL), 0);
+    CU_ASSERT_EQUAL(aero_water_fill(v, 0, 10), 0);
 }
 
-static void water_above_the_knee(void)
+static void water_on_bases(void)
 {
     struct aero_vessel v[3] = { { 0, 1000, 100, 1, 0 },
-                                { 0, 1000, 1000, 1, 0 },
-                                { 150, 1000, 50, 1, 0 } };
+                                { 0, 1000, 300, 1, 0 },
+                                { 250, 1000, 200, 2, 0 } };
 
-    /* At a quarter of the speed: level 200 is 100 + 25, 200, 150. */
-    aero_water_fill(v, 3, 475, 250);
-    CU_ASSERT(v[0].x == 125 && v[1].x == 200 && v[2].x == 150);
-    /* Level 850: 100 + 187.5, 850, 50 + 200. */
-    aero_water_fill(v, 3, 1388, 250);
-    CU_ASSERT(v[0].x == 287 && v[1].x == 850 && v[2].x == 250);
+    /* The bases do not fit: level 50, up to them. */
+    aero_water_fill(v, 3, 350);
+    CU_ASSERT(v[0].x == 50 && v[1].x == 50 && v[2].x == 250);
+    aero_water_fill(v, 3, 600);
+    CU_ASSERT(v[0].x == 100 && v[1].x == 250 && v[2].x == 250);
+    /* Level 25: 125, 325, 250; level 50: 150, 350, 300. */
+    aero_water_fill(v, 3, 700);
+    CU_ASSERT(v[0].x == 125 && v[1].x == 325 && v[2].x == 250);
+    aero_water_fill(v, 3, 800);
+    CU_ASSERT(v[0].x == 150 && v[1].x == 350 && v[2].x == 300);
 }
 
-/* The size at a level, in floating point. */
-static double at_level(const struct aero_vessel *v, double level, double keep)
+/* The size at a level, in floating point; below 0 it is one to the bases. */
+static double at_level(const struct aero_vessel *v, double level)
 {
-    double x = level * (double)v->shares, knee = (double)v->knee;
+    double base = (double)(v->base < v->hi ? v->base : v->hi);
+    double x = base + level * (double)v->shares;
 
-    if (x > knee)
-        x = knee + (x - knee) * keep / AERO_KEEP_ALL;
+    if (level < 0) {
+        x = (level + 1e6) * (double)v->shares;
+        x = x < base ? x : base;
+    }
     if (x < (double)v->lo)
         return (double)v->lo;
     return x > (double)v->hi ? (double)v->hi : x;
 }
 
 /* The same by trying levels. */
-static void try_levels(const struct aero_vessel *v, double pool, double keep,
-                       double *x)
+static void try_levels(const struct aero_vessel *v, double pool, double *x)
 {
-    double low = 0, high = 1e12;
+    double low = -1e6, high = 1e6;
 
     for (int i = 0; i < 200; i++) {
         double level = (low + high) / 2, sum = 0;
 
         for (size_t k = 0; k < COUNT; k++)
-            sum += at_level(&v[k], level, keep);
+            sum += at_level(&v[k], level);
         if (sum <= pool)
             low = level;
         else
             high = level;
     }
     for (size_t k = 0; k < COUNT; k++)
-        x[k] = at_level(&v[k], low, keep);
+        x[k] = at_level(&v[k], low);
 }
 
 static void water_is_exact(void)
@@ -97,19 +102,18 @@ static void water_is_exact(void)
 
     for (int run = 0; run < 1000; run++) {
         uint64_t bottoms = 0, tops = 0, pool;
-        unsigned keep = 1 + (unsigned)unit_below(&seed, AERO_KEEP_ALL);
 
         for (size_t i = 0; i < COUNT; i++) {
             v[i].lo = unit_below(&seed, 100000);
             v[i].hi = v[i].lo + unit_below(&seed, 100000);
-            v[i].knee = unit_below(&seed, 250000);
+            v[i].base = unit_below(&seed, 250000);
             v[i].shares = 1 + unit_below(&seed, 100000);
             bottoms += v[i].lo;
             tops += v[i].hi;
         }
         pool = bottoms + unit_below(&seed, tops - bottoms + 1);
-        aero_water_fill(v, COUNT, pool, keep);
-        try_levels(v, (double)pool, keep, x);
+        aero_water_fill(v, COUNT, pool);
+        try_levels(v, (double)pool, x);
         for (size_t i = 0; i < COUNT; i++) {
             if ((double)v[i].x < x[i] + 0.01 && (double)v[i].x > x[i] - 1.01)
                 continue;
@@ -150,7 +154,7 @@ static void the_tax_takes_idle_memory(void)
     CU_ASSERT_PTR_NULL(strstr(t[0].reason, "idle tax"));
     host.tax = 750;
     aero_policy_run(&host, g, 2, t);
-    /* With cost C for both: 20 + (C - 20) / 4 and, at its maximum, 256. */
+    /* A quarter of 160 idle is kept, 76 are needed, 44 come back. */
     CU_ASSERT_EQUAL(t[0].target_kib, 104 * MIB);
     CU_ASSERT_EQUAL(t[1].target_kib, 256 * MIB);
     /* For its 180: 20 + 4 * 160 = 660; the median is of 1/660 and 1/180. */
@@ -162,10 +166,10 @@ static void the_tax_takes_idle_memory(void)
     g[1].max_kib = 1024 * MIB;
     g[1].demand_kib = 1000 * MIB;
     aero_policy_run(&host, g, 2, t);
-    /* 20 + (C - 20) / 2 + C = 360: C = 233, in whole steps. */
-    CU_ASSERT_EQUAL(t[0].target_kib, 126 * MIB);
-    CU_ASSERT_EQUAL(t[1].target_kib, 232 * MIB);
-    CU_ASSERT_EQUAL(t[1].goal_kib, 232 * MIB);
+    /* Half of 160 idle. */
+    CU_ASSERT_EQUAL(t[0].target_kib, 100 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 260 * MIB);
+    CU_ASSERT_EQUAL(t[1].goal_kib, 260 * MIB);
 }
 
 static void no_surplus_is_kept_free(void)
@@ -488,7 +492,7 @@ static void constant_input_converges(void)
 
 static const struct unit_test tests[] = {
     { "water levels", water_levels },
-    { "water above the knee", water_above_the_knee },
+    { "water on bases", water_on_bases },
     { "water is exact", water_is_exact },
     { "idle gives to busy", idle_gives_to_busy },
     { "the tax takes idle memory", the_tax_takes_idle_memory },
