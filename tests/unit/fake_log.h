@@ -19,8 +19,8 @@ struct fake_log {
     uint64_t seen[FAKE_LOG_PAGES / 64];  /* what a peek copied */
     uint64_t dirty[FAKE_LOG_PAGES / 64]; /* to be changed while none runs */
     uint64_t took_ns;                    /* how long a peek sleeps */
-    uint64_t count;                      /* what peek_count answers */
-    int peek_code, count_code;           /* 0, or what they fail with */
+    _Atomic uint64_t count;              /* what peek_count answers */
+    atomic_int peek_code, count_code;    /* 0, or what they fail with */
     atomic_uint peeks, counts, overlaps;
     atomic_bool in_use; /* an operation runs, or libxc's CLEAN does */
     bool *closed;       /* set by close; may be NULL */
