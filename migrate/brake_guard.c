@@ -185,6 +185,9 @@ void mig_guard_end(struct mig_guard *guard)
         return;
     if (guard->fd >= 0)
         close(guard->fd);
+    /* With nothing to undo it is not waited for: it may have been stopped. */
+    if (guard->pid && !mig_guard_engaged(guard))
+        kill(guard->pid, SIGKILL);
     while (guard->pid && waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     munmap(guard->shared, sizeof(*guard->shared));

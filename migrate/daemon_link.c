@@ -158,6 +158,8 @@ void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
             lxe_jw_double(w, "dirty_pages_per_s", progress->round.dirty_pps);
             lxe_jw_double(w, "predicted_downtime_ms",
                           (double)progress->round.predicted_downtime_ns / 1e6);
+            lxe_jw_double(w, "slowed_percent",
+                          progress->round.slowed_percent);
         }
     }
     tell(link, "migration.update", w, &answer);
