@@ -23,6 +23,13 @@ static const char *const passed_over[] = {
     "APIC", "HTT", "OSXSAVE", "HYPERVISOR", "X2APIC", "CMP_LEGACY", "OSPKE",
 };
 
+/*
+ * AMD repeats bits of word 0 in word 2; a guest's leaves show them, and Xen
+ * takes them out of a host's featureset.
+ */
+#define REPEATED_WORD 2
+#define REPEATED_BITS 0x0183f3ffu
+
 static const char *name_of(unsigned bit)
 {
     for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
@@ -72,6 +79,8 @@ unsigned lxe_cpu_missing(const struct lxe_cpu_features *guest,
     for (unsigned bit = 0; bit < 32 * words && words <= LXE_CPU_WORDS; bit++) {
         uint32_t lost = guest->words[bit / 32] & ~host->words[bit / 32];
 
+        if (bit / 32 == REPEATED_WORD)
+            lost &= ~REPEATED_BITS;
         if (!(lost >> bit % 32 & 1) || is_passed_over(name_of(bit)))
             continue;
         write_name(bit, name_of(bit), name);

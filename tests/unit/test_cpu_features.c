@@ -44,6 +44,9 @@ static void test_own_bits(void)
     char text[128];
 
     CU_ASSERT_EQUAL(missing(&guest, &host, text), 0);
+    guest.words[2] = 0x0183f3ff | 1u << 20; /* AMD's copies, and NX */
+    CU_ASSERT_EQUAL(missing(&guest, &host, text), 1);
+    CU_ASSERT_STRING_EQUAL(text, "nx");
 }
 
 static void test_many(void)
