@@ -53,6 +53,9 @@ static void fill(struct mig_report *r, unsigned rounds)
         .wire_bytes = 8000100,
         .outcome = MIG_MOVED,
         .stop_reason = "it fits",
+        .has_prediction = true,
+        .predicted = { .rounds = { 3, 2, 4 },
+                       .downtime_ns = { MS(110), MS(90), MS(150) } },
     };
     mig_limits_default(&r->limits);
     mig_report_stage(r, "plan", MS(500));
@@ -109,6 +112,9 @@ static void test_written(void)
     CU_ASSERT_DOUBLE_EQUAL(run.downtime.engine, 100, 1e-6);
     CU_ASSERT_DOUBLE_EQUAL(run.downtime.total, 320, 1e-6);
     CU_ASSERT_DOUBLE_EQUAL(run.max_downtime_ms, 300, 1e-6);
+    CU_ASSERT_EQUAL(run.predicted_rounds.low, 2);
+    CU_ASSERT_DOUBLE_EQUAL(run.predicted_downtime_ms.expected, 110, 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(run.predicted_downtime_ms.high, 150, 1e-6);
     CU_ASSERT_EQUAL_FATAL(run.stage_count, 2);
     CU_ASSERT_STRING_EQUAL(run.stages[1].name, "pre-copy");
     CU_ASSERT_DOUBLE_EQUAL(run.stages[1].start_ms, 400, 1e-6);
@@ -262,7 +268,7 @@ static void test_page(void)
     there_and_back(4, &run);
     page = page_of(&run);
     CU_ASSERT_EQUAL(count(page, "<svg "), count(page, "</svg>"));
-    CU_ASSERT_EQUAL(count(page, "<svg "), 6); /* no wait was measured */
+    CU_ASSERT_EQUAL(count(page, "<svg "), 7); /* no wait was measured */
     CU_ASSERT_EQUAL(count(page, "<section"), count(page, "</section>"));
     CU_ASSERT_EQUAL(count(page, "class=\"s1 bar\"") +
                         count(page, "class=\"s4 bar\""), 4);
