@@ -6,6 +6,7 @@ EXTRA_DIST += tests/fuzz/fuzz_stream.c tests/fuzz/corpus_stream.c \
 	tests/fuzz/fuzz_status.c tests/fuzz/fuzz_report.c \
 	tests/fuzz/seeds/report/run.json tests/fuzz/fuzz_replay.c
 EXTRA_DIST += tests/fuzz/fuzz_wws.c tests/fuzz/seeds/wws/curve.json
+EXTRA_DIST += tests/fuzz/fuzz_journal.c tests/fuzz/seeds/journal/source.json
 .PHONY: fuzz fuzz-stream fuzz-small
 if FUZZ
 FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer,address,undefined \
@@ -63,8 +64,15 @@ tests_fuzz_wws_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
 tests_fuzz_wws_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_wws_LDADD = $(YAJL_LIBS) -lm
 
-SMALL_FUZZER_NAMES = wws save-ipc hello status report replay guest-keys scenario
-SMALL_FUZZERS = tests/fuzz-wws tests/fuzz-save-ipc tests/fuzz-hello tests/fuzz-status \
+noinst_PROGRAMS += tests/fuzz-journal
+tests_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c migrate/journal.c \
+	libxl-ext/base/fd_io.c libxl-ext/base/log.c $(FUZZ_JSON_SOURCES)
+tests_fuzz_journal_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
+tests_fuzz_journal_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_journal_LDADD = $(YAJL_LIBS) $(XTL_LIBS)
+
+SMALL_FUZZER_NAMES = wws journal save-ipc hello status report replay guest-keys scenario
+SMALL_FUZZERS = tests/fuzz-wws tests/fuzz-journal tests/fuzz-save-ipc tests/fuzz-hello tests/fuzz-status \
 	tests/fuzz-report tests/fuzz-replay \
 	tests/fuzz-guest-keys tests/fuzz-scenario
 
