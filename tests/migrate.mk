@@ -64,8 +64,11 @@ tests_test_save_run_SOURCES = tests/unit/test_save_run.c
 tests_test_save_run_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_save_run_LDADD = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
 
-check_PROGRAMS += tests/test-handshake
-TESTS += tests/test-handshake
+check_PROGRAMS += tests/test-daemon-link tests/test-handshake
+TESTS += tests/test-daemon-link tests/test-handshake
+tests_test_daemon_link_SOURCES = tests/unit/test_daemon_link.c
+tests_test_daemon_link_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_daemon_link_LDADD = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_handshake_SOURCES = tests/unit/test_handshake.c
 tests_test_handshake_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_handshake_LDADD = libmig.a liblxe.a $(BASE_LIBS) $(UNIT_LIBS)
