@@ -142,7 +142,7 @@ int lxe_guest_brake_open(uint32_t domid, struct lxe_guest_brake **out,
         return lxe_fail(err, -ENOMEM, "out of memory");
     x->brake.ops = &xen_ops;
     x->domid = domid;
-    /* Its messages are ours to give: none of libxc's own. */
+    /* No logger of ours: it writes to libxl, which is not the guard's to do. */
     x->xch = xc_interface_open(NULL, NULL, 0);
     if (!x->xch) {
         free(x);
