@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#define _GNU_SOURCE
+#include "config.h"
+
 #include "fx_migration.h"
 
 #include <dirent.h>
@@ -24,7 +25,8 @@
 #define XC_DEBUG   "3"
 #define ALIVE_NS   (5 * LXE_NS_PER_SEC)
 
-static const char stock_helper[] = "/usr/lib/xen-4.17/bin/libxl-save-helper";
+static const char stock_helper[] =
+    "/usr/lib/xen-" LXE_XEN_RELEASE "/bin/libxl-save-helper";
 
 void fx_migration_init(struct fx_migration *m, uint64_t seed)
 {

@@ -68,8 +68,10 @@ static void stock_helpers(void)
 {
     struct fx_migration m;
 
-    if (!fx_have_stock())
+    if (!fx_have_stock()) {
+        printf("(left out: Xen's helper is not here) ");
         return;
+    }
     fx_migration_init(&m, 2);
     m.saver = FX_SAVER_STOCK;
     m.stock_restore = true;
@@ -169,8 +171,11 @@ static void whole_with_built_helper(void)
 {
     struct fx_migration m;
 
-    if (!fx_have_stock() || fx_sanitized())
+    if (!fx_have_stock() || fx_sanitized()) {
+        printf("(left out: %s) ", fx_sanitized() ? "it has sanitizers"
+                                                 : "Xen's helper is not here");
         return;
+    }
     hot_migration(&m, "max-rounds=3");
     m.saver = FX_SAVER_BUILT;
     m.stock_restore = true;
