@@ -28,7 +28,8 @@ EXTRA_DIST += %D%/run %D%/packages.sh %D%/demo \
 	%D%/testbed/case-helper.sh %D%/testbed/case-migrate.sh \
 	%D%/testbed/case-plan.sh %D%/testbed/case-ssh.sh %D%/testbed/case-stock.sh \
 	%D%/testbed/case-target-dies.sh %D%/testbed/case-throttle.sh \
-	%D%/testbed/case-repair.sh %D%/testbed/case-together.sh \
+	%D%/testbed/case-repair.sh %D%/testbed/case-reserve.sh \
+	%D%/testbed/case-together.sh \
 	%D%/testbed/logdirty.c %D%/testbed/remote.c %D%/testbed/work.c \
 	%D%/testbed/rootfs/block %D%/testbed/rootfs/dom0-init \
 	%D%/testbed/rootfs/guest-init %D%/testbed/rootfs/vif-bridge

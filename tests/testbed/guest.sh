@@ -12,6 +12,7 @@ tb_log_of() { # NAME
 # Starts a guest and waits until it runs its workload. Each workload argument
 # is a command with ':' for spaces, such as hot:8:16.
 # TB_MAXMEM: MiB it may grow to. TB_DISK=1: the shared disk as xvda.
+# TB_XL: the xl to create it with.
 # TB_NET=N: a vif with the address 10.78.0.N; none: with no address. TB_VCPUS: 1.
 tb_guest() { # HOST NAME MIB [WORKLOAD...]
     local host=$1 name=$2 mib=$3 net=
@@ -32,7 +33,7 @@ on_crash = \"preserve\"
 ${TB_DISK:+disk = [\"phy:/dev/vda,xvda,w\"]}
 ${TB_NET:+vif = [\"bridge=xenbr0\"]}
 END_OF_CONFIG
-rm -f $(tb_log_of "$name"); xl create -q /root/$name.cfg" ||
+rm -f $(tb_log_of "$name"); ${TB_XL:-xl} create -q /root/$name.cfg" ||
         return 1
     tb_guest_wait "$host" "$name" 'GUEST UP' "${TB_GUEST_LIMIT:-90}" >/dev/null
 }
