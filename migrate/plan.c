@@ -11,6 +11,7 @@
 #include "base/units.h"
 
 #define STEP_NS    (10.0 * LXE_NS_PER_MS) /* downtimes are rounded up to it */
+#define FAR_BEYOND 1.25 /* as much as this is guessed */
 #define LEAST_ROOM 1.05 /* a limit this much above the least is met */
 
 /* ---- words ---- */
@@ -168,6 +169,26 @@ static void judge_downtime(const struct mig_plan_in *in,
         add(plan, "downtime", MIG_PLAN_FINE, "%s is predicted, within the %s"
             " that is asked for", range(text, &plan->asked.downtime_ns),
             mig_plan_time(asked, allowed));
+}
+
+/*
+ * Beyond its last point the curve goes on as steeply as a concave one may,
+ * which is too much for a guest that then writes the same again.
+ */
+static void judge_curve(const struct mig_wws *wws,
+                        const struct mig_plan_in *in, struct mig_plan *plan)
+{
+    const struct mig_wws_point *last = &wws->points[wws->count - 1];
+    uint64_t first_ns = mig_predict_first_ns(&in->predict);
+    char text[2][MIG_PLAN_TIME];
+
+    if (first_ns > last->window_ns &&
+        mig_wws_pages(wws, first_ns) > last->pages * FAR_BEYOND)
+        add(plan, "writes", MIG_PLAN_WARN, "the guest was seen in windows of"
+            " %s, and the first round takes %s: what it writes in that is"
+            " guessed, and rather too much; watch it longer (--duration)",
+            mig_plan_time(text[0], (double)last->window_ns),
+            mig_plan_time(text[1], (double)first_ns));
 }
 
 /* ---- the target ---- */
@@ -339,6 +360,7 @@ void mig_plan_make(const struct mig_wws *wws, const struct mig_plan_in *in,
     mig_predict_least(wws, &other, &out->least_ns, &rounds);
     find_best(wws, in, out);
     judge_downtime(in, out);
+    judge_curve(wws, in, out);
     judge_target(in, out);
     advise(out);
 }

@@ -21,7 +21,7 @@ enum mig_plan_level {
 };
 
 #define MIG_PLAN_TEXT     320
-#define MIG_PLAN_FINDINGS 8
+#define MIG_PLAN_FINDINGS 10
 
 struct mig_finding {
     const char *what; /* "memory", "downtime"…: static */

@@ -286,6 +286,16 @@ void mig_predict(const struct mig_wws *wws, const struct mig_predict_in *in,
     }
 }
 
+uint64_t mig_predict_first_ns(const struct mig_predict_in *in)
+{
+    struct run r;
+
+    begin(&r, NULL, in, EXPECTED);
+    return whole(r.pages * MIG_PAGE_WIRE_BYTES /
+                     rate_bps(&r, MIG_RATE_FIRST_ROUND) * LXE_NS_PER_SEC +
+                 r.costs->walk_ns);
+}
+
 #define NEAR 1.01
 
 /* Runs on and on, and looks at each round at what a stop would cost. */

@@ -52,6 +52,9 @@ struct mig_prediction {
 void mig_predict(const struct mig_wws *wws, const struct mig_predict_in *in,
                  struct mig_prediction *out);
 
+/* About how long the first round takes, in ns, nothing being skipped. */
+uint64_t mig_predict_first_ns(const struct mig_predict_in *in);
+
 /*
  * The least downtime to be had at the limits' rates, however many rounds it
  * takes (of MIG_PREDICT_MOST_ROUNDS); of max_downtime_ns, max_rounds and

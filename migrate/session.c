@@ -306,11 +306,13 @@ static int free_page_cache(struct session *s, struct lxe_err *err)
 /* ---- what is to be expected ---- */
 
 /* Once it has the size that it is moved with. */
-static int watch(struct session *s, struct mig_wws *out, struct lxe_err *err)
+static int watch(struct session *s, const struct mig_predict_in *in,
+                 struct mig_wws *out, struct lxe_err *err)
 {
     const struct mig_wws_watch how = {
         .method = MIG_WWS_SAMPLE,
         .duration_ns = s->config->watch_ns,
+        .round_ns = mig_predict_first_ns(in),
         .cancelled = is_cancelled,
         .data = s,
     };
@@ -343,7 +345,7 @@ static int predict(struct session *s, struct lxe_err *err)
     if (!(in.wire_bps > 0) || !in.pages || (!c->wws && !c->watch_ns))
         return 0;
     if (!c->wws)
-        rc = watch(s, &wws, &why);
+        rc = watch(s, &in, &wws, &why);
     if (rc == -ECANCELED)
         return lxe_fail(err, rc, "%s", why.text);
     if (rc) {

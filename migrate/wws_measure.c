@@ -122,9 +122,10 @@ static bool wait_until(struct state *s, uint64_t until_ns)
 
 static void plan(struct state *s)
 {
-    uint64_t window = s->ask->duration_ns / WINDOWS;
+    uint64_t window = s->ask->window_ns ? s->ask->window_ns
+                                        : s->ask->duration_ns / WINDOWS;
 
-    if (window > WINDOW_MAX_NS)
+    if (!s->ask->window_ns && window > WINDOW_MAX_NS)
         window = WINDOW_MAX_NS;
     window = max_u64(window, WINDOW_MIN_NS);
     window = max_u64(window, s->ask->duration_ns / MIG_WWS_MAX_WINDOWS);

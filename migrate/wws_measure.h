@@ -27,6 +27,7 @@
 struct mig_wws_ask {
     enum mig_wws_method method;
     uint64_t duration_ns;
+    uint64_t window_ns;  /* of each window; 0: an eighth of the duration */
     double max_cpu;      /* share of one CPU, above 0 */
     double max_pause;    /* share of the guest's time, above 0 */
     size_t sample_pages; /* in each sample */

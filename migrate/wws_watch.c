@@ -53,6 +53,22 @@ static void show(void *data, const struct mig_wws_progress *progress)
         w->how->progress(w->how->data, progress);
 }
 
+/*
+ * What a round will write can be read off a curve that reaches so far, and
+ * only guessed beyond; bounds need three windows.
+ */
+static uint64_t window_ns(const struct mig_wws_watch *how)
+{
+    uint64_t most = how->duration_ns / 32 * 9;
+    uint64_t least = how->duration_ns / 8;
+
+    if (!how->round_ns)
+        return 0;
+    if (how->round_ns < least)
+        return least;
+    return how->round_ns < most ? how->round_ns : most;
+}
+
 int mig_wws_watch(struct lxe_host *host, const struct lxe_domain *dom,
                   const struct mig_wws_watch *how, struct mig_wws *out,
                   struct lxe_err *err)
@@ -61,6 +77,7 @@ int mig_wws_watch(struct lxe_host *host, const struct lxe_domain *dom,
     const struct mig_wws_ask ask = {
         .method = how->method,
         .duration_ns = how->duration_ns,
+        .window_ns = window_ns(how),
         .max_cpu = MAX_CPU,
         .max_pause = MAX_PAUSE,
         .sample_pages = SAMPLE_PAGES,

@@ -16,6 +16,8 @@
 struct mig_wws_watch {
     enum mig_wws_method method; /* log-dirty: only under wws_guard.h */
     uint64_t duration_ns;
+    uint64_t round_ns; /* how long a round will take: as long should windows
+                          be, as far as three fit; 0: not known */
     /* Asked a few times a second; true ends it early. May be NULL. */
     bool (*cancelled)(void *data);
     /* As in wws_measure.h; may be NULL. */

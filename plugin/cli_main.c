@@ -75,7 +75,7 @@ static const struct aero_verb verbs[] = {
       "                       aerostat-migrate(8), --no-page-cache, --margin\n"
       "  --measure-wire       send for two seconds to see how fast it goes\n"
       "  --wire-rate RATE     it is this fast\n"
-      "  --duration DUR       watch the guest for so long (10s)\n"
+      "  --duration DUR       watch the guest for so long (10s to 32s)\n"
       "  --method METHOD      sample (the default), or log-dirty\n"
       "  --wws FILE           do not watch it, take what xl wws measured\n"
       "  --no-target          do not ask HOST\n"

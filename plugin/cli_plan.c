@@ -26,7 +26,8 @@
 #include "xl_domain.h"
 
 #define VERB        "migrate-plan"
-#define DURATION_NS (10 * LXE_NS_PER_SEC)
+#define LEAST_NS    (10 * LXE_NS_PER_SEC) /* to watch the guest */
+#define MOST_NS     (32 * LXE_NS_PER_SEC)
 #define CALL_MS     5000
 
 /* How far off the wire may be, by where its rate is from. */
@@ -38,7 +39,8 @@ struct options {
     const char *domain, *to, *how, *host;
     struct mig_limits limits;
     bool page_cache, json, measure_wire, ask_target, suspend_given;
-    uint64_t margin_kib, duration_ns, wire_bps;
+    uint64_t margin_kib, wire_bps;
+    uint64_t duration_ns; /* 0: as long as seems good */
     const char *wws_file; /* NULL: measure */
     enum mig_wws_method method;
 };
@@ -225,11 +227,25 @@ static void show_progress(void *data, const struct mig_wws_progress *p)
                 (double)p->duration_ns / LXE_NS_PER_SEC);
 }
 
+/* Long enough for three windows as long as the first round, within reason. */
+static uint64_t duration_ns(const struct job *j)
+{
+    uint64_t round_ns = mig_predict_first_ns(&j->in.predict);
+    uint64_t ns = round_ns < MOST_NS / 4 ? round_ns / 9 * 32 : MOST_NS;
+
+    if (j->o->duration_ns)
+        return j->o->duration_ns;
+    if (ns < LEAST_NS)
+        return LEAST_NS;
+    return ns < MOST_NS ? ns : MOST_NS;
+}
+
 static int measure(struct job *j, struct lxe_err *err)
 {
     const struct mig_wws_watch how = {
         .method = j->o->method,
-        .duration_ns = j->o->duration_ns,
+        .duration_ns = duration_ns(j),
+        .round_ns = mig_predict_first_ns(&j->in.predict),
         .progress = show_progress,
         .data = j,
     };
@@ -389,11 +405,10 @@ static int collect(struct job *j, struct lxe_err *err)
         rc = ask_target(j, err);
     if (!rc)
         rc = find_wire(j, past_bps, err);
-    if (!rc)
-        rc = get_curve(j, err);
-    if (!rc)
-        find_pages(j);
-    return rc;
+    if (rc)
+        return rc;
+    find_pages(j);
+    return get_curve(j, err);
 }
 
 static int print_json(const struct job *j, const struct mig_plan *plan)
@@ -490,7 +505,6 @@ int aero_cli_migrate_plan(const struct aero_cli *cli, int argc, char **argv)
         .page_cache = true,
         .ask_target = true,
         .margin_kib = 32 * 1024,
-        .duration_ns = DURATION_NS,
         .method = MIG_WWS_SAMPLE,
     };
     int rc = parse(argc, argv, &o);

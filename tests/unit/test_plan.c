@@ -136,6 +136,22 @@ static void test_fit(void)
     CU_ASSERT(plan.best.downtime_ns.expected <= 300.0 * MS);
 }
 
+static void test_short_curve(void)
+{
+    struct mig_wws wws = { .points = { { 1000 * MS, 100, 100, 100 } },
+                           .count = 1, .domain_pages = 40000, .windows = 2 };
+    struct mig_plan_in in = asked();
+    struct mig_plan plan;
+
+    mig_plan_make(&wws, &in, &plan); /* the first round takes 6 s */
+    check_level(&plan, "writes", MIG_PLAN_WARN, "windows of 1.0 s");
+    CU_ASSERT_PTR_NOT_NULL(strstr(find(&plan, "writes")->text, "6.0 s"));
+    wws.points[1] = (struct mig_wws_point){ 2000 * MS, 100, 100, 100 };
+    wws.count = 2; /* flat: nothing is guessed */
+    mig_plan_make(&wws, &in, &plan);
+    CU_ASSERT_EQUAL(plan.count, 5);
+}
+
 static void test_gives_up(void)
 {
     struct mig_wws wws = hot(2500);
@@ -269,6 +285,7 @@ int main(void)
         { "a guest that can be moved", test_fine },
         { "a downtime that cannot be had", test_downtime },
         { "what the engine cannot know", test_fit },
+        { "a curve that is too short", test_short_curve },
         { "a time-out that gives up", test_gives_up },
         { "what the target lacks", test_target },
         { "versions", test_versions },
