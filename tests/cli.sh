@@ -631,6 +631,7 @@ trap 'echo caught; exit 5' TERM
 echo $$
 while :; do sleep 0.1; done
 FAKE
+: >"$dir/out" # what the last one left is not this one's
 xl list >"$dir/out" 2>"$dir/err" &
 front_pid=$!
 tries=0
