@@ -158,7 +158,8 @@ void aero_top_sort(struct aero_top *top, enum aero_top_order order,
 {
     struct order o = { order, reversed };
 
-    qsort_r(top->guests, top->count, sizeof(*top->guests), compare, &o);
+    if (top->count)
+        qsort_r(top->guests, top->count, sizeof(*top->guests), compare, &o);
 }
 
 /* ---- bars ---- */

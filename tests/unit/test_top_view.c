@@ -41,6 +41,8 @@ static void reads_what_is_there(void)
     aero_top_free(&t);
     CU_ASSERT_EQUAL(read_text("{\"domains\":5}", &t), -EINVAL);
     CU_ASSERT_EQUAL(read_text("[]", &t), -EINVAL);
+    t = (struct aero_top){ 0 }; /* before the first answer */
+    aero_top_sort(&t, AERO_TOP_NAME, false);
     CU_ASSERT_EQUAL(read_text("{\"domains\":[]}", &t), 0);
     aero_top_sort(&t, AERO_TOP_HAS, true);
     aero_top_free(&t);
