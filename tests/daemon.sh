@@ -87,6 +87,7 @@ hold()
 {
     rm -f "$dir/fifo"
     mkfifo "$dir/fifo"
+    : >"$dir/held" # what the last one left is not this one's
     call "$@" hold '' <"$dir/fifo" >"$dir/held" &
     holder=$!
     exec 9>"$dir/fifo"
