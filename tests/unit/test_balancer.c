@@ -208,6 +208,36 @@ static void paused_and_silent_are_left(void)
     tear_down(&b);
 }
 
+/* What a silent guest has after ten minutes in which memory is scarce. */
+static uint64_t silent_after(bool probe)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 3145728 }, \"guests\": ["
+        "  { \"name\": \"silent\", \"memory_kib\": 1048576,"
+        "    \"floor_kib\": 786432 },"
+        "  { \"name\": \"wants\", \"memory_kib\": 1048576,"
+        "    \"static_max_kib\": 2097152, \"report\": \"agent\","
+        "    \"demand\": [[0, 1843200]], \"swap_kib\": 2097152 } ] }";
+    struct bench b;
+    uint64_t kib;
+
+    set_up(&b, scenario);
+    b.config.probe = probe;
+    run_s(&b, 600);
+    kib = domain(&b, 1).current_kib;
+    tear_down(&b);
+    return kib;
+}
+
+static void silent_ones_are_probed(void)
+{
+    uint64_t kib = silent_after(true);
+
+    CU_ASSERT_EQUAL(silent_after(false), 1048576);
+    CU_ASSERT(kib < 960 * MIB);
+    CU_ASSERT(kib >= 768 * MIB);
+}
+
 static void errors_are_survived(void)
 {
     static const char scenario[] =
@@ -702,6 +732,7 @@ static const struct unit_test tests[] = {
     { "stuck: woken, clipped", stuck_is_woken_clipped_worked_around },
     { "low names who should move", low_names_who_should_move },
     { "paused and silent are left", paused_and_silent_are_left },
+    { "silent ones are probed", silent_ones_are_probed },
     { "errors are survived", errors_are_survived },
     { "reconnects", reconnects },
     { "takes over", takes_over },
