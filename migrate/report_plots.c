@@ -411,8 +411,8 @@ static void across(FILE *out, const char *style,
     if (!(ms > 0))
         return;
     mig_svg_line(out, style, f->left, y, f->left + f->width, y);
-    mig_svg_label(out, "label", f->left + 6, y - 5, MIG_SVG_START, "%s %s",
-                  what, mig_fig_ms(figure, ms));
+    mig_svg_label(out, "label", f->left + f->width - 6, y - 5, MIG_SVG_END,
+                  "%s %s", what, mig_fig_ms(figure, ms));
 }
 
 /* The limit may be relaxed from round to round. */
