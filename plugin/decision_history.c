@@ -98,24 +98,45 @@ static int note_guest(struct aero_history_guest *g,
     return is_new || matters(&was, &g->last.decision) ? keep(g) : 0;
 }
 
-int aero_history_note(struct aero_history *h, const struct aero_tick *tick)
+static bool same_guests(const struct aero_history *h,
+                        const struct aero_tick *tick)
+{
+    if (h->count != tick->count)
+        return false;
+    for (size_t i = 0; i < h->count; i++)
+        if (h->items[i].domid != tick->guests[i].dom.domid ||
+            strcmp(h->items[i].uuid, tick->guests[i].dom.uuid))
+            return false;
+    return true;
+}
+
+/* Makes the records those of the tick's guests. */
+static int follow_guests(struct aero_history *h, const struct aero_tick *tick)
 {
     struct aero_history_guest *items = calloc(tick->count + 1, sizeof(*items));
     size_t old = 0;
-    int rc = 0;
 
     if (!items)
         return -ENOMEM;
-    for (size_t i = 0; i < tick->count; i++) {
+    for (size_t i = 0; i < tick->count; i++)
         carry_over(h, &old, &tick->guests[i].dom, &items[i]);
-        if (note_guest(&items[i], tick, i))
-            rc = -ENOMEM;
-    }
     for (; old < h->count; old++)
         free(h->items[old].ring);
     free(h->items);
     h->items = items;
     h->count = tick->count;
+    return 0;
+}
+
+int aero_history_note(struct aero_history *h, const struct aero_tick *tick)
+{
+    int rc = same_guests(h, tick) ? 0 : follow_guests(h, tick);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < tick->count; i++)
+        if (note_guest(&h->items[i], tick, i))
+            rc = -ENOMEM;
     return rc;
 }
 
