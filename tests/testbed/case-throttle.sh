@@ -37,9 +37,11 @@ ended_while() { # WAY SLOWED-TEST ACTION STATUS
     local status=0 target
 
     target=$(tb_target_kib 1 g1)
-    # Nothing fits this downtime, so the guest is slowed more and more.
+    # Nothing fits this downtime, so the guest is slowed more and more, in
+    # rounds that become short: there must be enough of them.
     # shellcheck disable=SC2086
-    tb_live_begin g1 $limits --max-downtime 251ms --throttle "$1"
+    tb_live_begin g1 $limits --max-downtime 251ms \
+        --max-rounds 10000 --throttle "$1"
     wait_in_dom0 "the guest was not slowed ($1)" "$2"
     tb_run 1 "$3"
     tb_move_end 2>/dev/null || status=$?
