@@ -36,16 +36,19 @@ void mig_report_stage(struct mig_report *report, const char *name,
 
 static int add_round(struct mig_report *report, const struct mig_round *round)
 {
-    struct mig_round *rounds;
+    size_t count = report->round_count;
 
-    if (report->round_count == MIG_REPORT_ROUNDS)
+    if (count == MIG_REPORT_ROUNDS)
         return -EPROTO;
-    rounds = reallocarray(report->rounds, report->round_count + 1,
-                          sizeof(*rounds));
-    if (!rounds)
-        return -ENOMEM;
-    rounds[report->round_count++] = *round;
-    report->rounds = rounds;
+    if (!(count & (count - 1))) { /* full: it holds a power of two */
+        struct mig_round *rounds = reallocarray(
+            report->rounds, count ? 2 * count : 1, sizeof(*rounds));
+
+        if (!rounds)
+            return -ENOMEM;
+        report->rounds = rounds;
+    }
+    report->rounds[report->round_count++] = *round;
     return 0;
 }
 

@@ -72,16 +72,22 @@ static bool time_axis(const struct mig_run *run, size_t from,
  */
 static size_t magnified_from(const struct mig_run *run)
 {
-    struct mig_svg_frame whole, part;
+    struct mig_svg_frame whole;
+    double first = HUGE_VAL, last = 0;
+    size_t from = 0;
 
     if (!time_axis(run, 0, &whole))
         return 0;
-    for (size_t i = 1; i < run->round_count; i++)
-        if (time_axis(run, i, &part) &&
-            part.x_max - part.x_min <
-                (whole.x_max - whole.x_min) * MAGNIFIED)
-            return i;
-    return 0;
+    for (size_t i = run->round_count; i-- > 1;) {
+        if (!has_time(&run->rounds[i]))
+            continue;
+        first = fmin(first, run->rounds[i].start_ms);
+        last = fmax(last, round_end(&run->rounds[i]));
+        if (last - first >= (whole.x_max - whole.x_min) * 1e3 * MAGNIFIED)
+            break;
+        from = i;
+    }
+    return from && time_axis(run, from, &whole) ? from : 0;
 }
 
 static const char time_title[] = "seconds since the start of the migration";
