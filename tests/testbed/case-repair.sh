@@ -93,11 +93,12 @@ case_body() {
     tb_wire=$wire
     at_stage pre-copy "sleep 2; ip link set mig down"
     ended
-    tb_run 1 "ip link set mig up"
-    # xl too, or it would go on.
+    # xl too, or it would go on: it has not noticed anything.
     tb_run 2 "kill -KILL \$(pidof aerostat-receive) \$(pidof xl)
 sleep 1
-$by_hand --repair" || tb_fail "--repair failed at the target"
+$by_hand --repair | grep '^1 repaired'" ||
+        tb_fail "--repair failed at the target"
+    tb_run 1 "ip link set mig up"
     as_before "link cut, receiver killed"
 
     tb_spawn 1 daemon "exec aerostatd"
