@@ -102,7 +102,9 @@ static void fill_slot(const struct aero_policy_guest *g, size_t index,
     s->index = index;
     bounds(g, &s->lo, &s->hi);
     s->knee = pages_up(g->demand_kib);
-    s->demand = min_u64(max_u64(s->knee, s->lo), s->hi);
+    /* In whole steps, or a little more would be rounded to less. */
+    s->demand = min_u64(max_u64(whole_steps(s->knee + STEP_PAGES - 1), s->lo),
+                        s->hi);
     s->need = g->demand_known ? min_u64(pages_up(g->need_kib), s->demand)
                               : s->demand;
     if (no_surplus)
