@@ -50,7 +50,7 @@ check_plan() {
 compare() { # FIGURE
     local planned predicted actual
 
-    planned=$(plan ".asked.$1 | \"\(.expected | round) (\(.low | round)\" +
+    planned=$(jq -er ".asked.$1 | \"\(.expected | round) (\(.low | round)\" +
         \" to \(.high | round))\"")
     predicted=$(report ".prediction.predicted.$1.expected | round")
     actual=$(report ".prediction.actual.$1 | round")
@@ -77,9 +77,10 @@ case_body() {
     tb_guest_wait 1 hot 'hot 8 4' 60
     tb_live_migrate idle --no-page-cache ||
         tb_fail "the first migration: status $?"
-    tb_plan hot "$limits" --max-downtime 3s ||
+    tb_plan hot "$limits" --max-downtime 3s --duration 10s ||
         tb_fail "no plan: $(tb_get 1 /root/plan.json)"
     check_plan
+    cp "$tb_dir/plan.json" "$tb_dir/planned.json"
     ! tb_plan hot "$limits" --max-downtime 20ms --measure-wire \
         --wws /root/plan.json || tb_fail "a downtime of 20 ms was promised"
     plan '"measured wire: \(.wire_bps / 1e5 | round / 10) MB/s; \(.advice)"'
