@@ -51,7 +51,7 @@ compare() { # FIGURE
     local planned predicted actual
 
     planned=$(jq -er ".asked.$1 | \"\(.expected | round) (\(.low | round)\" +
-        \" to \(.high | round))\"")
+        \" to \(.high | round))\"" "$tb_dir/planned.json")
     predicted=$(report ".prediction.predicted.$1.expected | round")
     actual=$(report ".prediction.actual.$1 | round")
     echo "$1: planned $planned, predicted $predicted, actual $actual"
