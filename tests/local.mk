@@ -29,6 +29,7 @@ EXTRA_DIST += %D%/run %D%/packages.sh %D%/demo \
 	%D%/testbed/case-plan.sh %D%/testbed/case-slow.sh \
 	%D%/testbed/case-ssh.sh %D%/testbed/case-stock.sh \
 	%D%/testbed/case-target-dies.sh %D%/testbed/case-throttle.sh \
+	%D%/testbed/case-wws.sh \
 	%D%/testbed/case-repair.sh %D%/testbed/case-reserve.sh \
 	%D%/testbed/case-together.sh \
 	%D%/testbed/logdirty.c %D%/testbed/remote.c %D%/testbed/work.c \
