@@ -7,24 +7,9 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "line.h"
 
 #define NEED_MAX_KIB (UINT64_C(1) << 40) /* a pebibyte: no host has more */
-
-static int finish(struct lxe_jw *w, char buf[MIG_HELLO_MAX_LINE])
-{
-    const char *text;
-    size_t len;
-    int rc = -ENOMEM;
-
-    lxe_jw_end_object(w);
-    text = lxe_jw_text(w, &len);
-    if (text && len + 2 <= MIG_HELLO_MAX_LINE) {
-        snprintf(buf, MIG_HELLO_MAX_LINE, "%s\n", text);
-        rc = 0;
-    }
-    lxe_jw_free(w);
-    return rc;
-}
 
 int mig_hello_write(const struct mig_hello *hello,
                     char buf[MIG_HELLO_MAX_LINE])
@@ -37,7 +22,7 @@ int mig_hello_write(const struct mig_hello *hello,
     lxe_jw_str(w, "name", hello->name);
     lxe_jw_str(w, "uuid", hello->uuid);
     lxe_jw_u64(w, "need_kib", hello->need_kib);
-    return finish(w, buf);
+    return mig_line_finish(w, buf);
 }
 
 int mig_hello_write_answer(const struct mig_hello_answer *answer,
@@ -53,17 +38,7 @@ int mig_hello_write_answer(const struct mig_hello_answer *answer,
         lxe_jw_str(w, "error", answer->refusal);
     else
         lxe_jw_u64(w, "reserved_kib", answer->reserved_kib);
-    return finish(w, buf);
-}
-
-static int copy_text(char *out, size_t size, const struct lxe_json *node)
-{
-    const char *text = lxe_json_str(node);
-
-    if (!text || !*text || strlen(text) >= size)
-        return -EPROTO;
-    snprintf(out, size, "%s", text);
-    return 0;
+    return mig_line_finish(w, buf);
 }
 
 int mig_hello_parse(const char *line, struct mig_hello *out,
@@ -74,9 +49,9 @@ int mig_hello_parse(const char *line, struct mig_hello *out,
 
     if (rc)
         return lxe_fail(err, -EPROTO, "the source's hello is not JSON");
-    if (copy_text(out->name, sizeof(out->name), lxe_json_get(root, "name")))
+    if (mig_line_text(out->name, sizeof(out->name), lxe_json_get(root, "name")))
         rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'name'");
-    else if (copy_text(out->uuid, sizeof(out->uuid),
+    else if (mig_line_text(out->uuid, sizeof(out->uuid),
                        lxe_json_get(root, "uuid")))
         rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'uuid'");
     else if (lxe_json_u64(lxe_json_get(root, "need_kib"), &out->need_kib) ||

@@ -12,7 +12,7 @@ libmig_a_SOURCES = \
 	%D%/figures.c %D%/figures.h \
 	%D%/dirty_curve.c %D%/dirty_curve.h \
 	%D%/handshake.c %D%/handshake.h \
-	%D%/hello.c %D%/hello.h \
+	%D%/hello.c %D%/hello.h %D%/line.c %D%/line.h \
 	%D%/hot_pages.c %D%/hot_pages.h \
 	%D%/journal.c %D%/journal.h \
 	%D%/limits.c %D%/limits.h \

@@ -6,26 +6,11 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "line.h"
 
 #define MOST_KIB (UINT64_C(1) << 40) /* a pebibyte: no host has more */
 
 /* ---- writing ---- */
-
-static int finish(struct lxe_jw *w, char buf[MIG_HELLO_MAX_LINE])
-{
-    const char *text;
-    size_t len;
-    int rc = -ENOMEM;
-
-    lxe_jw_end_object(w);
-    text = lxe_jw_text(w, &len);
-    if (text && len + 2 <= MIG_HELLO_MAX_LINE) {
-        snprintf(buf, MIG_HELLO_MAX_LINE, "%s\n", text);
-        rc = 0;
-    }
-    lxe_jw_free(w);
-    return rc;
-}
 
 int mig_probe_write(const struct mig_probe_request *request,
                     char buf[MIG_HELLO_MAX_LINE])
@@ -38,7 +23,7 @@ int mig_probe_write(const struct mig_probe_request *request,
     lxe_jw_u64(w, "probe", 1);
     lxe_jw_str(w, "name", request->name);
     lxe_jw_str(w, "uuid", request->uuid);
-    return finish(w, buf);
+    return mig_line_finish(w, buf);
 }
 
 static void put_kib(struct lxe_jw *w, const char *key, uint64_t kib)
@@ -78,7 +63,7 @@ int mig_probe_write_answer(const struct mig_probe_answer *answer,
         lxe_jw_null(w, "name_taken");
     put_features(w, "cpu_pv", &answer->pv);
     put_features(w, "cpu_hvm", &answer->hvm);
-    return finish(w, buf);
+    return mig_line_finish(w, buf);
 }
 
 int mig_probe_write_count(const char *key, uint64_t bytes,
@@ -90,7 +75,7 @@ int mig_probe_write_count(const char *key, uint64_t bytes,
         return -ENOMEM;
     lxe_jw_object(w);
     lxe_jw_u64(w, key, bytes);
-    return finish(w, buf);
+    return mig_line_finish(w, buf);
 }
 
 /* ---- reading ---- */
@@ -108,20 +93,6 @@ bool mig_probe_is_request(const char *line)
     return is;
 }
 
-/* Copies a text that is to be shown: what moves a cursor becomes '?'. */
-static int copy_text(char *out, size_t size, const struct lxe_json *node)
-{
-    const char *text = lxe_json_str(node);
-
-    if (!text || !*text || strlen(text) >= size)
-        return -EPROTO;
-    snprintf(out, size, "%s", text);
-    for (char *p = out; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            *p = '?';
-    return 0;
-}
-
 int mig_probe_parse(const char *line, struct mig_probe_request *out,
                     struct lxe_err *err)
 {
@@ -130,9 +101,9 @@ int mig_probe_parse(const char *line, struct mig_probe_request *out,
 
     if (lxe_json_parse(line, strlen(line), &root, err))
         return lxe_fail(err, -EPROTO, "the source's question is not JSON");
-    if (copy_text(out->name, sizeof(out->name), lxe_json_get(root, "name")))
+    if (mig_line_text(out->name, sizeof(out->name), lxe_json_get(root, "name")))
         rc = lxe_fail(err, -EPROTO, "the source's question: bad 'name'");
-    else if (copy_text(out->uuid, sizeof(out->uuid),
+    else if (mig_line_text(out->uuid, sizeof(out->uuid),
                        lxe_json_get(root, "uuid")))
         rc = lxe_fail(err, -EPROTO, "the source's question: bad 'uuid'");
     lxe_json_free(root);
@@ -178,7 +149,7 @@ static const char *read_answer(const struct lxe_json *root,
     const struct lxe_json *xen = lxe_json_get(root, "xen");
     const struct lxe_json *taken = lxe_json_get(root, "name_taken");
 
-    if (!is_null(xen) && copy_text(out->xen, sizeof(out->xen), xen))
+    if (!is_null(xen) && mig_line_shown(out->xen, sizeof(out->xen), xen))
         return "xen";
     if (get_kib(lxe_json_get(root, "total_kib"), &out->total_kib))
         return "total_kib";
@@ -211,7 +182,7 @@ int mig_probe_parse_answer(const char *line, struct mig_probe_answer *out,
     if (lxe_json_bool(lxe_json_get(root, "ok"), &ok)) {
         rc = lxe_fail(err, -EPROTO, "the target's answer: bad 'ok'");
     } else if (!ok) {
-        copy_text(why, sizeof(why), lxe_json_get(root, "error"));
+        mig_line_shown(why, sizeof(why), lxe_json_get(root, "error"));
         rc = lxe_fail(err, -EPROTO, "the target does not answer: %.400s",
                       why);
     } else {

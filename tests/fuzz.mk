@@ -28,6 +28,7 @@ tests_fuzz_save_ipc_SOURCES = tests/fuzz/fuzz_save_ipc.c \
 	libxl-ext/save_ipc.c libxl-ext/base/err.c libxl-ext/base/fd_io.c
 tests_fuzz_save_ipc_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_hello_SOURCES = tests/fuzz/fuzz_hello.c migrate/hello.c \
+	migrate/line.c \
 	migrate/probe.c \
 	$(FUZZ_JSON_SOURCES)
 tests_fuzz_hello_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
