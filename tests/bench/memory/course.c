@@ -73,7 +73,8 @@ static void end_request(struct run *r)
 static void give_up(struct run *r)
 {
     r->out->missed += r->could;
-    r->ops->gone(r->peer);
+    if (r->ops->gone)
+        r->ops->gone(r->peer);
     end_request(r);
 }
 
@@ -87,7 +88,8 @@ static void build(struct run *r, const struct course_request *want,
         give_up(r);
         return;
     }
-    r->ops->took(r->peer, r->domid);
+    if (r->ops->took)
+        r->ops->took(r->peer, r->domid);
     r->out->granted++;
     r->out->granted_after_s += (double)(now_ns - r->asked_ns) / 1e9;
     r->state = BUILT;

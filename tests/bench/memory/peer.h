@@ -43,10 +43,10 @@ struct peer_ops {
     enum peer_answer (*ask)(void *peer, uint64_t kib, uint64_t now_ns,
                             uint64_t until_ns);
 
-    /* The memory that was granted went to this domain. */
+    /* The memory that was granted went to this domain. May be NULL. */
     void (*took)(void *peer, uint32_t domid);
 
-    /* Nobody wants the memory any more. */
+    /* Nobody wants the memory any more. May be NULL. */
     void (*gone)(void *peer);
 };
 

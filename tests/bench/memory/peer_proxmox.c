@@ -107,23 +107,10 @@ static enum peer_answer ask(void *peer, uint64_t kib, uint64_t now_ns,
     return peer_ask_free(p->host, kib);
 }
 
-static void took(void *peer, uint32_t domid)
-{
-    (void)peer;
-    (void)domid;
-}
-
-static void gone(void *peer)
-{
-    (void)peer;
-}
-
 const struct peer_ops peer_proxmox = {
     .name = "Proxmox",
     .open = open_peer,
     .close = free,
     .look = look,
     .ask = ask,
-    .took = took,
-    .gone = gone,
 };

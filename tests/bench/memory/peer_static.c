@@ -29,18 +29,10 @@ static enum peer_answer ask(void *peer, uint64_t kib, uint64_t now_ns,
     return peer_ask_free(peer, kib);
 }
 
-static void took(void *peer, uint32_t domid)
-{
-    (void)peer;
-    (void)domid;
-}
-
 const struct peer_ops peer_static = {
     .name = "static",
     .open = open_peer,
     .close = close_peer,
     .look = look,
     .ask = ask,
-    .took = took,
-    .gone = close_peer,
 };
