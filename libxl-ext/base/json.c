@@ -34,6 +34,7 @@ struct lxe_json {
 struct reader {
     yajl_handle yajl;
     const char *text;
+    size_t len;
     size_t counted; /* bytes whose newlines are in `line` */
     unsigned line;
     size_t nodes;
@@ -49,6 +50,8 @@ static unsigned current_line(struct reader *r)
 {
     size_t at = yajl_get_bytes_consumed(r->yajl);
 
+    if (at > r->len)
+        at = r->len; /* yajl ends an unfinished text with a space of its own */
     for (; r->counted < at; r->counted++)
         r->line += r->text[r->counted] == '\n';
     return r->line;
@@ -243,7 +246,8 @@ static int syntax_error(struct reader *r, size_t len)
 int lxe_json_parse(const char *text, size_t len, struct lxe_json **out,
                    struct lxe_err *err)
 {
-    struct reader r = { .text = text, .line = 1, .err = err };
+    struct reader r = { .text = text, .len = len, .line = 1,
+                        .err = err };
     yajl_status status;
 
     *out = NULL;

@@ -40,6 +40,19 @@ static void test_reads_values(void)
     lxe_json_free(root);
 }
 
+/* What follows the text is not ours to read, if only to count lines. */
+static void test_reads_no_further(void)
+{
+    struct lxe_json *root;
+    struct lxe_err err = { 0 };
+
+    CU_ASSERT_EQUAL(lxe_json_parse("\n\n", 0, &root, &err), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "line 1"));
+    err = (struct lxe_err){ 0 };
+    CU_ASSERT_EQUAL(lxe_json_parse("\n[", 2, &root, &err), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "line 2"));
+}
+
 static void test_refuses(void)
 {
     static const struct {
@@ -135,6 +148,7 @@ int main(void)
     static const struct unit_test tests[] = {
         { "reads values", test_reads_values },
         { "refuses bad input and names the line", test_refuses },
+        { "reads no further than the text", test_reads_no_further },
         { "bounds depth and nodes", test_bounds_depth_and_nodes },
         { "writes", test_writes },
         { "copies trees", test_copies_trees },
