@@ -79,7 +79,7 @@ client_ms() {
     local line tries
 
     for ((tries = 0; tries < 30; tries++)); do
-        tb_run 2 'kill -USR1 $(cat /run/ping.pid)'
+        tb_run 2 "kill -USR1 \$(cat /run/ping.pid)"
         sleep 1
         line=$(tb_get 2 /var/log/tb/ping | tail -n 1)
         [ "${line##* }" -gt 500 ] || break
@@ -88,7 +88,8 @@ client_ms() {
     tb_wait 2 ping 20 || return
     echo "ping: $line" >&2
     [ "${line##* }" -le 500 ] || return
-    sed 's/.*longest_ms \([0-9]*\).*/\1/' <<<"$line"
+    [[ $line =~ longest_ms\ ([0-9]+) ]]
+    echo "${BASH_REMATCH[1]}"
 }
 
 # The figures of the move that just ended, from the logs; null where a log
