@@ -82,9 +82,13 @@ static void bounds(const struct aero_policy_guest *g, uint64_t *lo,
     *lo = min_u64(pages_up(g->min_kib), top);
     *hi = max_u64(whole_steps(top), *lo);
     if (!g->demand_known) {
-        *hi = max_u64(min_u64(g->demand_kib / LXE_KIB_PER_PAGE, top), *lo);
+        uint64_t left = min_u64(g->demand_kib / LXE_KIB_PER_PAGE, top);
+
+        /* Who is left as it is keeps each page; a top is in whole steps. */
         if (!g->min_is_set)
-            *lo = *hi;
+            *lo = *hi = max_u64(left, *lo);
+        else
+            *hi = max_u64(whole_steps(left), *lo);
     }
     if (g->stuck_shrink) {
         *lo = max_u64(*lo, min_u64(held, top));

@@ -417,6 +417,29 @@ static void order_does_not_matter(void)
     CU_PASS("any order gives the same");
 }
 
+/* Its bound moves with its demand: both are rounded the same way. */
+static void a_silent_guests_bound_is_rounded(void)
+{
+    struct aero_policy_host host = { .change_kib = 1ull << 40,
+                                     .no_surplus = true };
+    struct aero_policy_guest g[2] = {
+        guest(100, 4000, 1000, 1000),
+        guest(0, 4000, 9000, 1000),
+    };
+    struct aero_policy_target before[2], after[2];
+
+    g[0].demand_known = false;
+    g[0].min_is_set = true;
+    /* Each has a right to one page more than 1000 MiB. */
+    g[1].held_kib += 2 * PAGE;
+    g[0].demand_kib += PAGE;
+    aero_policy_run(&host, g, 2, before);
+    g[0].demand_kib += PAGE;
+    aero_policy_run(&host, g, 2, after);
+    CU_ASSERT(after[0].target_kib >= before[0].target_kib);
+    CU_ASSERT_EQUAL(before[0].target_kib, 1000 * MIB);
+}
+
 static void more_is_never_less(void)
 {
     uint64_t seed = unit_seed();
@@ -506,6 +529,7 @@ static const struct unit_test tests[] = {
     { "a reservation squeezes", reservation_squeezes },
     { "sums and bounds", sums_and_bounds },
     { "order does not matter", order_does_not_matter },
+    { "a silent guest's bound is rounded", a_silent_guests_bound_is_rounded },
     { "more is never less", more_is_never_less },
     { "constant input converges", constant_input_converges },
 };
