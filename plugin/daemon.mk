@@ -7,7 +7,10 @@ libaero_a_SOURCES = \
 	%D%/balancer.c %D%/balancer.h \
 	%D%/child.c %D%/child.h \
 	%D%/control.c %D%/control.h \
+	%D%/control_call.c %D%/control_call.h \
+	%D%/control_mem.c %D%/control_mem.h \
 	%D%/control_methods.c %D%/control_methods.h \
+	%D%/control_migration.c %D%/control_migration.h \
 	%D%/daemon_config.c %D%/daemon_config.h \
 	%D%/decision.c %D%/decision.h \
 	%D%/decision_history.c %D%/decision_history.h \
