@@ -50,6 +50,7 @@ static int get(const struct lxe_json *node, const char *key, double *out)
 struct round {
     double start_ms, duration_ms, bytes, limit_bps, sent_pages;
     double left_pages, dirty_pps; /* dirty after it, before it; 0: not told */
+    double wire_bps;              /* as the engine saw it; 0: not told */
 };
 
 static int read_round(const struct lxe_json *node, struct round *out)
@@ -64,6 +65,8 @@ static int read_round(const struct lxe_json *node, struct round *out)
         out->left_pages = 0;
     if (get(node, "dirty_pages_per_s", &out->dirty_pps))
         out->dirty_pps = 0;
+    if (get(node, "wire_bps", &out->wire_bps))
+        out->wire_bps = 0;
     return 0;
 }
 
@@ -173,7 +176,9 @@ int mig_costs_of_report(const struct lxe_json *report, struct mig_costs *out,
         .round_ns = n > 2 ? between(r, n - 1) : assumed.usual.round_ns,
         .walk_ns = n == lxe_json_count(rounds) ? beyond_bytes(&r[0], *bps)
                                                : assumed.usual.walk_ns,
-        .last_ns = beyond_bytes(&r[n - 1], *bps),
+        .last_ns = beyond_bytes(&r[n - 1], r[n - 2].wire_bps > 0
+                                               ? r[n - 2].wire_bps
+                                               : *bps),
     };
     return 0;
 }
@@ -233,9 +238,9 @@ void mig_costs_learn(struct mig_costs *runs, size_t count,
 void mig_costs_apply(const struct mig_cost_range *costs,
                      struct mig_limits *limits)
 {
-    uint64_t most_ns = limits->max_downtime_ns / 3 * 2;
-    uint64_t ns = (uint64_t)costs->usual.suspend_ns;
-
-    if (costs->learnt_from)
-        limits->suspend_cost_ns = ns < most_ns ? ns : most_ns;
+    if (!costs->learnt_from)
+        return;
+    limits->suspend_cost_ns = (uint64_t)costs->usual.suspend_ns;
+    limits->suspend_pages = (unsigned)costs->usual.suspend_pages;
+    limits->last_cost_ns = (uint64_t)costs->usual.last_ns;
 }

@@ -51,8 +51,7 @@ void mig_costs_learn(struct mig_costs *runs, size_t count,
                      struct mig_cost_range *out);
 
 /*
- * Tells the engine what a suspend takes of the downtime, if that was learnt;
- * at most two thirds, so that a limit can be met at all.
+ * Tells the engine what a suspend and the last pass cost, if that was learnt.
  */
 void mig_costs_apply(const struct mig_cost_range *costs,
                      struct mig_limits *limits);

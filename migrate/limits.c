@@ -9,12 +9,17 @@
 #include "base/clock.h"
 #include "base/units.h"
 
+#define MOST_PAGES 10000000 /* that a kernel writes to suspend itself */
+
 void mig_limits_default(struct mig_limits *limits)
 {
     *limits = (struct mig_limits){
         .policy = MIG_RATE_ADAPTIVE,
         .max_downtime_ns = 300 * LXE_NS_PER_MS,
         .suspend_cost_ns = 50 * LXE_NS_PER_MS,
+        .suspend_pages = 300,
+        .last_cost_ns = 10 * LXE_NS_PER_MS,
+        .stall_rounds = 5,
         .max_rounds = 30,
         .throttle_max_percent = 99,
         .skip = true,
@@ -72,11 +77,11 @@ static int set_duration(uint64_t *out_ns, const char *value,
     return rc;
 }
 
-static int set_number(unsigned *out, uint64_t max, const char *value,
-                      struct lxe_err *err)
+static int set_number(unsigned *out, uint64_t min, uint64_t max,
+                      const char *value, struct lxe_err *err)
 {
     uint64_t n;
-    int rc = lxe_parse_u64(value, 1, max, &n, err);
+    int rc = lxe_parse_u64(value, min, max, &n, err);
 
     if (!rc)
         *out = (unsigned)n;
@@ -125,13 +130,25 @@ static int set_named(struct mig_limits *l, const char *name,
         return set_duration(&l->downtime_limit_max_ns, value, err);
     if (!strcmp(name, "suspend-cost"))
         return set_duration(&l->suspend_cost_ns, value, err);
+    if (!strcmp(name, "last-cost"))
+        return set_duration(&l->last_cost_ns, value, err);
     if (!strcmp(name, "timeout"))
         return set_duration(&l->timeout_ns, value, err);
+    if (!strcmp(name, "suspend-pages"))
+        return set_number(&l->suspend_pages, 0, MOST_PAGES, value, err);
+    if (!strcmp(name, "stall-rounds"))
+        return set_number(&l->stall_rounds, 0, 10000, value, err);
     if (!strcmp(name, "max-rounds"))
-        return set_number(&l->max_rounds, 10000, value, err);
+        return set_number(&l->max_rounds, 1, 10000, value, err);
     if (!strcmp(name, "throttle-max"))
-        return set_number(&l->throttle_max_percent, 99, value, err);
+        return set_number(&l->throttle_max_percent, 1, 99, value, err);
     return set_choice(l, name, value, err);
+}
+
+bool mig_limits_is_cost(const char *name)
+{
+    return !strcmp(name, "suspend-cost") || !strcmp(name, "suspend-pages") ||
+           !strcmp(name, "last-cost");
 }
 
 int mig_limits_set(struct mig_limits *limits, const char *name,
@@ -168,12 +185,14 @@ void mig_limits_format(const struct mig_limits *limits,
     snprintf(text, MIG_LIMITS_TEXT,
              "max-rate=%" PRIu64 "B min-rate=%" PRIu64 "B rate-policy=%s"
              " max-downtime=%" PRIu64 "ms downtime-limit-max=%" PRIu64 "ms"
-             " suspend-cost=%" PRIu64 "ms max-rounds=%u timeout=%" PRIu64 "ms"
+             " suspend-cost=%" PRIu64 "ms suspend-pages=%u last-cost=%" PRIu64
+             "ms stall-rounds=%u max-rounds=%u timeout=%" PRIu64 "ms"
              " on-timeout=%s throttle=%s throttle-max=%u skip=%s",
              l->rate.max_bps, l->rate.min_bps, policies.word[l->policy],
              l->max_downtime_ns / LXE_NS_PER_MS,
              l->downtime_limit_max_ns / LXE_NS_PER_MS,
-             l->suspend_cost_ns / LXE_NS_PER_MS, l->max_rounds,
+             l->suspend_cost_ns / LXE_NS_PER_MS, l->suspend_pages,
+             l->last_cost_ns / LXE_NS_PER_MS, l->stall_rounds, l->max_rounds,
              l->timeout_ns / LXE_NS_PER_MS, timeouts.word[l->on_timeout],
              throttles.word[l->throttle], l->throttle_max_percent,
              yes_no.word[l->skip]);

@@ -39,7 +39,7 @@ struct options {
     const char *whose; /* CANCEL, TAKE_BACK: the domain */
     struct mig_session_config session;
     struct mig_wws wws;      /* of --wws */
-    bool suspend_given;      /* --suspend-cost */
+    bool costs_given; /* one of them, so none is learnt */
     const char *report_path; /* beside the archive's; or NULL */
     bool json, quiet;
     xentoollog_level level;
@@ -67,6 +67,12 @@ static void usage(FILE *f)
           "                         does not get there\n"
           "      --suspend-cost D   what suspending takes of it (default"
           " 50ms)\n"
+          "      --suspend-pages N  pages written meanwhile (default 300)\n"
+          "      --last-cost D      of the last pass, beyond its pages"
+          " (default 10ms)\n"
+          "      --stall-rounds N   stop when N rounds brought nothing"
+          " (default 5;\n"
+          "                         0: go on)\n"
           "      --max-rounds N     stop after N rounds (default 30)\n"
           "      --timeout D        end pre-copy after so long\n"
           "      --on-timeout WHAT  force (stop and copy) or abort; default"
@@ -117,6 +123,9 @@ static const struct option long_options[] = {
     { "max-downtime", required_argument, NULL, OPT_LIMIT },
     { "downtime-limit-max", required_argument, NULL, OPT_LIMIT },
     { "suspend-cost", required_argument, NULL, OPT_LIMIT },
+    { "suspend-pages", required_argument, NULL, OPT_LIMIT },
+    { "last-cost", required_argument, NULL, OPT_LIMIT },
+    { "stall-rounds", required_argument, NULL, OPT_LIMIT },
     { "throttle", required_argument, NULL, OPT_LIMIT },
     { "throttle-max", required_argument, NULL, OPT_LIMIT },
     { "on-timeout", required_argument, NULL, OPT_LIMIT },
@@ -225,8 +234,7 @@ static int take_option(struct options *o, int opt, int index,
         o->session.how = optarg;
         return 0;
     case OPT_LIMIT:
-        if (!strcmp(long_options[index].name, "suspend-cost"))
-            o->suspend_given = true;
+        o->costs_given |= mig_limits_is_cost(long_options[index].name);
         return mig_limits_set(&o->session.limits, long_options[index].name,
                               optarg, err);
     case OPT_RECEIVER:
@@ -388,8 +396,8 @@ static void learn(struct options *o)
 {
     struct mig_session_config *s = &o->session;
 
-    mig_past_runs(MIG_ARCHIVE_DIR, s->to, &s->costs, &s->wire_bps);
-    if (!o->suspend_given)
+    mig_past_runs(MIG_ARCHIVE_DIR, s->to, s->domain, &s->costs, &s->wire_bps);
+    if (!o->costs_given)
         mig_costs_apply(&s->costs, &s->limits);
 }
 

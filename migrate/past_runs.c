@@ -13,22 +13,38 @@
 #define MAX_REPORT (UINT32_C(8) << 20)
 
 struct past {
-    const char *dir, *to;
-    struct mig_costs runs[MIG_COSTS_MAX_RUNS];
-    size_t count;
+    const char *dir, *to, *domain;
+    struct mig_costs runs[MIG_COSTS_MAX_RUNS]; /* of any guest */
+    struct mig_costs own[MIG_COSTS_MAX_RUNS];  /* of this one */
+    size_t count, own_count;
     double wire_bps;
 };
 
+static bool is(const struct lxe_json *report, const char *key,
+               const char *value)
+{
+    const char *text = lxe_json_str(lxe_json_get(report, key));
+
+    return text && value && !strcmp(text, value);
+}
+
+static bool of_guest(const struct past *p, const struct lxe_json *report)
+{
+    return is(report, "domain", p->domain) || is(report, "uuid", p->domain);
+}
+
 static void take_in(struct past *p, const struct lxe_json *report)
 {
-    const char *to = lxe_json_str(lxe_json_get(report, "to"));
+    struct mig_costs costs;
     double bps;
 
-    if (p->count == MIG_COSTS_MAX_RUNS ||
-        mig_costs_of_report(report, &p->runs[p->count], &bps))
+    if (mig_costs_of_report(report, &costs, &bps))
         return;
-    p->count++;
-    if (p->to && to && !strcmp(to, p->to) && p->wire_bps <= 0)
+    if (p->count < MIG_COSTS_MAX_RUNS)
+        p->runs[p->count++] = costs;
+    if (p->own_count < MIG_COSTS_MAX_RUNS && of_guest(p, report))
+        p->own[p->own_count++] = costs;
+    if (is(report, "to", p->to) && p->wire_bps <= 0)
         p->wire_bps = bps;
 }
 
@@ -50,10 +66,10 @@ static void read_one(struct past *p, const char *id)
     lxe_json_free(report);
 }
 
-void mig_past_runs(const char *dir, const char *to,
+void mig_past_runs(const char *dir, const char *to, const char *domain,
                    struct mig_cost_range *costs, double *wire_bps)
 {
-    struct past p = { .dir = dir, .to = to };
+    struct past p = { .dir = dir, .to = to, .domain = domain };
     struct mig_archive archive = { 0 };
     struct lxe_err err = { 0 };
 
@@ -62,7 +78,10 @@ void mig_past_runs(const char *dir, const char *to,
     for (size_t i = 0; i < archive.count && i < LOOKED_AT; i++)
         read_one(&p, archive.ids[archive.count - 1 - i]);
     mig_archive_free(&archive);
-    mig_costs_learn(p.runs, p.count, costs);
+    if (p.own_count)
+        mig_costs_learn(p.own, p.own_count, costs);
+    else
+        mig_costs_learn(p.runs, p.count, costs);
     if (wire_bps)
         *wire_bps = p.wire_bps;
 }

@@ -11,11 +11,13 @@
 /*
  * @dir  of the archive
  * @to   HOST as given to migrate-live; its wire is wanted. May be NULL
+ * @domain  the guest, by name or UUID: if it moved from here before, its own
+ *       costs are wanted rather than those of others. May be NULL
  * @wire_bps  gets bytes/s of the last migration there that no limit held
  *       back; 0 where there is none. May be NULL
  * Never fails: without reports, costs are assumed.
  */
-void mig_past_runs(const char *dir, const char *to,
+void mig_past_runs(const char *dir, const char *to, const char *domain,
                    struct mig_cost_range *costs, double *wire_bps);
 
 #endif

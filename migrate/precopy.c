@@ -25,26 +25,58 @@ uint64_t mig_precopy_downtime_ns(uint64_t fixed_cost_ns, uint64_t pages,
                                              final_bps * LXE_NS_PER_SEC);
 }
 
-double mig_precopy_fit_pages(uint64_t limit_ns, uint64_t fixed_cost_ns,
-                             double final_bps, double suspend_pps)
+/*
+ * Pages that the guest will write from now on until it stands still.
+ * @share  of the suspend, in which its programs still run
+ */
+static double until_suspended(const struct mig_precopy_in *in, double share)
 {
-    double left_s = ((double)limit_ns - (double)fixed_cost_ns) / 1e9;
-    double pages = left_s * final_bps / MIG_PAGE_WIRE_BYTES;
+    double pages = in->suspend_pages;
 
-    if (suspend_pps > 0)
-        pages -= suspend_pps * (double)fixed_cost_ns / 1e9;
+    if (in->suspend_pps > 0)
+        pages += in->suspend_pps * share * (double)in->fixed_cost_ns /
+                 LXE_NS_PER_SEC;
     return pages;
 }
 
-/* What is dirty now, and what will be until the guest stands still. */
-static uint64_t until_suspended(const struct mig_precopy_in *in)
+static uint64_t costs_ns(const struct mig_precopy_in *in)
 {
-    double pages = (double)in->dirty_pages;
+    return in->fixed_cost_ns + in->last_cost_ns;
+}
 
-    if (in->dirty_pages == MIG_PRECOPY_UNKNOWN || !(in->suspend_pps > 0))
-        return in->dirty_pages;
-    pages += in->suspend_pps * (double)in->fixed_cost_ns / LXE_NS_PER_SEC;
-    return pages < NEVER_NS ? (uint64_t)pages : MIG_PRECOPY_UNKNOWN;
+double mig_precopy_fit_pages(uint64_t limit_ns,
+                             const struct mig_precopy_in *in)
+{
+    double left_s = ((double)limit_ns - (double)costs_ns(in)) / 1e9;
+    double bps = in->final_bps / (1 + in->spread);
+
+    return left_s * bps / MIG_PAGE_WIRE_BYTES - until_suspended(in, 1);
+}
+
+void mig_precopy_past_init(struct mig_precopy_past *past)
+{
+    *past = (struct mig_precopy_past){ .fewest_pages = UINT64_MAX };
+}
+
+void mig_precopy_past_round(struct mig_precopy_past *past,
+                            uint64_t left_pages, bool counts)
+{
+    if (left_pages < past->fewest_pages - past->fewest_pages / 10)
+        past->stalled = 0;
+    else if (counts)
+        past->stalled++;
+    if (left_pages < past->fewest_pages)
+        past->fewest_pages = left_pages;
+}
+
+/* The downtime if so many pages were dirty when the suspend is asked for. */
+static uint64_t downtime_of(const struct mig_precopy_in *in, double pages,
+                            double share, double final_bps)
+{
+    pages += until_suspended(in, share);
+    return mig_precopy_downtime_ns(
+        costs_ns(in), pages < NEVER_NS ? (uint64_t)pages : MIG_PRECOPY_UNKNOWN,
+        final_bps);
 }
 
 /* How many pages the guest is expected to dirty while this round is sent. */
@@ -63,17 +95,64 @@ static uint64_t dirtied_meanwhile(const struct mig_precopy_in *in)
 }
 
 /* The longer of: this round's pages in the final pass, and what follows. */
-static uint64_t predict(const struct mig_precopy_in *in, double final_bps)
+static uint64_t predict(const struct mig_precopy_in *in, double share,
+                        double final_bps)
 {
-    uint64_t now = mig_precopy_downtime_ns(in->fixed_cost_ns,
-                                           until_suspended(in), final_bps);
-    uint64_t next;
+    uint64_t now, next, pages = in->dirty_pages;
 
+    if (pages == MIG_PRECOPY_UNKNOWN)
+        return MIG_PRECOPY_UNKNOWN;
+    now = downtime_of(in, (double)pages, share, final_bps);
     if (in->point == MIG_PRECOPY_ROUND_SENT)
         return now;
-    next = mig_precopy_downtime_ns(in->fixed_cost_ns, dirtied_meanwhile(in),
-                                   final_bps);
+    pages = dirtied_meanwhile(in);
+    if (pages == MIG_PRECOPY_UNKNOWN)
+        return MIG_PRECOPY_UNKNOWN;
+    next = downtime_of(in, (double)pages, share, final_bps);
     return now > next ? now : next;
+}
+
+#define CHEAP   0.02 /* of the pages sent so far, for one more round */
+#define SHORTER 0.9  /* of the downtime before, for it to be worth it */
+#define NEAR    1.1  /* as good as the best that can be had */
+
+/* What fits may still be sent live for next to nothing, and to some gain. */
+static bool another_pays(const struct mig_precopy_in *in,
+                         const struct mig_precopy_out *out)
+{
+    uint64_t then;
+
+    if (in->next_pages < 0 || in->past.stalled ||
+        (double)in->dirty_pages > CHEAP * (double)in->sent_pages)
+        return false;
+    then = downtime_of(in, in->next_pages, 0.5, in->final_bps);
+    return (double)then <= SHORTER * (double)out->downtime_ns;
+}
+
+/* Nothing more is to be had by sending on. */
+static bool exhausted(const struct mig_precopy_limits *limits,
+                      const struct mig_precopy_in *in)
+{
+    const struct mig_precopy_past *past = &in->past;
+
+    if (!limits->stall_rounds || past->stalled < limits->stall_rounds ||
+        limits->abort_on_timeout || in->dirty_pages == MIG_PRECOPY_UNKNOWN)
+        return false;
+    return (double)in->dirty_pages <= NEAR * (double)past->fewest_pages ||
+           past->stalled >= 2 * limits->stall_rounds;
+}
+
+/* The limit cannot be had even with nothing left, and this is near it. */
+static bool at_the_floor(const struct mig_precopy_limits *limits,
+                         const struct mig_precopy_in *in,
+                         const struct mig_precopy_out *out)
+{
+    uint64_t floor = downtime_of(in, 0, 0, in->final_bps);
+
+    return !limits->abort_on_timeout && !limits->relaxing &&
+           limits->stall_rounds && floor > limits->max_downtime_ns &&
+           out->downtime_ns != MIG_PRECOPY_UNKNOWN &&
+           (double)out->downtime_ns <= NEAR * (double)floor;
 }
 
 static double ms(uint64_t ns)
@@ -94,28 +173,48 @@ static void say_fits(const struct mig_precopy_limits *limits,
 }
 
 static void say_limit(const struct mig_precopy_limits *limits,
-                      const char *which, struct mig_precopy_out *out)
+                      const char *why, struct mig_precopy_out *out)
 {
     out->verdict = MIG_PRECOPY_STOP;
     if (out->downtime_ns == MIG_PRECOPY_UNKNOWN)
         snprintf(out->reason, sizeof(out->reason),
-                 "%s reached; the downtime cannot be predicted", which);
+                 "%s; the downtime cannot be predicted", why);
     else if (out->downtime_ns > limits->max_downtime_ns)
         snprintf(out->reason, sizeof(out->reason),
-                 "%s reached; predicted downtime %.1f ms exceeds %.1f ms by "
-                 "%.1f ms",
-                 which, ms(out->downtime_ns), ms(limits->max_downtime_ns),
+                 "%s; predicted downtime %.1f ms exceeds %.1f ms by %.1f ms",
+                 why, ms(out->downtime_ns), ms(limits->max_downtime_ns),
                  ms(out->downtime_ns - limits->max_downtime_ns));
     else
         snprintf(out->reason, sizeof(out->reason),
-                 "%s reached; predicted downtime %.1f ms", which,
-                 ms(out->downtime_ns));
+                 "%s; predicted downtime %.1f ms", why, ms(out->downtime_ns));
+}
+
+/* Why it goes on though what is left fits. */
+static void say_once_more(const struct mig_precopy_in *in,
+                          struct mig_precopy_out *out)
+{
+    out->verdict = MIG_PRECOPY_CONTINUE;
+    snprintf(out->reason, sizeof(out->reason),
+             "%" PRIu64 " pages left fit, but sending them live costs little "
+             "and shortens the downtime of %.1f ms",
+             in->dirty_pages, ms(out->downtime_ns));
+}
+
+static void say_exhausted(const struct mig_precopy_limits *limits,
+                          const struct mig_precopy_in *in,
+                          struct mig_precopy_out *out)
+{
+    char why[64];
+
+    snprintf(why, sizeof(why), "%" PRIu32 " rounds brought nothing more",
+             in->past.stalled);
+    say_limit(limits, why, out);
 }
 
 static void say_timeout(const struct mig_precopy_limits *limits,
                         struct mig_precopy_out *out)
 {
-    say_limit(limits, "time limit", out);
+    say_limit(limits, "time limit reached", out);
     if (!limits->abort_on_timeout)
         return;
     out->verdict = MIG_PRECOPY_ABORT;
@@ -161,6 +260,18 @@ static bool round_limit(const struct mig_precopy_limits *limits,
     return in->round >= limits->max_rounds - 1;
 }
 
+static bool time_is_up(const struct mig_precopy_limits *limits,
+                       const struct mig_precopy_in *in)
+{
+    return limits->timeout_ns != 0 && in->elapsed_ns >= limits->timeout_ns;
+}
+
+static bool ends_anyway(const struct mig_precopy_limits *limits,
+                        const struct mig_precopy_in *in)
+{
+    return round_limit(limits, in) || time_is_up(limits, in);
+}
+
 void mig_precopy_decide(const struct mig_precopy_limits *limits,
                         const struct mig_precopy_in *in,
                         struct mig_precopy_out *out)
@@ -168,21 +279,26 @@ void mig_precopy_decide(const struct mig_precopy_limits *limits,
     bool later = in->point == MIG_PRECOPY_COUNT_KNOWN && in->count_follows;
     bool fits;
 
-    out->downtime_ns = predict(in, in->final_bps);
-    out->downtime_high_ns = predict(in, in->final_bps / (1 + in->spread));
+    out->downtime_ns = predict(in, 0.5, in->final_bps);
+    out->downtime_high_ns = predict(in, 1, in->final_bps / (1 + in->spread));
     fits = out->downtime_high_ns != MIG_PRECOPY_UNKNOWN &&
-           out->downtime_high_ns <= limits->max_downtime_ns;
+           out->downtime_high_ns <= limits->max_downtime_ns && !later;
     if (in->abort) {
         out->verdict = MIG_PRECOPY_ABORT;
         snprintf(out->reason, sizeof(out->reason),
                  "asked to give up in round %" PRIu32, in->round + 1);
-    } else if (fits && !later) {
+    } else if (fits && !ends_anyway(limits, in) && another_pays(in, out)) {
+        say_once_more(in, out);
+    } else if (fits) {
         say_fits(limits, in, out);
     } else if (round_limit(limits, in)) {
-        say_limit(limits, "round limit", out);
-    } else if (limits->timeout_ns != 0 &&
-               in->elapsed_ns >= limits->timeout_ns) {
+        say_limit(limits, "round limit reached", out);
+    } else if (time_is_up(limits, in)) {
         say_timeout(limits, out);
+    } else if (!later && at_the_floor(limits, in, out)) {
+        say_limit(limits, "suspending alone takes longer than is allowed", out);
+    } else if (!later && exhausted(limits, in)) {
+        say_exhausted(limits, in, out);
     } else {
         say_continue(limits, out);
     }

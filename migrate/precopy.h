@@ -3,16 +3,28 @@
  * Whether pre-copy goes on, stops, or is given up, and why. Pure.
  *
  * The rule is QEMU's: stop as soon as what is left can be sent within the
- * downtime that is allowed; here the fixed cost of suspending counts too.
- * Rounds and their limit are those of Clark et al. (NSDI 2005): a guest that
- * dirties memory as fast as it is sent never gets there, so a number of
- * rounds or a time-out ends it, and the reason says by how much the downtime
- * will be missed.
+ * downtime that is allowed; here what suspending costs counts too.
  *
- *   predicted downtime = fixed cost + pages x (4096 + 8) / wire rate
- *   pages = dirty now + dirtied a second x fixed cost
+ *   predicted downtime = suspend + last + pages x (4096 + 8) / wire rate
+ *   pages = dirty now + dirtied a second x suspend / 2 + the kernel's own
  *
- * since the guest goes on writing until it stands still.
+ * since the guest's programs go on writing until they are frozen, somewhere
+ * within the suspend, and its kernel writes while it suspends itself.
+ *
+ * Three things are beside that rule:
+ *
+ *   - What fits is sent once more live where this costs next to nothing, at
+ *     most a fiftieth of what was sent, and makes the downtime shorter by a
+ *     tenth at least.
+ *   - A guest that dirties memory as fast as it is sent never gets there.
+ *     After some rounds none of which left fewer pages than nine tenths of
+ *     the fewest before, pre-copy ends at the next one that is not far from
+ *     the fewest, since more rounds cost bytes and bring nothing.
+ *   - Where suspending alone takes more than is allowed, it ends as soon as
+ *     the pages left add less than a tenth to that.
+ *
+ * Rounds and their limit are those of Clark et al. (NSDI 2005). The reason
+ * says by how much the downtime will be missed.
  *
  * libxc asks twice a round. COUNT_KNOWN: the dirty bitmap was just fetched
  * and cleared; the round is sent live whatever the answer is, and STOP
@@ -46,8 +58,16 @@ enum mig_precopy_point {
 struct mig_precopy_limits {
     uint64_t max_downtime_ns;
     uint64_t timeout_ns; /* of the whole pre-copy; 0: none */
+    bool relaxing;       /* max_downtime_ns may become more */
     bool abort_on_timeout; /* rather than stop beyond max_downtime_ns */
     uint32_t max_rounds; /* rounds sent live; 0: no limit */
+    uint32_t stall_rounds; /* rounds without gain; 0: no limit */
+};
+
+/* How the rounds so far went. */
+struct mig_precopy_past {
+    uint64_t fewest_pages; /* left after a round; UINT64_MAX: none yet */
+    uint32_t stalled;      /* rounds since that was made smaller by a tenth */
 };
 
 struct mig_precopy_in {
@@ -65,6 +85,11 @@ struct mig_precopy_in {
     double final_bps;       /* bytes/s expected in the final pass; 0: unknown */
     double spread;          /* how far it may be from that, as a share of it */
     uint64_t fixed_cost_ns; /* from suspend request to suspended */
+    uint64_t last_cost_ns;  /* of the last pass, beyond its pages */
+    uint32_t suspend_pages; /* that the guest's kernel writes meanwhile */
+    struct mig_precopy_past past; /* ROUND_SENT: with this round */
+    double next_pages;      /* left after another round; < 0: unknown */
+    uint64_t sent_pages;    /* live, so far; 0: unknown */
     uint64_t elapsed_ns;    /* since pre-copy began */
 };
 
@@ -85,11 +110,23 @@ uint64_t mig_precopy_downtime_ns(uint64_t fixed_cost_ns, uint64_t pages,
 
 /*
  * How many pages may be dirty when the suspend is asked for, so that the
- * downtime is kept; below 0 if none will do. Arguments as above; the limit in
- * ns.
+ * downtime is kept, spread included; below 0 if none will do.
+ * @limit_ns  the downtime
+ * @in        its costs, rates and spread; not its counts
  */
-double mig_precopy_fit_pages(uint64_t limit_ns, uint64_t fixed_cost_ns,
-                             double final_bps, double suspend_pps);
+double mig_precopy_fit_pages(uint64_t limit_ns,
+                             const struct mig_precopy_in *in);
+
+/* Before the first round. */
+void mig_precopy_past_init(struct mig_precopy_past *past);
+
+/*
+ * A round left so many pages.
+ * @counts  whether it may count as stalled; false where something else may
+ *          still help, as slowing the guest more
+ */
+void mig_precopy_past_round(struct mig_precopy_past *past,
+                            uint64_t left_pages, bool counts);
 
 /* Decides. Never fails. */
 void mig_precopy_decide(const struct mig_precopy_limits *limits,

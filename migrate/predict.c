@@ -39,6 +39,7 @@ struct run {
     double elapsed_ns, window_ns, bytes;
     double downtime_ns, last_pages;
     struct mig_relax relax;
+    struct mig_precopy_past past;
     struct mig_precopy_out decision;
 };
 
@@ -131,6 +132,32 @@ static double rate_bps(const struct run *r, enum mig_rate_phase phase)
     return at_most(limit, r->wire_bps);
 }
 
+static bool relaxed_fully(const struct run *r)
+{
+    return mig_relax_is_full(&r->relax, r->limits.max_downtime_ns,
+                             r->limits.downtime_limit_max_ns);
+}
+
+/* Pages/s not yet dirty that the guest writes as it is being suspended. */
+static double suspend_pps(const struct run *r)
+{
+    double ns = (double)r->limits.suspend_cost_ns;
+
+    if (!(ns > 0))
+        return 0;
+    return (written(r, r->window_ns + ns) - written(r, r->window_ns)) / ns *
+           LXE_NS_PER_SEC;
+}
+
+/* What another round would leave, were so many pages sent in it. */
+static double left_after(const struct run *r, double pages)
+{
+    if (!(r->learnt_bps > 0))
+        return -1;
+    return written(r, pages * MIG_PAGE_WIRE_BYTES / r->learnt_bps *
+                          LXE_NS_PER_SEC + r->costs->round_ns);
+}
+
 /* The decision, with what the engine knows at that point. */
 static enum mig_precopy_verdict decide(struct run *r,
                                        enum mig_precopy_point point,
@@ -140,9 +167,11 @@ static enum mig_precopy_verdict decide(struct run *r,
         .max_downtime_ns = mig_relax_limit_ns(
             &r->relax, r->limits.max_downtime_ns,
             r->limits.downtime_limit_max_ns),
+        .relaxing = !relaxed_fully(r),
         .timeout_ns = r->limits.timeout_ns,
         .abort_on_timeout = r->limits.on_timeout == MIG_TIMEOUT_ABORT,
         .max_rounds = r->limits.max_rounds,
+        .stall_rounds = r->limits.stall_rounds,
     };
     struct mig_precopy_in in = {
         .point = point,
@@ -153,6 +182,12 @@ static enum mig_precopy_verdict decide(struct run *r,
         .live_bps = r->learnt_bps,
         .final_bps = rate_bps(r, MIG_RATE_FINAL_PASS),
         .fixed_cost_ns = r->limits.suspend_cost_ns,
+        .last_cost_ns = r->limits.last_cost_ns,
+        .suspend_pages = r->limits.suspend_pages,
+        .suspend_pps = suspend_pps(r),
+        .past = r->past,
+        .next_pages = left_after(r, pages),
+        .sent_pages = whole(r->bytes / MIG_PAGE_WIRE_BYTES),
         .elapsed_ns = whole(r->elapsed_ns),
     };
 
@@ -202,6 +237,7 @@ static bool one_round(struct run *r)
         return true;
     left = written(r, r->window_ns);
     mig_relax_round(&r->relax, whole(left));
+    mig_precopy_past_round(&r->past, whole(left), relaxed_fully(r));
     return decide(r, MIG_PRECOPY_ROUND_SENT, left) != MIG_PRECOPY_CONTINUE;
 }
 
@@ -237,6 +273,7 @@ static void begin(struct run *r, const struct mig_wws *wws,
         .dirty_pps = -1,
     };
     mig_relax_init(&r->relax);
+    mig_precopy_past_init(&r->past);
 }
 
 static void run(struct run *r)
@@ -305,6 +342,7 @@ static double least(struct run *r, unsigned *rounds)
 
     r->limits.max_downtime_ns = 0;
     r->limits.max_rounds = 0;
+    r->limits.stall_rounds = 0;
     r->limits.timeout_ns = 0;
     *rounds = 0;
     for (;;) {

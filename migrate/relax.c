@@ -19,6 +19,12 @@ void mig_relax_round(struct mig_relax *relax, uint64_t dirty_pages)
         relax->fewest_pages = dirty_pages;
 }
 
+bool mig_relax_is_full(const struct mig_relax *relax, uint64_t limit_ns,
+                       uint64_t max_ns)
+{
+    return max_ns <= limit_ns || relax->step >= MIG_RELAX_STEPS;
+}
+
 uint64_t mig_relax_limit_ns(const struct mig_relax *relax, uint64_t limit_ns,
                             uint64_t max_ns)
 {

@@ -13,6 +13,7 @@
 #ifndef MIG_RELAX_H
 #define MIG_RELAX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define MIG_RELAX_STEPS 10
@@ -34,5 +35,9 @@ void mig_relax_round(struct mig_relax *relax, uint64_t dirty_pages);
  */
 uint64_t mig_relax_limit_ns(const struct mig_relax *relax, uint64_t limit_ns,
                             uint64_t max_ns);
+
+/* Whether it goes no further: the last step was made, or none is allowed. */
+bool mig_relax_is_full(const struct mig_relax *relax, uint64_t limit_ns,
+                       uint64_t max_ns);
 
 #endif

@@ -163,6 +163,7 @@ static void put_round(struct lxe_jw *w, const struct mig_report *report,
                   (double)r->predicted_downtime_ns / 1e6);
     lxe_jw_double(w, "downtime_limit_ms", (double)r->downtime_limit_ns / 1e6);
     lxe_jw_double(w, "slowed_percent", r->slowed_percent);
+    lxe_jw_double(w, "wire_bps", r->wire_bps);
     lxe_jw_end_object(w);
 }
 
@@ -178,6 +179,9 @@ static void put_limits(struct lxe_jw *w, const struct mig_limits *l)
     lxe_jw_double(w, "downtime_limit_max_ms",
                   (double)l->downtime_limit_max_ns / 1e6);
     lxe_jw_double(w, "suspend_cost_ms", (double)l->suspend_cost_ns / 1e6);
+    lxe_jw_u64(w, "suspend_pages", l->suspend_pages);
+    lxe_jw_double(w, "last_cost_ms", (double)l->last_cost_ns / 1e6);
+    lxe_jw_u64(w, "stall_rounds", l->stall_rounds);
     lxe_jw_u64(w, "max_rounds", l->max_rounds);
     lxe_jw_double(w, "timeout_ms", (double)l->timeout_ns / 1e6);
     lxe_jw_str(w, "on_timeout", mig_on_timeout_name(l->on_timeout));

@@ -36,6 +36,7 @@ struct mig_rounds {
     uint64_t stop_ns, stop_run_ns; /* when pre-copy ended */
     bool open;              /* a round is being sent */
     struct mig_relax relax;
+    struct mig_precopy_past past;
     struct lxe_err gave_up; /* code is 0 if it did not */
 
     pthread_mutex_t lock;   /* for what other threads read or set */
@@ -245,6 +246,7 @@ static void close_round(struct mig_rounds *r)
     r->round.skipped_pages = now.skipped_pages - r->before.skipped_pages;
     r->round.bytes = now.bytes - r->before.bytes;
     r->round.end_ns = lxe_now_ns();
+    r->round.wire_bps = wire_bps(r);
     status.round = r->round;
     pthread_mutex_unlock(&r->lock);
     tell(r, &status);
@@ -269,6 +271,13 @@ static uint64_t downtime_limit_ns(const struct mig_rounds *r,
                               l->downtime_limit_max_ns);
 }
 
+static bool relaxed_fully(const struct mig_rounds *r,
+                          const struct mig_limits *l)
+{
+    return mig_relax_is_full(&r->relax, l->max_downtime_ns,
+                             l->downtime_limit_max_ns);
+}
+
 /* Pages/s that the guest will write, let go, until it is suspended. */
 static double suspend_pps(struct mig_rounds *r)
 {
@@ -280,6 +289,47 @@ static double suspend_pps(struct mig_rounds *r)
     return pps;
 }
 
+/*
+ * What the last pass costs, as far as it is known, and the rate to expect; no
+ * counts.
+ */
+static struct mig_precopy_in costs_now(struct mig_rounds *r,
+                                       const struct mig_limits *l)
+{
+    return (struct mig_precopy_in){
+        .suspend_pps = suspend_pps(r),
+        .live_bps = wire_bps(r),
+        .final_bps = expected_bps(r, l->rate.max_bps),
+        .spread = r->spread,
+        .fixed_cost_ns = l->suspend_cost_ns,
+        .last_cost_ns = l->last_cost_ns,
+        .suspend_pages = l->suspend_pages,
+    };
+}
+
+/* How many pages another round would leave; below 0: unknown. */
+static double left_after(struct mig_rounds *r, uint64_t pages)
+{
+    double bps = expected_bps(r, r->round.limit_bps), run_ns, left;
+
+    if (pages == MIG_PRECOPY_UNKNOWN || !(bps > 0))
+        return -1;
+    run_ns = (double)pages * MIG_PAGE_WIRE_BYTES / bps * LXE_NS_PER_SEC *
+             (1 - mig_brake_slowed(r->config.brake));
+    pthread_mutex_lock(&r->lock);
+    left = mig_dirty_curve_pages(&r->curve, run_ns);
+    pthread_mutex_unlock(&r->lock);
+    return left;
+}
+
+static uint64_t sent_so_far(struct mig_rounds *r)
+{
+    struct mig_pump_stats stats;
+
+    mig_pump_stats(r->pump, &stats);
+    return stats.sent_pages;
+}
+
 static enum lxe_save_verdict decide(struct mig_rounds *r,
                                     enum mig_precopy_point point,
                                     uint64_t dirty_pages)
@@ -287,25 +337,24 @@ static enum lxe_save_verdict decide(struct mig_rounds *r,
     struct mig_limits l = limits_now(r);
     struct mig_precopy_limits limits = {
         .max_downtime_ns = downtime_limit_ns(r, &l),
+        .relaxing = !relaxed_fully(r, &l),
         .timeout_ns = l.timeout_ns,
         .abort_on_timeout = l.on_timeout == MIG_TIMEOUT_ABORT,
         .max_rounds = l.max_rounds,
+        .stall_rounds = l.stall_rounds,
     };
-    struct mig_precopy_in in = {
-        .point = point,
-        .round = r->round.index,
-        .count_follows = true,
-        .dirty_pages = dirty_pages,
-        .dirty_pages_per_s = r->round.dirty_pps,
-        .suspend_pps = suspend_pps(r),
-        .live_bps = wire_bps(r),
-        .final_bps = expected_bps(r, l.rate.max_bps),
-        .spread = r->spread,
-        .fixed_cost_ns = l.suspend_cost_ns,
-        .elapsed_ns = lxe_now_ns() - r->start_ns,
-    };
+    struct mig_precopy_in in = costs_now(r, &l);
     struct mig_precopy_out out;
 
+    in.point = point;
+    in.round = r->round.index;
+    in.count_follows = true;
+    in.dirty_pages = dirty_pages;
+    in.dirty_pages_per_s = r->round.dirty_pps;
+    in.past = r->past;
+    in.next_pages = left_after(r, dirty_pages);
+    in.sent_pages = sent_so_far(r);
+    in.elapsed_ns = lxe_now_ns() - r->start_ns;
     mig_precopy_decide(&limits, &in, &out);
     pthread_mutex_lock(&r->lock);
     if (out.downtime_ns != MIG_PRECOPY_UNKNOWN)
@@ -346,18 +395,17 @@ static void slow_guest(struct mig_rounds *r,
 {
     struct mig_limits l = limits_now(r);
     double bps = expected_bps(r, r->round.limit_bps);
-    double pps = mig_dirty_curve_slope_pps(curve, INFINITY);
+    struct mig_precopy_in costs = costs_now(r, &l);
     struct mig_throttle_in in = {
         .curve = curve,
         .round_pages = (double)r->round.dirty_pages,
-        .final_pages = mig_precopy_fit_pages(
-            downtime_limit_ns(r, &l), l.suspend_cost_ns,
-            expected_bps(r, l.rate.max_bps) / (1 + r->spread), pps),
         .max_slowed = l.throttle_max_percent / 100.0,
         .slowed = mig_brake_slowed(r->config.brake),
     };
     double slowed = 0;
 
+    costs.suspend_pps = mig_dirty_curve_slope_pps(curve, INFINITY);
+    in.final_pages = mig_precopy_fit_pages(downtime_limit_ns(r, &l), &costs);
     if (may_slow(r, &l) && bps > 0) {
         in.round_ns = in.round_pages * MIG_PAGE_WIRE_BYTES / bps * 1e9;
         slowed = mig_throttle_next(&in);
@@ -464,6 +512,18 @@ static uint64_t count_dirty(struct mig_rounds *r)
     return dirty_pages;
 }
 
+/* Whether rounds shrink; that counts once nothing else can help. */
+static void learn_past(struct mig_rounds *r, uint64_t dirty_pages)
+{
+    struct mig_limits l = limits_now(r);
+    bool fully = slowed_fully(r);
+
+    if (fully)
+        mig_relax_round(&r->relax, dirty_pages);
+    mig_precopy_past_round(&r->past, dirty_pages,
+                           fully && relaxed_fully(r, &l));
+}
+
 /* A round was sent, and libxc is about to CLEAN. */
 static enum lxe_save_verdict round_sent(struct mig_rounds *r)
 {
@@ -476,8 +536,7 @@ static enum lxe_save_verdict round_sent(struct mig_rounds *r)
     learn_wire_rate(r);
     dirty_pages = count_dirty(r);
     if (dirty_pages != MIG_PRECOPY_UNKNOWN) {
-        if (slowed_fully(r))
-            mig_relax_round(&r->relax, dirty_pages);
+        learn_past(r, dirty_pages);
         pthread_mutex_lock(&r->lock);
         r->round.left_pages = dirty_pages;
         pthread_mutex_unlock(&r->lock);
@@ -589,6 +648,7 @@ int mig_rounds_open(const struct mig_rounds_config *config,
     r->config = *config;
     r->limits = config->limits;
     mig_relax_init(&r->relax);
+    mig_precopy_past_init(&r->past);
     r->policy = (struct lxe_save_policy){
         .round = on_round,
         .suspending = on_suspending,

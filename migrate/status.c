@@ -51,6 +51,7 @@ static const struct member {
       IN(PROGRESS) | IN(ROUND) },
     { "slowed_percent", DOUBLE, AT(round.slowed_percent),
       IN(PROGRESS) | IN(ROUND) },
+    { "wire_bps", DOUBLE, AT(round.wire_bps), IN(ROUND) },
     { "remaining_pages", U64, AT(remaining_pages), IN(PROGRESS) },
     { "rate_bps", DOUBLE, AT(rate_bps), IN(PROGRESS) },
     { "request_ns", U64, AT(request_ns), IN(SUSPENDED) },

@@ -41,6 +41,8 @@ struct mig_round {
     uint64_t left_pages;    /* dirty once it was sent; 0: not counted */
     double slowed_percent;  /* of its speed, taken from the guest */
     uint64_t downtime_limit_ns; /* max-downtime, or as far as it is relaxed */
+    double wire_bps;        /* bytes/s at which pages went lately, but for the
+                               waits for the rate; 0: not known */
 };
 
 /* How exactly the rate was kept, over seconds in which it was the limit. */

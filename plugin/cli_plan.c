@@ -38,7 +38,8 @@ struct options {
     const struct aero_cli *cli;
     const char *domain, *to, *how, *host;
     struct mig_limits limits;
-    bool page_cache, json, measure_wire, ask_target, suspend_given;
+    bool page_cache, json, measure_wire, ask_target;
+    bool costs_given; /* one of them, so none is learnt */
     uint64_t margin_kib, wire_bps;
     uint64_t duration_ns; /* 0: as long as seems good */
     const char *wws_file; /* NULL: measure */
@@ -71,6 +72,9 @@ static const struct option long_options[] = {
     { "max-downtime", required_argument, NULL, OPT_LIMIT },
     { "downtime-limit-max", required_argument, NULL, OPT_LIMIT },
     { "suspend-cost", required_argument, NULL, OPT_LIMIT },
+    { "suspend-pages", required_argument, NULL, OPT_LIMIT },
+    { "last-cost", required_argument, NULL, OPT_LIMIT },
+    { "stall-rounds", required_argument, NULL, OPT_LIMIT },
     { "max-rounds", required_argument, NULL, OPT_LIMIT },
     { "timeout", required_argument, NULL, OPT_LIMIT },
     { "on-timeout", required_argument, NULL, OPT_LIMIT },
@@ -131,8 +135,7 @@ static int take_value(struct options *o, int opt, int index,
         o->how = optarg;
         return 0;
     case OPT_LIMIT:
-        if (!strcmp(long_options[index].name, "suspend-cost"))
-            o->suspend_given = true;
+        o->costs_given |= mig_limits_is_cost(long_options[index].name);
         return mig_limits_set(&o->limits, long_options[index].name, optarg,
                               err);
     case OPT_MARGIN:
@@ -397,8 +400,9 @@ static int collect(struct job *j, struct lxe_err *err)
     int rc;
 
     j->in.predict.limits = j->o->limits;
-    mig_past_runs(MIG_ARCHIVE_DIR, j->o->to, &j->in.predict.costs, &past_bps);
-    if (!j->o->suspend_given)
+    mig_past_runs(MIG_ARCHIVE_DIR, j->o->to, j->o->domain,
+                  &j->in.predict.costs, &past_bps);
+    if (!j->o->costs_given)
         mig_costs_apply(&j->in.predict.costs, &j->in.predict.limits);
     rc = find_facts(j, err);
     if (!rc)

@@ -39,14 +39,16 @@ _aerostat_runs() {
 }
 
 _aerostat_migrate_options='-s --transport --max-rate --min-rate --rate-policy
-    --max-downtime --downtime-limit-max --suspend-cost --max-rounds --timeout
+    --max-downtime --downtime-limit-max --suspend-cost --suspend-pages
+    --last-cost --stall-rounds --max-rounds --timeout
     --on-timeout --throttle --throttle-max --weight --stall-timeout --no-skip
     --no-page-cache --margin --plan --wws
     --report --json --receiver --verify -q --quiet -v --verbose
     -h --help -V --version'
 
 _aerostat_plan_options='-s --transport --max-rate --min-rate --rate-policy
-    --max-downtime --downtime-limit-max --suspend-cost --max-rounds --timeout
+    --max-downtime --downtime-limit-max --suspend-cost --suspend-pages
+    --last-cost --stall-rounds --max-rounds --timeout
     --on-timeout --no-skip --no-page-cache --margin --wws --method --duration
     --wire-rate --measure-wire --no-target --host --json'
 
@@ -62,7 +64,8 @@ _aerostat_hosts() {
 _aerostat_takes_value() {
     case $1 in
         -s|--transport|--max-rate|--min-rate|--rate-policy|\
-            --max-downtime|--downtime-limit-max|--suspend-cost|--max-rounds|\
+            --max-downtime|--downtime-limit-max|--suspend-cost|--suspend-pages|\
+            --last-cost|--stall-rounds|--max-rounds|\
             --timeout|--on-timeout|--throttle|--throttle-max|--weight|\
             --stall-timeout|--margin|--report|--receiver|--min|--max|--shares|\
             --set|--delay|-d|--count|-n|--socket|--domain|--html|--last|--dir|\

@@ -88,7 +88,8 @@ static void set_up(const struct cell *c, uint64_t seed, struct fx_migration *m)
     m->suspend_us = FREEZE_MS * 1000;
     m->frozen_us = (SUSPEND_MS - FREEZE_MS) * 1000;
     snprintf(m->limits, sizeof(m->limits), "max-downtime=%dms "
-             "suspend-cost=%dms max-rounds=200 timeout=%s throttle=%s",
+             "suspend-cost=%dms suspend-pages=0 max-rounds=200 timeout=%s "
+             "throttle=%s",
              LIMIT_MS, SUSPEND_MS, strcmp(c->way, "none") ? "60s" : "20s",
              c->way);
 }

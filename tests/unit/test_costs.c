@@ -97,7 +97,8 @@ static void test_apply(void)
 {
     struct mig_cost_range costs;
     struct mig_limits limits;
-    struct mig_costs one = { .suspend_ns = 80 * MS };
+    struct mig_costs one = { .suspend_ns = 80 * MS, .suspend_pages = 220.5,
+                             .last_ns = 7 * MS };
 
     mig_limits_default(&limits);
     mig_costs_assume(&costs);
@@ -106,9 +107,8 @@ static void test_apply(void)
     mig_costs_learn(&one, 1, &costs);
     mig_costs_apply(&costs, &limits);
     CU_ASSERT_EQUAL(limits.suspend_cost_ns, 80 * LXE_NS_PER_MS);
-    limits.max_downtime_ns = 90 * LXE_NS_PER_MS;
-    mig_costs_apply(&costs, &limits);
-    CU_ASSERT_EQUAL(limits.suspend_cost_ns, 60 * LXE_NS_PER_MS);
+    CU_ASSERT_EQUAL(limits.suspend_pages, 220);
+    CU_ASSERT_EQUAL(limits.last_cost_ns, 7 * LXE_NS_PER_MS);
 }
 
 int main(void)

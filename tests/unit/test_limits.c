@@ -63,6 +63,12 @@ static void test_set(void)
     CU_ASSERT_FALSE(l.skip);
     set(&l, "downtime-limit-max", "2s");
     set(&l, "suspend-cost", "7ms");
+    set(&l, "suspend-pages", "0");
+    set(&l, "last-cost", "9ms");
+    set(&l, "stall-rounds", "0");
+    CU_ASSERT_EQUAL(l.suspend_pages, 0);
+    CU_ASSERT_EQUAL(l.last_cost_ns, 9 * LXE_NS_PER_MS);
+    CU_ASSERT_EQUAL(l.stall_rounds, 0);
     set(&l, "on-timeout", "abort");
     set(&l, "throttle", "cap");
     set(&l, "throttle-max", "80");
@@ -174,6 +180,9 @@ static void check_round_trip(const struct mig_limits *l)
     CU_ASSERT_EQUAL(back.timeout_ns, l->timeout_ns);
     CU_ASSERT_EQUAL(back.downtime_limit_max_ns, l->downtime_limit_max_ns);
     CU_ASSERT_EQUAL(back.suspend_cost_ns, l->suspend_cost_ns);
+    CU_ASSERT_EQUAL(back.suspend_pages, l->suspend_pages);
+    CU_ASSERT_EQUAL(back.last_cost_ns, l->last_cost_ns);
+    CU_ASSERT_EQUAL(back.stall_rounds, l->stall_rounds);
     CU_ASSERT_EQUAL(back.on_timeout, l->on_timeout);
     CU_ASSERT_EQUAL(back.throttle, l->throttle);
     CU_ASSERT_EQUAL(back.throttle_max_percent, l->throttle_max_percent);
@@ -196,6 +205,9 @@ static void test_round_trip(void)
         l.downtime_limit_max_ns =
             l.max_downtime_ns + unit_below(&seed, 1000) * LXE_NS_PER_MS;
         l.suspend_cost_ns = unit_below(&seed, 1000) * LXE_NS_PER_MS;
+        l.suspend_pages = (unsigned)unit_below(&seed, 10000001);
+        l.last_cost_ns = unit_below(&seed, 1u << 30) * LXE_NS_PER_MS;
+        l.stall_rounds = (unsigned)unit_below(&seed, 10001);
         l.on_timeout = unit_below(&seed, 2);
         l.throttle = unit_below(&seed, 3);
         l.throttle_max_percent = 1 + (unsigned)unit_below(&seed, 99);

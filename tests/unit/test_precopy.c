@@ -240,6 +240,120 @@ static void test_guests(void)
     converge(20000, 200000, false);
 }
 
+/* Suspending costs pages and time of its own, and programs write in half of
+ * it; the decision takes them to write in all of it. */
+static void test_suspend(void)
+{
+    struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 1000);
+    struct mig_precopy_out out;
+
+    in.suspend_pages = 300;
+    in.last_cost_ns = 20 * MS;
+    decide(&in, &out);
+    CU_ASSERT_EQUAL(out.downtime_ns, (50 + 20 + 130) * MS);
+    in.suspend_pps = 4000;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    CU_ASSERT_EQUAL(out.downtime_ns, (50 + 20 + 130 + 10) * MS);
+    CU_ASSERT_EQUAL(out.downtime_high_ns, (50 + 20 + 130 + 20) * MS);
+    CU_ASSERT_DOUBLE_EQUAL(mig_precopy_fit_pages(300 * MS, &in), 1800, 1e-6);
+    CU_ASSERT_TRUE(mig_precopy_fit_pages(60 * MS, &in) < 0);
+    in.dirty_pages = 1801;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+}
+
+/* What fits is sent once more where that is cheap, and where it brings much. */
+static void test_once_more(void)
+{
+    struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 500);
+    struct mig_precopy_out out;
+
+    in.sent_pages = 25000;
+    in.next_pages = 20; /* 52 ms instead of 100 */
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "costs little"));
+    in.next_pages = 420; /* 92 ms */
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    in.next_pages = -1;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    in.next_pages = 20;
+    in.sent_pages = 24999;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    in.sent_pages = 25000;
+    in.past.stalled = 1; /* the last cheap round was not worth it */
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    in.past.stalled = 0;
+    in.round = 29;
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "is within"));
+}
+
+static void test_past(void)
+{
+    struct mig_precopy_past past;
+
+    mig_precopy_past_init(&past);
+    mig_precopy_past_round(&past, 1000, true);
+    CU_ASSERT_EQUAL(past.stalled, 0);
+    mig_precopy_past_round(&past, 950, true);
+    mig_precopy_past_round(&past, 2000, false); /* may be slowed yet */
+    mig_precopy_past_round(&past, 900, true);
+    CU_ASSERT_EQUAL(past.stalled, 2);
+    CU_ASSERT_EQUAL(past.fewest_pages, 900);
+    mig_precopy_past_round(&past, 800, true);
+    CU_ASSERT_EQUAL(past.stalled, 0);
+}
+
+/* A guest that outruns the wire: at a good moment, or at last at any. */
+static void test_stalled(void)
+{
+    struct mig_precopy_limits some = limits;
+    struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 5400);
+    struct mig_precopy_out out;
+
+    some.stall_rounds = 4;
+    in.past = (struct mig_precopy_past){ .fewest_pages = 5000, .stalled = 3 };
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+    in.past.stalled = 4;
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_STOP);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "4 rounds brought nothing"));
+    in.dirty_pages = 5600;
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+    in.past.stalled = 8;
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_STOP);
+    some.abort_on_timeout = true; /* rather not at all than so long */
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+    some.abort_on_timeout = false;
+    some.stall_rounds = 0;
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+}
+
+/* Suspending takes 400 ms of 300: more rounds help as long as pages count. */
+static void test_floor(void)
+{
+    struct mig_precopy_limits some = limits;
+    struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 401);
+    struct mig_precopy_out out;
+
+    some.stall_rounds = 5;
+    in.fixed_cost_ns = 400 * MS;
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+    in.dirty_pages = 399;
+    some.relaxing = true; /* the limit may yet be had */
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+    some.relaxing = false;
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_STOP);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "suspending alone"));
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -252,6 +366,11 @@ int main(void)
         {"without limits", test_no_limits},
         {"fewer pages never go on longer", test_monotonic},
         {"guests", test_guests},
+        {"what suspending costs", test_suspend},
+        {"once more, if cheap", test_once_more},
+        {"how rounds went", test_past},
+        {"a guest that stalls", test_stalled},
+        {"suspending takes too long", test_floor},
     };
 
     return unit_run("precopy", tests, sizeof(tests) / sizeof(tests[0]));

@@ -50,6 +50,8 @@ static struct mig_predict_in plain(uint64_t pages)
     mig_limits_default(&in.limits);
     in.limits.policy = MIG_RATE_FIXED;
     in.limits.skip = false;
+    in.limits.suspend_pages = 0;
+    in.limits.last_cost_ns = 0;
     in.limits.max_downtime_ns = 100 * LXE_NS_PER_MS;
     return in;
 }
@@ -93,14 +95,15 @@ static void test_geometric(void)
     struct mig_prediction p = predict(&wws, &in);
     double sum = 0;
 
-    /* 40960, 10240, 2560, 640 are sent live; 160 are 16 ms, beside 50. */
+    /* 40960, 10240, 2560, 640 are sent live; 160 are 16 ms, beside 50: they
+     * fit, but are cheaply sent, and 40 are 4 ms. */
     for (double n = 40960; n > 100; n /= 4)
         sum += n;
-    CU_ASSERT_EQUAL(p.rounds.expected, 4);
-    NEAR(p.last_pages.expected, 160, 1e-6);
-    NEAR(p.bytes.expected, sum * PAGE, 1e-6);
-    NEAR(p.total_ns.expected, sum / PPS * SEC, 1e-6);
-    NEAR(p.downtime_ns.expected, 16 * MS, 1e-6);
+    CU_ASSERT_EQUAL(p.rounds.expected, 5);
+    NEAR(p.last_pages.expected, 40, 1e-6);
+    NEAR(p.bytes.expected, (sum + 40) * PAGE, 1e-6);
+    NEAR(p.total_ns.expected, (sum + 40) / PPS * SEC, 1e-6);
+    NEAR(p.downtime_ns.expected, 4 * MS, 1e-6);
 
     in.limits.max_rounds = 2;
     p = predict(&wws, &in);
@@ -157,11 +160,15 @@ static void test_hot_set(void)
     unsigned rounds;
 
     /* 5000 pages take half a second, in which all are written again. */
-    CU_ASSERT_EQUAL(p.rounds.expected, 30);
+    CU_ASSERT_EQUAL(p.rounds.expected, 6);
+    CU_ASSERT_PTR_NOT_NULL(strstr(p.reason, "5 rounds brought nothing"));
     NEAR(p.downtime_ns.expected, 500 * MS, 1e-6);
     mig_predict_least(&wws, &in, &least, &rounds);
     NEAR(least.expected, 500 * MS, 1e-6);
     CU_ASSERT_EQUAL(rounds, 1);
+    in.limits.stall_rounds = 0;
+    p = predict(&wws, &in);
+    CU_ASSERT_EQUAL(p.rounds.expected, 30);
     /* With a wire five times as fast it takes 100 ms, and 2000 are written,
      * which take 40 ms, in which 800 are, ... */
     in.wire_bps *= 5;
@@ -279,6 +286,7 @@ static struct mig_predict_in random_in(uint64_t *seed)
         in.limits.rate.max_bps = 1000000 + unit_below(seed, 200000000);
         in.limits.rate.min_bps = 1000000;
     }
+    in.limits.stall_rounds = 0; /* a guest that stalls sooner sends less */
     mig_costs_assume(&in.costs);
     in.wire_spread = (double)unit_below(seed, 30) / 100;
     return in;
@@ -311,14 +319,15 @@ static void check_sane(const struct mig_predict_in *in,
 
 /*
  * More of one thing may only mean more, or as much, of the others. But bytes
- * where pages are skipped: the slower the wire, the more of them.
+ * where pages are skipped: the slower the wire, the more of them. Up to three
+ * rounds of a fiftieth each may be sent of what fits already.
  */
 static void check_no_less(const struct mig_prediction *less,
                           const struct mig_prediction *more, bool bytes)
 {
-    double slack = 1 - 1e-6; /* pages are counted whole, times to the ns */
+    double slack = 1 - 3 * 0.02;
 
-    CU_ASSERT(more->rounds.expected >= less->rounds.expected);
+    CU_ASSERT(more->rounds.expected >= less->rounds.expected - 3);
     CU_ASSERT(!bytes || more->bytes.expected >= less->bytes.expected * slack);
     CU_ASSERT(more->total_ns.expected >= less->total_ns.expected * slack);
 }

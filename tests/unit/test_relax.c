@@ -61,6 +61,8 @@ static void test_bounds(void)
             CU_ASSERT_EQUAL(got, limit);
         if (r.step == MIG_RELAX_STEPS && max > limit)
             CU_ASSERT_EQUAL(got, max);
+        CU_ASSERT_EQUAL(mig_relax_is_full(&r, limit, max),
+                        max <= limit || r.step == MIG_RELAX_STEPS);
     }
 }
 
