@@ -22,6 +22,8 @@ static const struct field {
       LXE_KEYS_MAX_KIB },
     { "swap", offsetof(struct lxe_guest_report, swap_used_kib),
       LXE_KEYS_MAX_KIB },
+    { "swapfree", offsetof(struct lxe_guest_report, swap_free_kib),
+      LXE_KEYS_MAX_KIB },
     { "refault", offsetof(struct lxe_guest_report, refaults),
       UINT64_MAX - 1 },
     { "swapin", offsetof(struct lxe_guest_report, swapins),

@@ -56,6 +56,7 @@ struct lxe_guest_report {
     uint64_t available_kib;  /* MemAvailable */
     uint64_t used_kib;       /* total - available, or as the guest says */
     uint64_t swap_used_kib;
+    uint64_t swap_free_kib;  /* 0: it has none, or all is in use */
     uint64_t refaults;       /* pages since boot (workingset_refault_*) */
     uint64_t swapins;        /* pages read back from swap, since boot */
     uint64_t psi_some_x100;  /* memory pressure, some avg10, percent x 100 */

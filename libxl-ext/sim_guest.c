@@ -36,7 +36,8 @@ static uint64_t whole_pages_kib(uint64_t kib)
 static void forget(struct lxe_guest_report *r)
 {
     r->total_kib = r->available_kib = r->used_kib = LXE_UNKNOWN;
-    r->swap_used_kib = r->refaults = r->psi_some_x100 = LXE_UNKNOWN;
+    r->swap_used_kib = r->swap_free_kib = LXE_UNKNOWN;
+    r->refaults = r->psi_some_x100 = LXE_UNKNOWN;
     r->swapins = LXE_UNKNOWN;
 }
 
@@ -187,6 +188,7 @@ static void say_agent(const struct lxe_sim_guest *g,
     r->used_kib = said_used_kib(g);
     r->available_kib = r->total_kib - r->used_kib;
     r->swap_used_kib = said_swap_kib(g);
+    r->swap_free_kib = g->def->swap_kib - g->use.swap_kib;
     r->refaults = g->use.refaults;
     r->psi_some_x100 = g->def->greedy ? 9000 : (uint64_t)g->use.psi_x100;
 }

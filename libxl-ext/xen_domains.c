@@ -213,6 +213,7 @@ static int fill_report(struct filling *f, bool has_meminfo, uint64_t writes)
     *report = (struct lxe_guest_report){
         .total_kib = LXE_UNKNOWN, .available_kib = LXE_UNKNOWN,
         .used_kib = LXE_UNKNOWN, .swap_used_kib = LXE_UNKNOWN,
+        .swap_free_kib = LXE_UNKNOWN,
         .refaults = LXE_UNKNOWN, .swapins = LXE_UNKNOWN,
         .psi_some_x100 = LXE_UNKNOWN,
     };

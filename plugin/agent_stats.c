@@ -45,9 +45,11 @@ int aero_stats_meminfo(const char *text, struct lxe_guest_report *report)
     report->total_kib = total;
     report->available_kib = available;
     report->used_kib = total - available;
-    report->swap_used_kib = LXE_UNKNOWN;
-    if (swap != LXE_UNKNOWN && swap_free <= swap)
+    report->swap_used_kib = report->swap_free_kib = LXE_UNKNOWN;
+    if (swap != LXE_UNKNOWN && swap_free <= swap) {
         report->swap_used_kib = swap - swap_free;
+        report->swap_free_kib = swap_free;
+    }
     return 0;
 }
 

@@ -14,7 +14,8 @@
  * Each parses one file's text, NUL-terminated, and sets its members of the
  * report; what the text does not tell becomes LXE_UNKNOWN.
  *
- * /proc/meminfo sets total, available, used and swap used. Returns 0, or
+ * /proc/meminfo sets total, available, used, and swap used and
+ * free. Returns 0, or
  * -EINVAL where total or available is missing: without them there is no
  * report. (MemAvailable came with Linux 3.14.)
  */

@@ -33,6 +33,7 @@ struct aero_decision_facts {
     uint64_t available_kib;
     uint64_t total_kib;         /* as the guest reported, likewise these */
     uint64_t swap_used_kib;
+    uint64_t swap_free_kib;
     uint64_t refaults;
     uint64_t swapins;
     uint64_t psi_some_x100;

@@ -202,12 +202,27 @@ static void fall_back(const struct aero_demand_input *in, const char *why,
         out->kib = min_u64(out->kib, in->static_max_kib);
     out->known = false;
     out->need_kib = LXE_UNKNOWN;
+    out->keep_kib = 0;
     out->used_kib = LXE_UNKNOWN;
     out->available_kib = LXE_UNKNOWN;
     out->why = why;
     memory->primed = false;
     memory->counted = false;
     memory->missing_kib = 0;
+}
+
+/*
+ * By what is in use now: what it used a while ago was freed. Where the guest
+ * does not tell its swap it may have enough.
+ */
+static uint64_t keep(const struct aero_demand_input *in, uint64_t need_kib)
+{
+    uint64_t swap = in->report->swap_free_kib, least;
+
+    if (swap == LXE_UNKNOWN)
+        return 0;
+    least = need_kib + AERO_BREATH_KIB;
+    return least > swap ? min_u64(least - swap, in->held_kib) : 0;
 }
 
 static bool read_report(const struct aero_demand_input *in,
@@ -238,6 +253,7 @@ void aero_demand_estimate(const struct aero_demand_input *in,
         fall_back(in, "its report makes no sense", true, memory, out);
         return;
     }
+    out->keep_kib = keep(in, out->need_kib);
     need = min_u64(highest(memory, in->now_ns, out->need_kib), in->held_kib);
     out->known = true;
     lost = missing(in, memory);

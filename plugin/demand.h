@@ -14,6 +14,9 @@
  * Besides, what it reads back of what it had to give up (refaults, or pages
  * swapped in: the rate, in 10 s) is missing, up to the configured cap.
  *
+ * What it uses and has no free swap for cannot be taken from it: its kernel
+ * would end programs. With AERO_BREATH_KIB more that is what it must keep.
+ *
  * The need goes up at once and down slowly: it is the highest of a slow, a
  * fast and the current average.
  *
@@ -30,6 +33,7 @@
 #include "probe.h"
 
 #define AERO_MARGIN_MIN_KIB (32u << 10)
+#define AERO_BREATH_KIB     (16u << 10)
 
 /* A report that is older than its source's limit is not trusted. */
 #define AERO_AGENT_AGE_S     60u  /* the agent reports every 10 s or sooner */
@@ -68,6 +72,7 @@ struct aero_demand {
     uint64_t kib;           /* what it should have */
     bool known;             /* by a report that is fresh and makes sense */
     uint64_t need_kib;      /* working set, no margin; LXE_UNKNOWN if !known */
+    uint64_t keep_kib;      /* with less its programs die; 0 if not known */
     uint64_t used_kib;      /* LXE_UNKNOWN where not told, likewise below */
     uint64_t available_kib;
     const char *why;        /* static text: where the number comes from */

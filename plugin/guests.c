@@ -39,7 +39,9 @@ static bool same_report(const struct lxe_guest_report *a,
     return a->source == b->source && a->seq == b->seq &&
            a->total_kib == b->total_kib &&
            a->available_kib == b->available_kib &&
-           a->used_kib == b->used_kib && a->swap_used_kib == b->swap_used_kib;
+           a->used_kib == b->used_kib &&
+           a->swap_used_kib == b->swap_used_kib &&
+           a->swap_free_kib == b->swap_free_kib;
 }
 
 static void note_report(struct aero_guest *g, uint64_t now_ns)

@@ -90,6 +90,7 @@ static void bounds(const struct aero_policy_guest *g, uint64_t *lo,
         else
             *hi = max_u64(whole_steps(left), *lo);
     }
+    *lo = max_u64(*lo, min_u64(pages_up(g->keep_kib), *hi));
     if (g->stuck_shrink) {
         *lo = max_u64(*lo, min_u64(held, top));
         *hi = max_u64(*hi, *lo);
@@ -464,6 +465,13 @@ static int find_median(struct plan *p)
     return 0;
 }
 
+/* Why it has no less. */
+static const char *least(const struct aero_policy_guest *g)
+{
+    return g->keep_kib > g->min_kib ? "what it uses and cannot swap"
+                                    : "minimum";
+}
+
 static void explain_size(const struct plan *p, const struct slot *s,
                          char *out)
 {
@@ -484,11 +492,13 @@ static void explain_size(const struct plan *p, const struct slot *s,
     else if (!g->demand_known && s->lo == s->hi)
         say(out, "%s: %s", g->why, b);
     else if (s->want + STEP_PAGES <= s->demand)
-        say(out, "host is short: %s of %s wanted, by %u shares%s", b, a,
-            g->shares, s->want == s->lo ? " (minimum)" : "");
+        say(out, "host is short: %s of %s wanted, by %u shares%s%s%s",
+            b, a, g->shares, s->want == s->lo ? " (" : "",
+            s->want == s->lo ? least(g) : "", s->want == s->lo ? ")" : "");
     else if (s->want < s->demand + STEP_PAGES)
         say(out, "wants %s, %s%s", a, g->why,
-            s->want == s->lo ? "; has its minimum" : "");
+            s->want == s->lo && g->keep_kib <= g->min_kib
+                ? "; has its minimum" : "");
     else
         say(out, "wants %s, %s; up to %s from the surplus%s", a, g->why, b,
             s->want == s->hi ? " (maximum)" : "");

@@ -47,6 +47,7 @@ static void put_report(struct lxe_jw *w, const struct lxe_guest_report *r)
     put_u64(w, "available_kib", r->available_kib);
     put_u64(w, "used_kib", r->used_kib);
     put_u64(w, "swap_used_kib", r->swap_used_kib);
+    put_u64(w, "swap_free_kib", r->swap_free_kib);
     put_u64(w, "refaults", r->refaults);
     put_u64(w, "psi_some_x100", r->psi_some_x100);
     lxe_jw_bool(w, "drop_pending", r->drop_pending);

@@ -24,6 +24,7 @@ static void reads_meminfo(void)
     CU_ASSERT_EQUAL(r.available_kib, 65536);
     CU_ASSERT_EQUAL(r.used_kib, 65536);
     CU_ASSERT_EQUAL(r.swap_used_kib, 480);
+    CU_ASSERT_EQUAL(r.swap_free_kib, 20000);
 }
 
 static void wants_total_and_available(void)

@@ -67,6 +67,24 @@ static void full_guest_asks_for_more_than_it_has(void)
     CU_ASSERT_EQUAL(once(&in).kib, 1100 * MIB);
 }
 
+static void what_cannot_be_swapped_is_kept(void)
+{
+    struct lxe_guest_report r = agent(980 * MIB, 580 * MIB);
+    struct aero_demand_input in = input(&r);
+
+    r.swap_free_kib = 0;
+    CU_ASSERT_EQUAL(once(&in).keep_kib, 436 * MIB); /* 420, and to breathe */
+    r.swap_free_kib = 100 * MIB;
+    CU_ASSERT_EQUAL(once(&in).keep_kib, 336 * MIB);
+    r.swap_free_kib = 500 * MIB;
+    CU_ASSERT_EQUAL(once(&in).keep_kib, 0);
+    r.swap_free_kib = LXE_UNKNOWN;
+    CU_ASSERT_EQUAL(once(&in).keep_kib, 0);
+    r = agent(980 * MIB, 0);
+    r.swap_free_kib = 0;
+    CU_ASSERT_EQUAL(once(&in).keep_kib, in.held_kib);
+}
+
 static void pressure_doubles_the_margin(void)
 {
     struct lxe_guest_report r = agent(1000 * MIB, 600 * MIB);
@@ -267,6 +285,7 @@ static void never_beyond_bounds_for_any_report(void)
 static const struct unit_test tests[] = {
     { "used and margin", used_and_margin },
     { "a full guest asks for more", full_guest_asks_for_more_than_it_has },
+    { "what cannot be swapped is kept", what_cannot_be_swapped_is_kept },
     { "pressure doubles the margin", pressure_doubles_the_margin },
     { "what is read back is missing", what_is_read_back_is_missing },
     { "silent ones are probed", silent_ones_are_probed },

@@ -19,13 +19,15 @@ static void understands_a_whole_report(void)
     struct lxe_guest_report r;
 
     CU_ASSERT_EQUAL(agent("seq=7 total=131072 available=65536 used=60000 "
-                          "swap=12 refault=99 swapin=5 psi=1234", &r), 0);
+                          "swap=12 swapfree=8 refault=99 swapin=5 psi=1234",
+                          &r), 0);
     CU_ASSERT_EQUAL(r.source, LXE_REPORT_AGENT);
     CU_ASSERT_EQUAL(r.seq, 7);
     CU_ASSERT_EQUAL(r.total_kib, 131072);
     CU_ASSERT_EQUAL(r.available_kib, 65536);
     CU_ASSERT_EQUAL(r.used_kib, 60000);
     CU_ASSERT_EQUAL(r.swap_used_kib, 12);
+    CU_ASSERT_EQUAL(r.swap_free_kib, 8);
     CU_ASSERT_EQUAL(r.refaults, 99);
     CU_ASSERT_EQUAL(r.swapins, 5);
     CU_ASSERT_EQUAL(r.psi_some_x100, 1234);
@@ -116,6 +118,7 @@ static void reads_what_it_writes(void)
         r.available_kib = unit_below(&state, r.total_kib + 1);
         r.used_kib = unit_below(&state, r.total_kib + 1);
         r.swap_used_kib = maybe(&state, LXE_KEYS_MAX_KIB + 1);
+        r.swap_free_kib = maybe(&state, LXE_KEYS_MAX_KIB + 1);
         r.refaults = maybe(&state, UINT64_MAX);
         r.swapins = maybe(&state, UINT64_MAX);
         r.psi_some_x100 = maybe(&state, LXE_KEYS_MAX_PSI + 1);
@@ -128,6 +131,7 @@ static void reads_what_it_writes(void)
         CU_ASSERT_EQUAL(back.available_kib, r.available_kib);
         CU_ASSERT_EQUAL(back.used_kib, r.used_kib);
         CU_ASSERT_EQUAL(back.swap_used_kib, r.swap_used_kib);
+        CU_ASSERT_EQUAL(back.swap_free_kib, r.swap_free_kib);
         CU_ASSERT_EQUAL(back.refaults, r.refaults);
         CU_ASSERT_EQUAL(back.swapins, r.swapins);
         CU_ASSERT_EQUAL(back.psi_some_x100, r.psi_some_x100);

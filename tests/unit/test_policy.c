@@ -172,6 +172,27 @@ static void the_tax_takes_idle_memory(void)
     CU_ASSERT_EQUAL(t[1].goal_kib, 260 * MIB);
 }
 
+/* One has grown first, and cannot swap: its part by shares would kill it. */
+static void what_must_be_kept_is_kept(void)
+{
+    struct aero_policy_guest g[] = { guest(64, 512, 332, 320),
+                                     guest(64, 512, 300, 180) };
+    struct aero_policy_target t[2];
+
+    aero_policy_run(&no_limits, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 250 * MIB);
+    CU_ASSERT_EQUAL(aero_policy_obtainable_kib(&no_limits, g, 2), 372 * MIB);
+    g[0].keep_kib = 310 * MIB;
+    aero_policy_run(&no_limits, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 310 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 190 * MIB);
+    CU_ASSERT_PTR_NOT_NULL(strstr(t[0].reason, "uses and cannot swap"));
+    CU_ASSERT_EQUAL(aero_policy_obtainable_kib(&no_limits, g, 2), 126 * MIB);
+    g[0].max_kib = 280 * MIB; /* an administrator's word */
+    aero_policy_run(&no_limits, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 280 * MIB);
+}
+
 static void no_surplus_is_kept_free(void)
 {
     struct aero_policy_host host = no_limits;
@@ -519,6 +540,7 @@ static const struct unit_test tests[] = {
     { "water is exact", water_is_exact },
     { "idle gives to busy", idle_gives_to_busy },
     { "the tax takes idle memory", the_tax_takes_idle_memory },
+    { "what must be kept is kept", what_must_be_kept_is_kept },
     { "no surplus is kept free", no_surplus_is_kept_free },
     { "shares decide in a shortage", shares_decide_in_shortage },
     { "steps are bounded", steps_are_bounded },
