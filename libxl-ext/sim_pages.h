@@ -17,7 +17,8 @@ struct lxe_sim_pages {
     const struct lxe_sim_writes *writes;
     uint64_t *dirty;     /* written since the last clean */
     uint64_t pages;      /* bits in it */
-    uint64_t hot_first;  /* the hot set is one run of pages from here */
+    uint64_t hot_first;  /* the hot set is one run of pages from here, or as
+                            near as what is in use allows */
     uint64_t random;
     uint64_t hot_credit; /* pages x ns, below one page */
     uint64_t hot_due;

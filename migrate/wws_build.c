@@ -20,8 +20,7 @@ static double student(uint64_t degrees)
     return degrees <= sizeof(t) / sizeof(t[0]) ? t[degrees - 1] : 2.04;
 }
 
-/* Wilson's score interval, 95 %, of a share k of n (Wilson, 1927). */
-static void wilson(double k, double n, double *low, double *high)
+void mig_wws_share_bounds(double k, double n, double *low, double *high)
 {
     const double z = 1.96;
     double p = k / n, z2n = z * z / n;
@@ -94,7 +93,7 @@ static void pool_point(const struct pool *pool, double domain_pages,
     double low = fmax(0, mean - half), high = fmin(1, mean + half), l, h;
 
     if (pool->looked_at > 0) {
-        wilson(pool->hits, pool->looked_at, &l, &h);
+        mig_wws_share_bounds(pool->hits, pool->looked_at, &l, &h);
         low = fmin(low, l);
         high = fmax(high, h);
     }

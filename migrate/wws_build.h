@@ -49,6 +49,12 @@ int mig_wws_build(const struct mig_wws_series *series, size_t count,
                   double hot_pages, struct mig_wws *out, struct lxe_err *err);
 
 /*
+ * Wilson's score interval, 95 %, of a share k of n that was found in a sample
+ * (E. B. Wilson, 1927). @n above 0; @low and @high get 0 to 1.
+ */
+void mig_wws_share_bounds(double k, double n, double *low, double *high);
+
+/*
  * Notes one window's bitmap in counters, one byte a page, that stop at 255.
  * @bitmap  as base/bitmap.h has it
  */

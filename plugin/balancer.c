@@ -20,10 +20,12 @@ void aero_balancer_init(struct aero_balancer *b, struct lxe_host *host,
     b->host = host;
     b->config = config;
     b->should_move = AERO_NO_DOMID;
+    aero_sampler_init(&b->sampler, host, NULL);
 }
 
 void aero_balancer_clear(struct aero_balancer *b)
 {
+    aero_sampler_clear(&b->sampler);
     aero_guests_clear(&b->guests);
     aero_migrations_clear(&b->migrations);
 }
@@ -144,6 +146,7 @@ static void judge(struct aero_balancer *b, struct aero_guest *g,
         .floor_kib = g->condition.floor_kib,
         .report = &g->dom.report,
         .report_age_ns = aero_guest_report_age_ns(g, now_ns),
+        .activity = b->config->samples ? &g->activity : NULL,
     };
     struct aero_state_input state = {
         .now_ns = now_ns,
@@ -396,7 +399,7 @@ static int find_mover(struct aero_balancer *b,
     if (!movers)
         return -ENOMEM;
     for (size_t i = 0; i < b->guests.count; i++)
-        if (in[i].movable && in[i].demand_known)
+        if (in[i].movable && b->guests.items[i].demand.told)
             movers[n++] = (struct aero_mover){ b->guests.items[i].dom.domid,
                                                in[i].need_kib };
     best = aero_host_should_move(movers, n,
@@ -615,6 +618,8 @@ int aero_balancer_tick(struct aero_balancer *b)
         prepare_agents(b, now);
         for (size_t i = 0; i < b->guests.count; i++)
             judge(b, &b->guests.items[i], now_ns);
+        if (b->config->samples)
+            aero_sampler_tick(&b->sampler, &b->guests, now_ns);
         follow_transfers(b);
         rc = balance(b, now_ns, now);
         settle_reservations(b, now_ns);

@@ -18,6 +18,7 @@
 #include "migrations.h"
 #include "policy.h"
 #include "reservations.h"
+#include "sampler.h"
 #include "self_move.h"
 #include "tick.h"
 
@@ -39,6 +40,7 @@ struct aero_balancer {
     struct aero_reservations reservations;
     struct aero_migrations migrations;
     struct aero_self_moves self_moves;
+    struct aero_sampler sampler;
     struct lxe_host_memory memory;
     enum aero_host_state state;
     uint64_t spare_kib;               /* that no guest needs now */
@@ -58,7 +60,7 @@ struct aero_balancer {
     void *decided_data;
 };
 
-/* Zeroes it and keeps the pointers. */
+/* Zeroes it and keeps the pointers. Clear it before the host is closed. */
 void aero_balancer_init(struct aero_balancer *b, struct lxe_host *host,
                         const struct aero_config *config);
 

@@ -94,6 +94,21 @@ static void print_report(const struct parts *d)
            aero_text_duration(age, (double)age_ms / 1000));
 }
 
+/* Nothing where its pages are not sampled. */
+static void print_activity(const struct parts *d)
+{
+    char s[3][AERO_SIZE_TEXT];
+    uint64_t kib;
+
+    if (lxe_json_u64(lxe_json_get(d->facts, "active_kib"), &kib))
+        return;
+    print_label("It writes");
+    printf("%s in 30 s, by a sample of its pages (from %s to %s)\n",
+           size(d->facts, "active_kib", s[0]),
+           size(d->facts, "active_low_kib", s[1]),
+           size(d->facts, "active_high_kib", s[2]));
+}
+
 static void print_demand(const struct parts *d)
 {
     TEXT(why, d->in, "why");
@@ -165,6 +180,7 @@ static void print_now(const struct lxe_json *result, const struct parts *d)
     puts(or_dash(reason));
     print_size(d);
     print_report(d);
+    print_activity(d);
     print_demand(d);
     print_policy(d);
     print_host(d);

@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libaero.a
 libaero_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(XEN_CFLAGS) $(MHD_CFLAGS)
 libaero_a_SOURCES = \
+	%D%/activity.c %D%/activity.h \
 	%D%/apply.c %D%/apply.h \
 	%D%/balancer.c %D%/balancer.h \
 	%D%/child.c %D%/child.h \
@@ -32,6 +33,7 @@ libaero_a_SOURCES = \
 	%D%/probe.c %D%/probe.h \
 	%D%/reservations.c %D%/reservations.h \
 	%D%/rivals.c %D%/rivals.h \
+	%D%/sampler.c %D%/sampler.h \
 	%D%/self_move.c %D%/self_move.h \
 	%D%/speed.c %D%/speed.h \
 	%D%/tick.c %D%/tick.h \

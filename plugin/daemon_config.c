@@ -218,10 +218,28 @@ static int get_telling(struct reader *r, struct aero_config *c)
     return rc;
 }
 
+/* What is to be done with guests that say nothing. */
+static int get_silent(struct reader *r, struct aero_config *c)
+{
+    uint64_t probe = c->probe;
+    const char *text;
+    int rc = get_number(r, "probe", 0, 1, &probe);
+
+    c->probe = probe;
+    if (!rc)
+        rc = get_text(r, "activity", &text);
+    if (rc || !text)
+        return rc;
+    c->samples = !strcmp(text, "samples");
+    if (!c->samples && strcmp(text, "none"))
+        return lxe_fail(r->err, -EINVAL, "%s: activity: '%.40s' is neither"
+                        " \"none\" nor \"samples\"", r->path, text);
+    return 0;
+}
+
 static int get_settings(struct reader *r, struct aero_config *c)
 {
     uint64_t shares = c->default_shares, agent = c->agent;
-    uint64_t probe = c->probe;
     int rc = get_number(r, "interval_ms", 100, 60000, &c->interval_ms);
 
     if (!rc)
@@ -245,7 +263,7 @@ static int get_settings(struct reader *r, struct aero_config *c)
     if (!rc)
         rc = get_number(r, "agent", 0, 1, &agent);
     if (!rc)
-        rc = get_number(r, "probe", 0, 1, &probe);
+        rc = get_silent(r, c);
     if (!rc)
         rc = get_telling(r, c);
     if (!rc)
@@ -255,7 +273,6 @@ static int get_settings(struct reader *r, struct aero_config *c)
         rc = get_rate(r, "migration_max_rate", &c->migration_max_bps);
     c->default_shares = (unsigned)shares;
     c->agent = agent;
-    c->probe = probe;
     return rc;
 }
 
@@ -542,6 +559,7 @@ void aero_config_print(const struct aero_config *config, FILE *to)
     fprintf(to, " ]\n");
     fprintf(to, "agent = %d\n", config->agent);
     fprintf(to, "probe = %d\n", config->probe);
+    fprintf(to, "activity = \"%s\"\n", config->samples ? "samples" : "none");
     fprintf(to, "decision_log_mib = %" PRIu64 "\n", config->decision_log_mib);
     fprintf(to, "metrics_file = \"%s\"\n", config->metrics_file);
     fprintf(to, "metrics_listen = \"%s\"\n", config->metrics_listen);

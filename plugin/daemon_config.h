@@ -49,6 +49,7 @@ struct aero_config {
     char socket_group[AERO_GROUP_TEXT]; /* empty: root only */
     uint64_t migration_max_bps; /* of all migrations together; 0: unlimited */
     bool probe;                         /* guests that say nothing */
+    bool samples;                       /* of what they write, to judge them */
     bool agent;                         /* make keys for guests' agents */
     uint64_t decision_log_mib;          /* 0: none */
     char metrics_file[AERO_PATH_TEXT];  /* empty: none */

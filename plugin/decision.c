@@ -67,6 +67,9 @@ static const struct aero_field fact_fields[] = {
     FACT(refaults),
     FACT(swapins),
     FACT(psi_some_x100),
+    FACT(active_kib),
+    FACT(active_low_kib),
+    FACT(active_high_kib),
     FACT(foreign_changes),
 };
 

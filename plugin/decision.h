@@ -37,6 +37,9 @@ struct aero_decision_facts {
     uint64_t refaults;
     uint64_t swapins;
     uint64_t psi_some_x100;
+    uint64_t active_kib;        /* by its pages, as in activity.h */
+    uint64_t active_low_kib;
+    uint64_t active_high_kib;
     uint64_t foreign_changes;   /* of its target, by others (rivals.h) */
 };
 

@@ -7,6 +7,10 @@
 #define FAST_NS (5 * LXE_NS_PER_SEC)
 #define SLOW_NS (30 * LXE_NS_PER_SEC)
 
+/* A period of samples is 30 s. */
+#define SAMPLES_FAST_NS (30 * LXE_NS_PER_SEC)
+#define SAMPLES_SLOW_NS (300 * LXE_NS_PER_SEC)
+
 #define READ_BACK_S     10
 #define READ_BACK_MAX_S 1e6 /* pages: beyond it no machine can be */
 #define MISSING_SAID_KIB (4u << 10)
@@ -82,18 +86,21 @@ static double average(double old, double now, uint64_t dt_ns, uint64_t tau_ns)
 
 /* Takes one sample; returns the highest of the three averages. */
 static uint64_t highest(struct aero_demand_memory *m, uint64_t now_ns,
-                        uint64_t need_kib)
+                        uint64_t need_kib, bool sampled)
 {
     double now = (double)need_kib, top = now;
     uint64_t dt = now_ns > m->last_ns ? now_ns - m->last_ns : 0;
 
-    if (!m->primed) {
+    if (!m->primed || m->sampled != sampled) {
         m->primed = true;
+        m->sampled = sampled;
         m->fast_kib = now;
         m->slow_kib = now;
     } else {
-        m->fast_kib = average(m->fast_kib, now, dt, FAST_NS);
-        m->slow_kib = average(m->slow_kib, now, dt, SLOW_NS);
+        m->fast_kib = average(m->fast_kib, now, dt,
+                              sampled ? SAMPLES_FAST_NS : FAST_NS);
+        m->slow_kib = average(m->slow_kib, now, dt,
+                              sampled ? SAMPLES_SLOW_NS : SLOW_NS);
     }
     m->last_ns = now_ns;
     if (m->fast_kib > top)
@@ -162,15 +169,47 @@ static bool pressed(const struct aero_demand_input *in,
     return memory->pressed;
 }
 
-static uint64_t margin(const struct aero_demand_input *in,
-                       struct aero_demand_memory *memory, uint64_t need_kib)
+static uint64_t margin(const struct aero_demand_input *in, uint64_t need_kib)
 {
     uint64_t m = need_kib / 4;
 
     if (m < AERO_MARGIN_MIN_KIB)
         m = AERO_MARGIN_MIN_KIB;
-    m = min_u64(m, in->margin_kib);
-    return pressed(in, memory) ? 2 * m : m;
+    return min_u64(m, in->margin_kib);
+}
+
+static bool has_activity(const struct aero_demand_input *in)
+{
+    return in->activity && in->activity->seen_ns &&
+           in->now_ns - in->activity->seen_ns <=
+               AERO_ACTIVITY_AGE_S * LXE_NS_PER_SEC;
+}
+
+/* Judged by the pages that it writes. */
+static void by_activity(const struct aero_demand_input *in,
+                        struct aero_demand_memory *memory,
+                        struct aero_demand *out)
+{
+    uint64_t relief = aero_relief_step(&memory->relief, in->floor_kib,
+                                       in->now_ns);
+    uint64_t need = highest(memory, in->now_ns, in->activity->high_kib, true);
+
+    need = min_u64(need, in->held_kib);
+    *out = (struct aero_demand){
+        .kib = need + margin(in, need),
+        .known = true,
+        .need_kib = need,
+        .used_kib = LXE_UNKNOWN,
+        .available_kib = LXE_UNKNOWN,
+        .why = "by the pages that it writes",
+    };
+    if (out->kib < relief) {
+        out->kib = relief;
+        out->need_kib = min_u64(relief, in->held_kib);
+        out->why = "by the pages that it writes; it stopped giving";
+    }
+    if (in->static_max_kib != LXE_UNKNOWN)
+        out->kib = min_u64(out->kib, in->static_max_kib);
 }
 
 static uint64_t probed(const struct aero_demand_input *in,
@@ -201,6 +240,7 @@ static void fall_back(const struct aero_demand_input *in, const char *why,
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = min_u64(out->kib, in->static_max_kib);
     out->known = false;
+    out->told = false;
     out->need_kib = LXE_UNKNOWN;
     out->keep_kib = 0;
     out->used_kib = LXE_UNKNOWN;
@@ -241,6 +281,10 @@ void aero_demand_estimate(const struct aero_demand_input *in,
     enum lxe_report_source source = in->report->source;
     uint64_t need, lost;
 
+    if (source == LXE_REPORT_NONE && has_activity(in)) {
+        by_activity(in, memory, out);
+        return;
+    }
     if (source == LXE_REPORT_NONE) {
         fall_back(in, "reports nothing", false, memory, out);
         return;
@@ -254,10 +298,12 @@ void aero_demand_estimate(const struct aero_demand_input *in,
         return;
     }
     out->keep_kib = keep(in, out->need_kib);
-    need = min_u64(highest(memory, in->now_ns, out->need_kib), in->held_kib);
+    need = min_u64(highest(memory, in->now_ns, out->need_kib, false),
+                   in->held_kib);
     out->known = true;
+    out->told = true;
     lost = missing(in, memory);
-    out->kib = need + margin(in, memory, need) + lost;
+    out->kib = need + margin(in, need) * (pressed(in, memory) ? 2 : 1) + lost;
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = min_u64(out->kib, in->static_max_kib);
     out->why = lost < MISSING_SAID_KIB

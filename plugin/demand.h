@@ -20,6 +20,9 @@
  * The need goes up at once and down slowly: it is the highest of a slow, a
  * fast and the current average.
  *
+ * A guest that says nothing may be judged by the pages that it writes: its
+ * need is the upper bound of what activity.h estimates.
+ *
  * All sizes are in the units of the balloon target: held_kib is what Xen has
  * given the guest less what the target does not count (video memory).
  */
@@ -29,6 +32,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "activity.h"
 #include "host.h"
 #include "probe.h"
 
@@ -51,11 +55,13 @@ struct aero_demand_input {
     uint64_t floor_kib;      /* it stopped short there; 0: it does not resist */
     const struct lxe_guest_report *report;
     uint64_t report_age_ns;  /* since it last changed */
+    const struct aero_activity *activity; /* by its pages, or NULL */
 };
 
 /* What is kept of a guest between samples; zero it for a new guest. */
 struct aero_demand_memory {
     bool primed;
+    bool sampled;           /* the averages are of activity */
     uint64_t last_ns;
     double fast_kib;
     double slow_kib;
@@ -64,13 +70,16 @@ struct aero_demand_memory {
     uint64_t refaults, swapins;
     double missing_kib;
     struct aero_probe probe;
+    struct aero_relief relief;
     bool pressed;           /* under memory pressure, or lately */
     uint64_t pressed_ns;
 };
 
 struct aero_demand {
     uint64_t kib;           /* what it should have */
-    bool known;             /* by a report that is fresh and makes sense */
+    bool known;             /* by a report that is fresh and makes sense,
+                               or by its pages */
+    bool told;              /* by a report */
     uint64_t need_kib;      /* working set, no margin; LXE_UNKNOWN if !known */
     uint64_t keep_kib;      /* with less its programs die; 0 if not known */
     uint64_t used_kib;      /* LXE_UNKNOWN where not told, likewise below */

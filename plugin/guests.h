@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "activity.h"
 #include "daemon_config.h"
 #include "demand.h"
 #include "guest_state.h"
@@ -47,6 +48,8 @@ struct aero_guest {
     uint64_t self_answered_ns; /* its last wish to be moved; 0: never */
     uint64_t self_started_ns;
     struct aero_speed speed;
+    struct aero_activity activity; /* where its pages are sampled */
+    uint64_t sample_ns;            /* the last period began, or the next may */
     char reason[AERO_REASON_TEXT];
 };
 

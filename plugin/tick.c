@@ -9,6 +9,7 @@ static void take_facts(const struct aero_guest *g, uint64_t now_ns,
                        struct aero_decision_facts *out)
 {
     const struct lxe_guest_report *r = &g->dom.report;
+    const struct aero_activity *a = &g->activity;
     uint64_t age_ns = aero_guest_report_age_ns(g, now_ns);
 
     *out = (struct aero_decision_facts){
@@ -27,6 +28,9 @@ static void take_facts(const struct aero_guest *g, uint64_t now_ns,
         .refaults = r->refaults,
         .swapins = r->swapins,
         .psi_some_x100 = r->psi_some_x100,
+        .active_kib = a->seen_ns ? a->kib : LXE_UNKNOWN,
+        .active_low_kib = a->seen_ns ? a->low_kib : LXE_UNKNOWN,
+        .active_high_kib = a->seen_ns ? a->high_kib : LXE_UNKNOWN,
         .foreign_changes = g->rival.changes,
     };
 }

@@ -33,6 +33,7 @@ static void every_key(void)
         "change_per_tick = \"32M\"\n"
         "idle_tax = \"0.5\"\n"
         "probe = 1\n"
+        "activity = \"samples\"\n"
         "host_states = \"10,5.5,5,0\"\n"
         "socket_group = \"ops\"\n"
         "migration_max_rate = \"80Mbit\"\n"
@@ -56,6 +57,7 @@ static void every_key(void)
     CU_ASSERT_EQUAL(c.change_per_tick_kib, 32 << 10);
     CU_ASSERT_EQUAL(c.idle_tax, 500);
     CU_ASSERT_TRUE(c.probe);
+    CU_ASSERT_TRUE(c.samples);
     CU_ASSERT_EQUAL(c.host_levels.level[AERO_HOST_SOFT], 55);
     CU_ASSERT_EQUAL(c.host_levels.level[AERO_HOST_LOW], 0);
     CU_ASSERT_STRING_EQUAL(c.socket_group, "ops");
