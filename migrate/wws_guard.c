@@ -159,13 +159,29 @@ static void handle(void (*handler)(int))
     sigaction(SIGHUP, &action, NULL);
 }
 
+/*
+ * A signal that comes before the child is known to the handler, or before the
+ * child has its own, waits.
+ */
+static void hold_back(sigset_t *before)
+{
+    sigset_t held;
+
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGHUP);
+    sigprocmask(SIG_BLOCK, &held, before);
+}
+
 /* Does not return. The parent may be gone before we ask to be told. */
-static void run_child(struct record *r, pid_t parent,
+static void run_child(struct record *r, pid_t parent, const sigset_t *mask,
                       int (*work)(void *data), void *data)
 {
     int status = 1;
 
     handle(SIG_DFL);
+    sigprocmask(SIG_SETMASK, mask, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() == parent && !record_write(r, getpid())) {
         status = work(data);
@@ -208,6 +224,7 @@ int mig_wws_guard_run(const char *dir, uint32_t domid, mig_wws_off_fn *off,
     pid_t parent = getpid();
     siginfo_t info = { 0 };
     struct record r;
+    sigset_t mask;
     int rc = make_dir(dir, err);
 
     if (rc)
@@ -225,11 +242,14 @@ int mig_wws_guard_run(const char *dir, uint32_t domid, mig_wws_off_fn *off,
                         domid);
     }
     fflush(NULL);
+    hold_back(&mask);
     handle(pass_on);
     child = fork();
     if (child == 0)
-        run_child(&r, parent, work, data);
+        run_child(&r, parent, &mask, work, data);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     if (child < 0) {
+        handle(SIG_DFL);
         record_remove(&r);
         return lxe_fail(err, -errno, "cannot start a process: %m");
     }
