@@ -35,7 +35,9 @@ tests_fakexen_soak_SOURCES = tests/fakexen/soak.c $(FX_SOURCES)
 tests_fakexen_soak_CPPFLAGS = $(FX_CPPFLAGS)
 tests_fakexen_soak_LDADD = $(FX_LIBS)
 SOAK_SECONDS = 600
-soak: tests/fakexen-soak
+.PHONY: soak soak-fakexen soak-seeds
+soak: soak-fakexen soak-seeds
+soak-fakexen: tests/fakexen-soak
 	tests/fakexen-soak --seconds $(SOAK_SECONDS)
 
 EXTRA_DIST += tests/fakexen/README.md

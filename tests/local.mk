@@ -17,6 +17,21 @@ include tests/fakexen.mk
 include tests/fuzz.mk
 include tests/bench.mk
 
+# Those that draw at random, with other seeds than `make check` has.
+RANDOM_TESTS = tests/test-apply tests/test-balancer tests/test-cli-table \
+	tests/test-control tests/test-decisions tests/test-demand \
+	tests/test-guest-keys tests/test-hasten tests/test-hello \
+	tests/test-host-state tests/test-hot-pages tests/test-limits \
+	tests/test-page-sample tests/test-peek-policy tests/test-policy \
+	tests/test-precopy tests/test-predict tests/test-pump tests/test-rate \
+	tests/test-rate-share tests/test-relax tests/test-save-ipc \
+	tests/test-sim-property tests/test-status tests/test-stream \
+	tests/test-stream-edit tests/test-throttle tests/test-wws \
+	tests/test-wws-measure
+EXTRA_DIST += %D%/seeds.sh
+soak-seeds: $(RANDOM_TESTS)
+	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/seeds.sh $(SOAK_SECONDS) $(RANDOM_TESTS)
+
 # Scripts that are run from the source tree.
 EXTRA_DIST += %D%/run %D%/packages.sh %D%/demo \
 	%D%/demo.d/balance.sh %D%/demo.d/migration.sh %D%/demo.d/show.sh \

@@ -60,7 +60,7 @@ int main(int argc, char **argv)
         }
     }
     if (!given)
-        from = unit_seed();
+        from = unit_clock_seed();
     printf("soak: %" PRIu64 " s from seed %" PRIu64 "\n", seconds, from);
     fflush(stdout);
     end_ns = fx_now_ns() + seconds * UINT64_C(1000000000);

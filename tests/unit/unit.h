@@ -17,10 +17,14 @@ struct unit_test {
 int unit_run(const char *suite, const struct unit_test *tests, size_t count);
 
 /*
- * The seed of this run: $AEROSTAT_SEED, else the clock's. Printed, so that a
- * failure can be had again.
+ * The seed of this run: $AEROSTAT_SEED, or the clock's where that is "random",
+ * or one that is always the same, so that `make check` never fails by chance.
+ * `make soak` tries others. Printed, so that a failure can be had again.
  */
 uint64_t unit_seed(void);
+
+/* A seed that no other run had. */
+uint64_t unit_clock_seed(void);
 
 /* The next number of a generator (splitmix64) whose state is *state. */
 uint64_t unit_random(uint64_t *state);
