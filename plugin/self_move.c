@@ -88,6 +88,10 @@ static void serve(struct aero_self_moves *moves,
     char reason[AERO_SELF_TEXT];
 
     g->self_answered_ns = now_ns;
+    if (moves->id == r->id && moves->domid == g->dom.domid) {
+        answer(host, g->dom.domid, r->id, "begun"); /* it did not hear it */
+        return;
+    }
     if (!aero_self_move_allowed(config, g, r->to, moves->id, now_ns, reason)) {
         refuse(host, g, r, reason);
         return;
