@@ -277,6 +277,8 @@ static void set_target(struct aero_balancer *b, struct aero_guest *g,
     char from[LXE_UNIT_TEXT], to[LXE_UNIT_TEXT], text[AERO_WARNING_TEXT];
     int rc = b->host->ops->set_target(b->host, g->dom.domid, kib, &err);
 
+    /* One that failed may stand none the less: it is nobody else's. */
+    g->set_kib = kib;
     if (rc == -ESRCH)
         return; /* it went: normal */
     if (rc) {
@@ -289,7 +291,6 @@ static void set_target(struct aero_balancer *b, struct aero_guest *g,
              g->dom.name, lxe_format_kib(from, standing_kib(g)),
              lxe_format_kib(to, kib), reason);
     count_move(&b->counters, standing_kib(g), kib);
-    g->set_kib = kib;
     g->written_kib = kib;
     g->dom.target_kib = kib;
 }

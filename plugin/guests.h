@@ -29,7 +29,7 @@ struct aero_guest {
     int64_t offset_kib;
     uint64_t held_kib;
     uint64_t resting_kib; /* its target as others last set it */
-    uint64_t set_kib;     /* its target as we last set it, or LXE_UNKNOWN */
+    uint64_t set_kib;     /* as we last set it, or tried to; or LXE_UNKNOWN */
     uint64_t written_kib; /* the same, if it was in this tick */
     bool prepared;        /* its agent's keys are there */
     bool retargeted;      /* by somebody else, since the last tick */
