@@ -81,3 +81,15 @@ tests_test_decisions_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_test_metrics_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_metrics_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+# A daemon's life in which each call fails once.
+check_LIBRARIES += libstory.a
+libstory_a_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+libstory_a_SOURCES = tests/unit/story.c tests/unit/story.h \
+	tests/unit/sim_fixture.h
+check_PROGRAMS += tests/test-faults
+TESTS += tests/test-faults
+tests_test_faults_SOURCES = tests/unit/test_faults.c \
+	tests/unit/fault_host.c tests/unit/fault_host.h
+tests_test_faults_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_test_faults_LDADD = libstory.a $(AERO_LIBS) $(UNIT_LIBS)
