@@ -251,6 +251,8 @@ int mig_journal_parse(const char *text, size_t len, struct mig_journal *out,
     const char *bad = "version";
     int rc = lxe_json_parse(text, len, &root, err);
 
+    if (rc == -ENOMEM)
+        return rc;
     if (rc)
         return lxe_fail(err, -EINVAL, "not the JSON of a migration's journal");
     if (lxe_json_u64(lxe_json_get(root, bad), &version) ||
@@ -397,8 +399,14 @@ static int add(struct mig_journal_list *list, const struct mig_journal *j)
     return 0;
 }
 
+/* What the file is not to blame for; it says nothing of the migration. */
+static bool is_shortage(int rc)
+{
+    return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE;
+}
+
 static int read_entries(const char *path, DIR *dir,
-                        struct mig_journal_list *out)
+                        struct mig_journal_list *out, struct lxe_err *err)
 {
     struct dirent *entry;
     int rc = 0;
@@ -410,14 +418,14 @@ static int read_entries(const char *path, DIR *dir,
         if (!is_journal(entry->d_name))
             continue;
         rc = read_file(dirfd(dir), entry->d_name, &j, &why);
-        if (!rc)
-            rc = add(out, &j);
-        else if (rc != -ENOENT)
+        if (is_shortage(rc))
+            return lxe_fail(err, rc, "%s/%s: %s", path, entry->d_name,
+                            why.text);
+        if (rc && rc != -ENOENT)
             lxe_warn("%s/%s: %s", path, entry->d_name, why.text);
-        if (rc != -ENOMEM)
-            rc = 0;
+        rc = rc ? 0 : add(out, &j);
     }
-    return rc;
+    return rc ? lxe_fail(err, rc, "out of memory") : 0;
 }
 
 int mig_journal_read_all(const char *path, struct mig_journal_list *out,
@@ -437,13 +445,11 @@ int mig_journal_read_all(const char *path, struct mig_journal_list *out,
         close(fd);
         return lxe_fail(err, -ENOMEM, "out of memory");
     }
-    rc = read_entries(path, dir, out);
+    rc = read_entries(path, dir, out, err);
     closedir(dir);
-    if (rc) {
+    if (rc)
         mig_journal_list_free(out);
-        return lxe_fail(err, rc, "out of memory");
-    }
-    return 0;
+    return rc;
 }
 
 void mig_journal_list_free(struct mig_journal_list *list)

@@ -83,7 +83,7 @@ bool mig_journal_alive(const struct mig_journal *j);
 int mig_journal_format(const struct mig_journal *j,
                        char text[MIG_JOURNAL_MAX_FILE]);
 
-/* Pure. Returns 0, or -EINVAL with a message that names the member. */
+/* Pure. Returns 0; -EINVAL with a message that names the member; -ENOMEM. */
 int mig_journal_parse(const char *text, size_t len, struct mig_journal *out,
                       struct lxe_err *err);
 
@@ -101,7 +101,8 @@ void mig_journal_remove(const char *dir, const struct mig_journal *j);
 /*
  * Reads all files. One that cannot be read or believed is logged and left out
  * (and left there). No directory is an empty list.
- * Returns 0; -EACCES where others could write the directory; -ENOMEM.
+ * Returns 0; -EACCES where others could write the directory; -ENOMEM, -EMFILE
+ * or -ENFILE, since a list that lacks a journal for that would be wrong.
  */
 int mig_journal_read_all(const char *dir, struct mig_journal_list *out,
                          struct lxe_err *err);
