@@ -119,35 +119,37 @@ static int remember(struct aero_decision_log *log, const struct aero_tick *t)
 
 /* ---- lines ---- */
 
-static void end_line(struct lxe_jw *w, FILE *to)
+/* Each returns whether there was memory for its line. */
+
+static bool end_line(struct lxe_jw *w, FILE *to)
 {
     const char *text = lxe_jw_text(w, NULL);
+    bool written = text && fprintf(to, "%s\n", text) > 0;
 
-    if (text)
-        fprintf(to, "%s\n", text);
     lxe_jw_free(w);
+    return written;
 }
 
-static void put_head(const struct aero_decision_log *log, FILE *to)
+static bool put_head(const struct aero_decision_log *log, FILE *to)
 {
     struct lxe_jw *w = lxe_jw_new(false);
 
     if (!w)
-        return;
+        return false;
     lxe_jw_object(w);
     lxe_jw_u64(w, "decisions", AERO_LOG_FORMAT);
     lxe_jw_str(w, "aerostat", log->version);
     lxe_jw_end_object(w);
-    end_line(w, to);
+    return end_line(w, to);
 }
 
-static void put_tick(const struct aero_decision_log *log,
+static bool put_tick(const struct aero_decision_log *log,
                      const struct aero_tick *t, const struct news *n, FILE *to)
 {
     struct lxe_jw *w = lxe_jw_new(false);
 
     if (!w)
-        return;
+        return false;
     lxe_jw_object(w);
     lxe_jw_u64(w, "tick", t->number);
     lxe_jw_u64(w, "time_ms", t->time_ms);
@@ -161,42 +163,40 @@ static void put_tick(const struct aero_decision_log *log,
     lxe_jw_end_array(w);
     aero_decision_write_host(w, t->reserve_kib, t->host, &t->host_facts);
     lxe_jw_end_object(w);
-    end_line(w, to);
+    return end_line(w, to);
 }
 
-static void put_guest(const struct aero_tick *t, size_t index, FILE *to)
+static bool put_guest(const struct aero_tick *t, size_t index, FILE *to)
 {
     struct lxe_jw *w = lxe_jw_new(false);
     struct aero_decision d;
 
     if (!w)
-        return;
+        return false;
     aero_tick_decision(t, index, &d);
     lxe_jw_object(w);
     lxe_jw_u64(w, "domid", t->guests[index].dom.domid);
     lxe_jw_str(w, "name", t->guests[index].dom.name);
     aero_decision_write(w, &d);
     lxe_jw_end_object(w);
-    end_line(w, to);
+    return end_line(w, to);
 }
 
-/* A line that is missing for want of memory is noticed by whoever reads. */
+/* NULL without memory: a record that lacks a line would be a wrong one. */
 static char *compose(const struct aero_decision_log *log,
                      const struct aero_tick *t, const struct news *n,
                      size_t *len)
 {
     char *text = NULL;
     FILE *to = open_memstream(&text, len);
+    bool whole;
 
     if (!to)
         return NULL;
-    if (log->head)
-        put_head(log, to);
-    put_tick(log, t, n, to);
-    for (size_t i = 0; i < t->count; i++)
-        if (n->lines[i])
-            put_guest(t, i, to);
-    if (fclose(to)) {
+    whole = (!log->head || put_head(log, to)) && put_tick(log, t, n, to);
+    for (size_t i = 0; i < t->count && whole; i++)
+        whole = !n->lines[i] || put_guest(t, i, to);
+    if (fclose(to) || !whole) {
         free(text);
         return NULL;
     }
