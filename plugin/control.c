@@ -36,6 +36,9 @@ struct aero_control {
     struct client *clients;
     unsigned count;
     bool closed; /* its own pipe is; it is freed with the last client */
+    uv_pipe_t refused; /* a connection for which there is no memory */
+    bool refusing;     /* it is open */
+    bool unaccepted;   /* another waits behind it */
     uint64_t last_client;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
@@ -47,7 +50,7 @@ struct out_line {
 
 static void free_unused(struct aero_control *control)
 {
-    if (control->closed && !control->clients)
+    if (control->closed && !control->clients && !control->refusing)
         free(control);
 }
 
@@ -156,13 +159,49 @@ static int peer_of(struct client *c)
     return 0;
 }
 
+static void on_connection(uv_stream_t *server, int status);
+
+static void on_refused_closed(uv_handle_t *handle)
+{
+    struct aero_control *control = handle->data;
+    bool next = control->unaccepted && !control->closed &&
+                !uv_is_closing((uv_handle_t *)&control->pipe);
+
+    control->refusing = control->unaccepted = false;
+    if (next)
+        on_connection((uv_stream_t *)&control->pipe, 0);
+    else
+        free_unused(control);
+}
+
+/* libuv listens no more until a connection that it announced was accepted. */
+static void refuse_connection(struct aero_control *control)
+{
+    lxe_warn("control: out of memory; a connection is refused");
+    if (control->refusing) {
+        control->unaccepted = true;
+        return;
+    }
+    uv_pipe_init(control->pipe.loop, &control->refused, 0);
+    control->refused.data = control;
+    control->refusing = true;
+    uv_accept((uv_stream_t *)&control->pipe, (uv_stream_t *)&control->refused);
+    uv_close((uv_handle_t *)&control->refused, on_refused_closed);
+}
+
 static void on_connection(uv_stream_t *server, int status)
 {
     struct aero_control *control = server->data;
-    struct client *c = status < 0 ? NULL : calloc(1, sizeof(*c));
+    struct client *c;
 
+    if (status < 0) {
+        lxe_warn("control: cannot take a connection: %s",
+                 uv_strerror(status));
+        return;
+    }
+    c = calloc(1, sizeof(*c));
     if (!c) {
-        lxe_warn("control: cannot take a connection");
+        refuse_connection(control);
         return;
     }
     uv_pipe_init(server->loop, &c->pipe, 0);
@@ -187,6 +226,20 @@ static void on_written(uv_write_t *req, int status)
     free(req->data);
 }
 
+/* What cannot be kept until the client reads it goes at once, or with it. */
+static void send_unkept(struct client *c, const char *text, size_t len)
+{
+    char newline = '\n';
+    uv_buf_t bufs[] = { uv_buf_init((char *)text, (unsigned)len),
+                        uv_buf_init(&newline, 1) };
+
+    if (uv_try_write((uv_stream_t *)&c->pipe, bufs, 2) == (int)len + 1)
+        return;
+    lxe_warn("control: out of memory; process %d is cut off",
+             (int)c->peer.pid);
+    cut_off(c, true);
+}
+
 void aero_control_send(struct aero_control *control, uint64_t client,
                        const char *text, size_t len)
 {
@@ -200,7 +253,7 @@ void aero_control_send(struct aero_control *control, uint64_t client,
         return;
     out = malloc(sizeof(*out) + len + 1);
     if (!out) {
-        lxe_warn("control: out of memory; an answer is lost");
+        send_unkept(c, text, len);
         return;
     }
     memcpy(out->text, text, len);

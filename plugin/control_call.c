@@ -11,7 +11,22 @@
 
 #include "base/log.h"
 
-void aero_answer_send(struct aero_methods *m, uint64_t client, struct lxe_jw *w)
+/* Takes no memory, so that nobody waits for an answer where there is none. */
+static void send_no_memory(struct aero_methods *m, uint64_t client,
+                           const char *id)
+{
+    char text[AERO_REQUEST_ID + 128];
+    int len = snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%s,"
+                       "\"error\":{\"code\":%d,"
+                       "\"message\":\"out of memory\"}}", *id ? id : "null",
+                       AERO_RPC_INTERNAL);
+
+    lxe_warn("control: out of memory; a client is told so");
+    m->send(client, text, (size_t)len, m->data);
+}
+
+void aero_answer_send(struct aero_methods *m, uint64_t client, const char *id,
+                      struct lxe_jw *w)
 {
     size_t len;
     const char *text = w ? lxe_jw_text(w, &len) : NULL;
@@ -19,7 +34,7 @@ void aero_answer_send(struct aero_methods *m, uint64_t client, struct lxe_jw *w)
     if (text)
         m->send(client, text, len, m->data);
     else
-        lxe_warn("control: out of memory; an answer is lost");
+        send_no_memory(m, client, id);
 }
 
 struct lxe_jw *aero_answer_begin(const char *id)
@@ -27,14 +42,15 @@ struct lxe_jw *aero_answer_begin(const char *id)
     struct lxe_jw *w = lxe_jw_new(false);
     struct lxe_json *tree = NULL;
 
+    if (w && *id && lxe_json_parse(id, strlen(id), &tree, NULL)) {
+        lxe_jw_free(w);
+        return NULL;
+    }
     if (!w)
         return NULL;
     lxe_jw_object(w);
     lxe_jw_str(w, "jsonrpc", "2.0");
-    if (*id && !lxe_json_parse(id, strlen(id), &tree, NULL))
-        lxe_jw_tree(w, "id", tree);
-    else
-        lxe_jw_null(w, "id");
+    lxe_jw_tree(w, "id", tree);
     lxe_json_free(tree);
     return w;
 }
@@ -52,7 +68,7 @@ void aero_answer_error(struct aero_methods *m, uint64_t client, const char *id,
         lxe_jw_end_object(w);
         lxe_jw_end_object(w);
     }
-    aero_answer_send(m, client, w);
+    aero_answer_send(m, client, id, w);
     lxe_jw_free(w);
 }
 

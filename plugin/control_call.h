@@ -77,9 +77,12 @@ void aero_put_kib(struct lxe_jw *w, const char *key, uint64_t kib);
  */
 struct lxe_jw *aero_answer_begin(const char *id);
 
-/* Sends a finished response; logs that one is lost where w is NULL. */
+/*
+ * Sends a finished response; an error without memory, where w is NULL.
+ * @id  of the request, as JSON; empty for none
+ */
 void aero_answer_send(struct aero_methods *methods, uint64_t client,
-                      struct lxe_jw *w);
+                      const char *id, struct lxe_jw *w);
 
 /* Sends an error in answer to a request. */
 void aero_answer_error(struct aero_methods *methods, uint64_t client,

@@ -299,7 +299,10 @@ void aero_methods_reserved(const struct aero_reservation *r, void *methods)
         lxe_jw_end_object(w);
         lxe_jw_end_object(w);
     }
-    aero_answer_send(m, r->owner, w);
+    aero_answer_send(m, r->owner, r->request, w);
+    if (!w) /* its client is told that it has none, and knows no id */
+        aero_reservations_release(&m->balancer->reservations, r->owner, r->id,
+                                  NULL);
     lxe_jw_free(w);
 }
 

@@ -3,6 +3,7 @@
 
 #include "control_methods.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,30 +91,32 @@ static int call_method(struct aero_call *c, const struct lxe_json *request)
     return rc ? rc : method->fn(c);
 }
 
-/* Keeps the id as JSON; false where it is none that JSON-RPC allows. */
-static bool take_id(struct aero_call *c, const struct lxe_json *request)
+/* Keeps the id as JSON. Returns 0, or a code with the message. */
+static int take_id(struct aero_call *c, const struct lxe_json *request)
 {
     const struct lxe_json *id = lxe_json_get(request, "id");
+    enum lxe_json_type type = lxe_json_type(id);
     struct lxe_jw *w;
     const char *text;
     size_t len = 0;
-    bool good;
+    int rc = 0;
 
     if (!id)
-        return true;
-    if (lxe_json_type(id) != LXE_JSON_STRING &&
-        lxe_json_type(id) != LXE_JSON_NUMBER &&
-        lxe_json_type(id) != LXE_JSON_NULL)
-        return false;
+        return 0;
     w = lxe_jw_new(false);
     if (w)
         lxe_jw_tree(w, NULL, id);
     text = w ? lxe_jw_text(w, &len) : NULL;
-    good = text && len < sizeof(c->id);
-    if (good)
+    if (!text)
+        rc = aero_refuse(c, AERO_RPC_INTERNAL, "out of memory");
+    else if ((type != LXE_JSON_STRING && type != LXE_JSON_NUMBER &&
+              type != LXE_JSON_NULL) || len >= sizeof(c->id))
+        rc = aero_refuse(c, AERO_RPC_REQUEST, "id must be a number, or a"
+                         " string of 60 bytes or less");
+    else
         memcpy(c->id, text, len + 1);
     lxe_jw_free(w);
-    return good;
+    return rc;
 }
 
 static void answer(struct aero_call *c, const struct lxe_json *request)
@@ -127,7 +130,7 @@ static void answer(struct aero_call *c, const struct lxe_json *request)
         aero_answer_error(c->m, c->peer->client, c->id, rc, c->err.text);
     } else if (!rc && !c->later && c->id[0]) {
         lxe_jw_end_object(c->w);
-        aero_answer_send(c->m, c->peer->client, c->w);
+        aero_answer_send(c->m, c->peer->client, c->id, c->w);
     }
     lxe_jw_free(c->w);
 }
@@ -137,15 +140,14 @@ void aero_methods_line(struct aero_methods *m, const struct aero_peer *peer,
 {
     struct aero_call call = { .m = m, .peer = peer };
     struct lxe_json *request = NULL;
+    int rc = lxe_json_parse(text, len, &request, &call.err);
 
-    if (lxe_json_parse(text, len, &request, &call.err)) {
-        aero_answer_error(m, peer->client, "", AERO_RPC_PARSE, call.err.text);
-        return;
-    }
-    if (!take_id(&call, request))
-        aero_answer_error(
-            m, peer->client, "", AERO_RPC_REQUEST,
-            "id must be a number, or a string of 60 bytes or less");
+    if (rc)
+        rc = rc == -ENOMEM ? AERO_RPC_INTERNAL : AERO_RPC_PARSE;
+    else
+        rc = take_id(&call, request);
+    if (rc)
+        aero_answer_error(m, peer->client, "", rc, call.err.text);
     else if (too_fast)
         aero_answer_error(m, peer->client, call.id, AERO_RPC_BUSY,
                           "too many requests in one second");
