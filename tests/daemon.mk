@@ -93,3 +93,17 @@ tests_test_faults_SOURCES = tests/unit/test_faults.c \
 	tests/unit/fault_host.c tests/unit/fault_host.h
 tests_test_faults_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_test_faults_LDADD = libstory.a $(AERO_LIBS) $(UNIT_LIBS)
+
+# The same life, in which each allocation fails once.
+NO_MEMORY_WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup \
+	-Wl,--wrap=open_memstream,--wrap=yajl_alloc,--wrap=yajl_gen_alloc \
+	-Wl,--wrap=xlu_cfg_init
+check_PROGRAMS += tests/test-no-memory
+TESTS += tests/test-no-memory
+tests_test_no_memory_SOURCES = tests/unit/test_no_memory.c \
+	tests/unit/no_memory.c tests/unit/no_memory.h
+tests_test_no_memory_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(YAJL_CFLAGS) \
+	$(XEN_CFLAGS)
+tests_test_no_memory_LDFLAGS = $(AM_LDFLAGS) $(NO_MEMORY_WRAP)
+tests_test_no_memory_LDADD = libstory.a $(AERO_LIBS) $(UNIT_LIBS)

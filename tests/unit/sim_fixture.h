@@ -3,6 +3,7 @@
 #ifndef AEROSTAT_TESTS_SIM_FIXTURE_H
 #define AEROSTAT_TESTS_SIM_FIXTURE_H
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,8 @@ static inline int sim_try(const char *text, enum lxe_sim_clock clock,
     char *json = strdup(text);
     int rc;
 
+    if (!json)
+        return lxe_fail(err, -ENOMEM, "out of memory");
     for (size_t i = 0; i < len; i++)
         if (json[i] == '\'')
             json[i] = '"';

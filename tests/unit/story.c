@@ -12,6 +12,8 @@
 #define MOVER  2
 #define TAKEN  3  /* whose migration is lost */
 
+#define RESERVATION "{\"kib\":1228800,\"timeout_ms\":60000}"
+
 /* Clients. */
 enum { RESERVER = 1, MIGRATOR, READER };
 
@@ -24,12 +26,6 @@ static const char scenario[] =
     " 'demand': [[0, 204800]]},"
     "{'name': 'taken', 'memory_kib': 1048576, 'report': 'qubes',"
     " 'demand': [[0, 307200]]}]}";
-
-void story_begin(struct story *s)
-{
-    memset(s, 0, sizeof(*s));
-    s->sim = sim_open(scenario);
-}
 
 static void on_send(uint64_t client, const char *text, size_t len, void *data)
 {
@@ -53,6 +49,7 @@ static void on_decided(const struct aero_tick *tick, void *data)
 
     if (aero_history_note(&s->history, tick))
         s->failed_ticks++;
+    aero_decision_log_note(s->log, tick);
 }
 
 static int on_move(uint32_t domid, const char *to, void *data)
@@ -103,15 +100,17 @@ static void ask(struct story *s, uint64_t client, const char *method,
     CU_FAIL("a request fails again and again");
 }
 
-static void wire(struct story *s, struct lxe_host *host)
+void story_begin(struct story *s)
 {
     struct lxe_err err = { 0 };
 
+    memset(s, 0, sizeof(*s));
+    s->sim = sim_open(scenario);
     CU_ASSERT_EQUAL_FATAL(
         aero_config_read_text("self_migration = [ \"idle=host2\" ]\n"
                               "domains = [ \"name=taken,min=400M\" ]\n",
                               "story.conf", &s->config, &err), 0);
-    aero_balancer_init(&s->balancer, host, &s->config);
+    aero_balancer_init(&s->balancer, s->sim, &s->config);
     s->methods = (struct aero_methods){
         .balancer = &s->balancer, .history = &s->history, .send = on_send,
         .kick = on_kick, .data = s,
@@ -138,18 +137,22 @@ static void lose_a_migration(struct story *s)
 
 void story_play(struct story *s, struct lxe_host *host)
 {
-    wire(s, host);
+    s->balancer.host = host;
     ticks(s, 7, 11);
     ask(s, READER, "daemon.info", "{}");
     ask(s, READER, "mem.status", "{}");
     ask(s, READER, "mem.policy", "{\"domain\":\"idle\",\"shares\":200}");
-    ask(s, RESERVER, "mem.reserve", "{\"kib\":1228800,\"timeout_ms\":60000}");
+    ask(s, RESERVER, "mem.reserve", RESERVATION);
     CU_ASSERT_EQUAL(lxe_sim_ask_to_move(s->sim, MOVER, 7, "host2", NULL), 0);
     ticks(s, 4, 1);
     lose_a_migration(s);
     ticks(s, 3, 1);
     ask(s, READER, "mem.explain", "{\"domain\":\"grows\"}");
     ticks(s, 14, 1);
+    if (!s->granted) { /* it was told so, and tries again */
+        ask(s, RESERVER, "mem.reserve", RESERVATION);
+        ticks(s, 12, 1);
+    }
     aero_methods_gone(&s->methods, RESERVER);
     ticks(s, 6, 5);
 }

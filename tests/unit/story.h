@@ -11,6 +11,7 @@
 #include "balancer.h"
 #include "control_methods.h"
 #include "decision_history.h"
+#include "decision_log.h"
 #include "host_sim.h"
 
 struct story {
@@ -19,6 +20,7 @@ struct story {
     struct aero_balancer balancer;
     struct aero_methods methods;
     struct aero_history history;
+    struct aero_decision_log *log; /* the caller's; NULL: none */
     unsigned asked, answered; /* requests */
     unsigned granted;
     unsigned moves;           /* that a guest asked for, and that were begun */
@@ -27,7 +29,7 @@ struct story {
     bool last_said_why;       /* with words */
 };
 
-/* Opens the simulated host. */
+/* Opens the simulated host, and the daemon on it. */
 void story_begin(struct story *s);
 
 /*

@@ -53,9 +53,10 @@ static void test_balancing(void)
 {
     unsigned calls = play(0, 0, false);
 
-    for (unsigned k = 1; k <= calls; k++)
-        for (size_t c = 0; c < CODES; c++)
-            play(k, codes[c], false);
+    for (unsigned k = 1; k <= calls; k++) {
+        play(k, codes[0], false);
+        play(k, codes[1 + k % (CODES - 1)], false); /* the others in turn */
+    }
 }
 
 static void test_lost_answers(void)
