@@ -79,6 +79,11 @@ static uint64_t downtime_of(const struct mig_precopy_in *in, double pages,
         final_bps);
 }
 
+uint64_t mig_precopy_floor_ns(const struct mig_precopy_in *in)
+{
+    return downtime_of(in, 0, 0, in->final_bps);
+}
+
 /* How many pages the guest is expected to dirty while this round is sent. */
 static uint64_t dirtied_meanwhile(const struct mig_precopy_in *in)
 {
@@ -147,7 +152,7 @@ static bool at_the_floor(const struct mig_precopy_limits *limits,
                          const struct mig_precopy_in *in,
                          const struct mig_precopy_out *out)
 {
-    uint64_t floor = downtime_of(in, 0, 0, in->final_bps);
+    uint64_t floor = mig_precopy_floor_ns(in);
 
     return !limits->abort_on_timeout && !limits->relaxing &&
            limits->stall_rounds && floor > limits->max_downtime_ns &&

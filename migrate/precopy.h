@@ -117,6 +117,13 @@ uint64_t mig_precopy_downtime_ns(uint64_t fixed_cost_ns, uint64_t pages,
 double mig_precopy_fit_pages(uint64_t limit_ns,
                              const struct mig_precopy_in *in);
 
+/*
+ * The downtime in ns that is had with nothing left to send and a guest whose
+ * programs write no more: slowing it, or more rounds, cannot make it less.
+ * Arguments as above.
+ */
+uint64_t mig_precopy_floor_ns(const struct mig_precopy_in *in);
+
 /* Before the first round. */
 void mig_precopy_past_init(struct mig_precopy_past *past);
 

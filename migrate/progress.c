@@ -53,12 +53,16 @@ static void sent_text(char out[TEXT_MAX], const struct mig_status *s)
     char rate[LXE_UNIT_TEXT];
     double seconds = (double)(r->end_ns - r->start_ns) / 1e9;
 
-    snprintf(out, TEXT_MAX,
-             "%s %u: %" PRIu64 " pages sent, %" PRIu64 " skipped, %.2f s, %s",
-             r->final ? "final pass" : "round", r->index, r->sent_pages,
-             r->skipped_pages, seconds,
-             lxe_format_bps(rate, seconds > 0 ? (double)r->bytes / seconds
-                                              : 0));
+    int n;
+
+    n = snprintf(out, TEXT_MAX, "%s %u: %" PRIu64 " pages sent, %" PRIu64
+                 " skipped, %.2f s, %s", r->final ? "final pass" : "round",
+                 r->index, r->sent_pages, r->skipped_pages, seconds,
+                 lxe_format_bps(rate, seconds > 0 ? (double)r->bytes / seconds
+                                                  : 0));
+    if (r->slowed_percent > 0)
+        snprintf(out + n, TEXT_MAX - (size_t)n, ", guest slowed %.0f %%",
+                 r->slowed_percent);
 }
 
 static void stage_text(char out[TEXT_MAX], enum mig_stage stage,

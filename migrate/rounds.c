@@ -21,6 +21,7 @@
 #define MIN_SPREAD      0.05 /* no wire is more even than that */
 #define FIRST_SPREAD    0.15 /* while there is no second round to tell */
 #define SURE_NS         1e8  /* a shorter measure says less */
+#define LONG_REST_NS   2e8 /* of a round, for which it pays to decide anew */
 #define WIRE_MEMORY_NS  1e9 /* of sending: what the wire did lately */
 
 struct mig_rounds {
@@ -35,6 +36,7 @@ struct mig_rounds {
     uint64_t request_ns;    /* of the suspend */
     uint64_t stop_ns, stop_run_ns; /* when pre-copy ended */
     bool open;              /* a round is being sent */
+    bool told_futile;       /* that slowing the guest is of no use */
     struct mig_relax relax;
     struct mig_precopy_past past;
     struct lxe_err gave_up; /* code is 0 if it did not */
@@ -66,59 +68,6 @@ static void tell_stop(struct mig_rounds *r, const char *reason)
     lxe_debug("pre-copy ends: %s", reason);
     snprintf(status.reason, sizeof(status.reason), "%s", reason);
     tell(r, &status);
-}
-
-/*
- * Counts the dirty pages on the way, so that it is known how many the guest
- * writes in less than a round. A count by itself is a short hypercall, and
- * there are few, since the next one is twice as late.
- */
-static void sample_dirty(struct mig_rounds *r)
-{
-    uint64_t run_ns = mig_brake_run_ns(r->config.brake), pages;
-    bool due;
-
-    pthread_mutex_lock(&r->lock);
-    run_ns -= r->clean_run_ns;
-    due = run_ns >= r->next_sample_ns;
-    if (due)
-        r->next_sample_ns = 2 * run_ns;
-    pthread_mutex_unlock(&r->lock);
-    if (!due || mig_hot_sample(r->config.hot, &pages, NULL))
-        return;
-    pthread_mutex_lock(&r->lock);
-    mig_dirty_curve_add(&r->curve, run_ns, pages);
-    pthread_mutex_unlock(&r->lock);
-}
-
-void mig_rounds_progress(void *rounds)
-{
-    struct mig_rounds *r = rounds;
-    struct mig_status s = { .kind = MIG_STATUS_PROGRESS };
-    uint64_t now_ns = lxe_now_ns(), done;
-    struct mig_pump_stats stats;
-
-    sample_dirty(r);
-    mig_pump_stats(r->pump, &stats);
-    pthread_mutex_lock(&r->lock);
-    if (now_ns - r->told_ns < PROGRESS_NS) {
-        pthread_mutex_unlock(&r->lock);
-        return;
-    }
-    s.round = r->round;
-    s.round.sent_pages = stats.sent_pages - r->before.sent_pages;
-    s.round.skipped_pages = stats.skipped_pages - r->before.skipped_pages;
-    s.round.bytes = stats.bytes - r->before.bytes;
-    s.round.end_ns = now_ns;
-    s.rate_bps = (double)(stats.bytes - r->told_bytes) * 1e9 /
-                 (double)(now_ns - r->told_ns);
-    done = s.round.sent_pages + s.round.skipped_pages;
-    if (done < s.round.dirty_pages)
-        s.remaining_pages = s.round.dirty_pages - done;
-    r->told_ns = now_ns;
-    r->told_bytes = stats.bytes;
-    pthread_mutex_unlock(&r->lock);
-    tell(r, &s);
 }
 
 /* ---- limits ---- */
@@ -387,28 +336,47 @@ static bool slowed_fully(struct mig_rounds *r)
 }
 
 /*
- * Before a round: as much as throttle.h thinks right.
- * @curve  of the round before
+ * Whether slowing the guest can bring it within its downtime at all. Says so
+ * once where it cannot.
  */
-static void slow_guest(struct mig_rounds *r,
-                       const struct mig_dirty_curve *curve)
+static bool slowing_helps(struct mig_rounds *r, const struct mig_limits *l,
+                          const struct mig_precopy_in *costs)
+{
+    uint64_t least_ns = mig_precopy_floor_ns(costs);
+    uint64_t most_ns = l->downtime_limit_max_ns > l->max_downtime_ns
+                           ? l->downtime_limit_max_ns
+                           : l->max_downtime_ns;
+
+    if (least_ns <= most_ns || least_ns == MIG_PRECOPY_UNKNOWN)
+        return true;
+    if (!r->told_futile)
+        lxe_warn("the guest is not slowed: suspending it is expected to take "
+                 "%.0f ms with nothing left to send, and %.0f ms are allowed",
+                 (double)least_ns / LXE_NS_PER_MS,
+                 (double)most_ns / LXE_NS_PER_MS);
+    r->told_futile = true;
+    return false;
+}
+
+/*
+ * Slows it by as much as throttle.h thinks right.
+ * @in  curve, ran_ns and round_pages
+ * @left_pages  that the rest of the round sends
+ */
+static void slow_by(struct mig_rounds *r, struct mig_throttle_in *in,
+                    double left_pages)
 {
     struct mig_limits l = limits_now(r);
-    double bps = expected_bps(r, r->round.limit_bps);
+    double bps = expected_bps(r, r->round.limit_bps), slowed = 0;
     struct mig_precopy_in costs = costs_now(r, &l);
-    struct mig_throttle_in in = {
-        .curve = curve,
-        .round_pages = (double)r->round.dirty_pages,
-        .max_slowed = l.throttle_max_percent / 100.0,
-        .slowed = mig_brake_slowed(r->config.brake),
-    };
-    double slowed = 0;
 
-    costs.suspend_pps = mig_dirty_curve_slope_pps(curve, INFINITY);
-    in.final_pages = mig_precopy_fit_pages(downtime_limit_ns(r, &l), &costs);
-    if (may_slow(r, &l) && bps > 0) {
-        in.round_ns = in.round_pages * MIG_PAGE_WIRE_BYTES / bps * 1e9;
-        slowed = mig_throttle_next(&in);
+    costs.suspend_pps = mig_dirty_curve_slope_pps(in->curve, INFINITY);
+    in->final_pages = mig_precopy_fit_pages(downtime_limit_ns(r, &l), &costs);
+    in->max_slowed = l.throttle_max_percent / 100.0;
+    in->slowed = mig_brake_slowed(r->config.brake);
+    if (may_slow(r, &l) && bps > 0 && slowing_helps(r, &l, &costs)) {
+        in->round_ns = left_pages * MIG_PAGE_WIRE_BYTES / bps * 1e9;
+        slowed = mig_throttle_next(in);
     }
     if (slowed > 0)
         mig_brake_set(r->config.brake, slowed);
@@ -417,6 +385,45 @@ static void slow_guest(struct mig_rounds *r,
     pthread_mutex_lock(&r->lock);
     r->round.slowed_percent = mig_brake_slowed(r->config.brake) * 100;
     pthread_mutex_unlock(&r->lock);
+}
+
+/*
+ * Before a round.
+ * @curve  of the round before
+ */
+static void slow_guest(struct mig_rounds *r,
+                       const struct mig_dirty_curve *curve)
+{
+    struct mig_throttle_in in = {
+        .curve = curve,
+        .round_pages = (double)r->round.dirty_pages,
+    };
+
+    slow_by(r, &in, in.round_pages);
+}
+
+/*
+ * Within a round, where enough of it is left: what the guest writes now may
+ * be more than in the round before. On the pump's thread, while the save's
+ * waits for it or writes into its pipe, so neither is in the other's way.
+ */
+static void slow_within(struct mig_rounds *r,
+                        const struct mig_pump_stats *stats, uint64_t run_ns)
+{
+    double sent = (double)(stats->sent_pages - r->before.sent_pages) +
+                  (double)(stats->skipped_pages - r->before.skipped_pages);
+    double left = (double)r->round.dirty_pages - sent;
+    double bps = expected_bps(r, r->round.limit_bps);
+    struct mig_dirty_curve curve = r->curve;
+    struct mig_throttle_in in = {
+        .curve = &curve,
+        .ran_ns = (double)run_ns,
+        .round_pages = (double)r->round.dirty_pages,
+    };
+
+    if (r->config.brake && r->round.index && !r->round.final && bps > 0 &&
+        left * MIG_PAGE_WIRE_BYTES / bps * LXE_NS_PER_SEC >= LONG_REST_NS)
+        slow_by(r, &in, left);
 }
 
 /* The mean over pre-copy, in percent. */
@@ -438,6 +445,64 @@ static void end_slowing(struct mig_rounds *r)
     mig_brake_release(r->config.brake);
     r->stop_ns = lxe_now_ns();
     r->stop_run_ns = mig_brake_run_ns(r->config.brake);
+}
+
+/* ---- on the way ---- */
+
+/*
+ * Counts the dirty pages on the way, so that it is known how many the guest
+ * writes in less than a round, and slows it where that is too many. A count
+ * by itself is a short hypercall, and there are few, since the next one is
+ * twice as late.
+ */
+static void sample_dirty(struct mig_rounds *r,
+                         const struct mig_pump_stats *stats)
+{
+    uint64_t run_ns = mig_brake_run_ns(r->config.brake), pages;
+    bool due;
+
+    pthread_mutex_lock(&r->lock);
+    run_ns -= r->clean_run_ns;
+    due = run_ns >= r->next_sample_ns;
+    if (due)
+        r->next_sample_ns = 2 * run_ns;
+    pthread_mutex_unlock(&r->lock);
+    if (!due || mig_hot_sample(r->config.hot, &pages, NULL))
+        return;
+    pthread_mutex_lock(&r->lock);
+    mig_dirty_curve_add(&r->curve, run_ns, pages);
+    pthread_mutex_unlock(&r->lock);
+    slow_within(r, stats, run_ns);
+}
+
+void mig_rounds_progress(void *rounds)
+{
+    struct mig_rounds *r = rounds;
+    struct mig_status s = { .kind = MIG_STATUS_PROGRESS };
+    uint64_t now_ns = lxe_now_ns(), done;
+    struct mig_pump_stats stats;
+
+    mig_pump_stats(r->pump, &stats);
+    sample_dirty(r, &stats);
+    pthread_mutex_lock(&r->lock);
+    if (now_ns - r->told_ns < PROGRESS_NS) {
+        pthread_mutex_unlock(&r->lock);
+        return;
+    }
+    s.round = r->round;
+    s.round.sent_pages = stats.sent_pages - r->before.sent_pages;
+    s.round.skipped_pages = stats.skipped_pages - r->before.skipped_pages;
+    s.round.bytes = stats.bytes - r->before.bytes;
+    s.round.end_ns = now_ns;
+    s.rate_bps = (double)(stats.bytes - r->told_bytes) * 1e9 /
+                 (double)(now_ns - r->told_ns);
+    done = s.round.sent_pages + s.round.skipped_pages;
+    if (done < s.round.dirty_pages)
+        s.remaining_pages = s.round.dirty_pages - done;
+    r->told_ns = now_ns;
+    r->told_bytes = stats.bytes;
+    pthread_mutex_unlock(&r->lock);
+    tell(r, &s);
 }
 
 static void tell_start(struct mig_rounds *r)

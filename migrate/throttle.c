@@ -22,9 +22,10 @@ double mig_throttle_next(const struct mig_throttle_in *in)
     double share;
 
     if (!(in->round_ns > 0) ||
-        mig_dirty_curve_pages(in->curve, in->round_ns) <= goal)
+        mig_dirty_curve_pages(in->curve, in->ran_ns + in->round_ns) <= goal)
         return 0;
-    share = mig_dirty_curve_run_ns(in->curve, goal) / in->round_ns;
+    share = (mig_dirty_curve_run_ns(in->curve, goal) - in->ran_ns) /
+            in->round_ns;
     share = most(share, (1 - in->slowed) / 2);
     share = most(share, 1 - in->max_slowed);
     return share < 1 ? 1 - share : 0;

@@ -15,7 +15,8 @@
  *     goes beyond the limit.
  *
  * So rounds shrink by a known factor, and a guest that calms down is let go
- * at the next round.
+ * at the next round. Within a long round the same is asked again, of the rest
+ * of it and of what was written since it began.
  */
 #ifndef MIG_THROTTLE_H
 #define MIG_THROTTLE_H
@@ -25,9 +26,10 @@
 #include "dirty_curve.h"
 
 struct mig_throttle_in {
-    const struct mig_dirty_curve *curve; /* of the round before */
-    double round_ns;     /* that the round to come takes */
-    double round_pages;  /* that it sends */
+    const struct mig_dirty_curve *curve; /* of the round before, or this one */
+    double ran_ns;       /* of this one, that the guest ran; 0: it begins */
+    double round_ns;     /* that the rest of the round takes */
+    double round_pages;  /* that it sends, from its begin to its end */
     double final_pages;  /* that the final pass may have; may be below 0 */
     double max_slowed;   /* limit, 0 to 1 */
     double slowed;       /* now, 0 to 1 */

@@ -342,6 +342,7 @@ static void test_floor(void)
 
     some.stall_rounds = 5;
     in.fixed_cost_ns = 400 * MS;
+    CU_ASSERT_EQUAL(mig_precopy_floor_ns(&in), 400 * MS);
     mig_precopy_decide(&some, &in, &out);
     CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
     in.dirty_pages = 399;

@@ -146,6 +146,25 @@ static void test_as_much_as_needed(void)
     CU_ASSERT_DOUBLE_EQUAL(mig_throttle_next(&in), 0.93, 1e-9);
 }
 
+/* Half of the round is over, and 4000 of the 7000 that may be are dirty. */
+static void test_within_a_round(void)
+{
+    struct mig_dirty_curve curve = { .count = 0 };
+    struct mig_throttle_in in = asked(&curve);
+
+    mig_dirty_curve_add(&curve, MS(500), 4000);
+    in.ran_ns = 5e8;
+    in.round_ns = 5e8;
+    CU_ASSERT_DOUBLE_EQUAL(mig_throttle_next(&in), 0.25, 1e-9);
+    in.slowed = 0.4; /* more than is needed now */
+    CU_ASSERT_DOUBLE_EQUAL(mig_throttle_next(&in), 0.25, 1e-9);
+    in.final_pages = 10000;
+    CU_ASSERT_EQUAL(mig_throttle_next(&in), 0);
+    in.final_pages = 1000;
+    mig_dirty_curve_add(&curve, MS(500), 9000); /* it is too late for that */
+    CU_ASSERT_DOUBLE_EQUAL(mig_throttle_next(&in), 0.7, 1e-9);
+}
+
 /* ---- a guest that writes at random over a hot set ---- */
 
 struct model {
@@ -268,6 +287,7 @@ int main(void)
         { "its inverse", test_curve_inverse },
         { "a guest that needs no slowing", test_not_needed },
         { "as much as needed, in steps", test_as_much_as_needed },
+        { "within a round", test_within_a_round },
         { "guests from calm to wild get there", test_sweep },
         { "pauses", test_pauses },
         { "pauses are bounded", test_pause_bounds },
