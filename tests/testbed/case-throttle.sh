@@ -12,11 +12,12 @@ set -euo pipefail
 # shellcheck source=tests/testbed/migrate.sh
 . "$(dirname "$0")/migrate.sh"
 
-# 1220 pages/s on the wire, 1790 pages/s dirtied over 2048 pages: left alone,
-# rounds come to rest at some 1130 pages, which take 930 ms. Suspending takes
-# 150 to 250 ms under emulation.
-limits="--max-rate 40Mbit --rate-policy fixed --suspend-cost 250ms"
-max_downtime_ms=900
+# 730 pages/s on the wire, up to 3070 pages/s dirtied over 4096 pages: left
+# alone, the set takes 5.6 s in the final pass, also if the emulated guest
+# writes at a quarter of that rate. Suspending takes 100 to 250 ms under
+# emulation, in which its kernel writes some 300 pages.
+limits="--max-rate 24Mbit --rate-policy fixed --suspend-cost 250ms"
+max_downtime_ms=2500
 
 guest_cap() { # HOST
     tb_run "$1" "xl sched-credit2 -d g1 | sed -n 's/.*Cap: *//p; \$s/.* //p' |
@@ -32,17 +33,18 @@ done" || tb_fail "$1"
 }
 
 is_capped="xl sched-credit2 -d g1 | tail -n 1 | grep -qv ' 0\$'"
+is_slowed="grep -q 'guest slowed' /var/log/tb/migrate"
 is_paused="xl list g1 | tail -n 1 | grep -q ' --*p--* '"
 
 ended_while() { # WAY SLOWED-TEST ACTION STATUS
     local status=0 target
 
     target=$(tb_target_kib 1 g1)
-    # Nothing fits this downtime, so the guest is slowed more and more, in
-    # rounds that become short: there must be enough of them.
+    # Few pages fit this downtime, so the guest is slowed more and more, for
+    # as many rounds as it takes to see it.
     # shellcheck disable=SC2086
-    tb_live_begin g1 $limits --max-downtime 251ms \
-        --max-rounds 10000 --throttle "$1"
+    tb_live_begin g1 $limits --suspend-pages 0 --max-downtime 300ms \
+        --stall-rounds 0 --max-rounds 10000 --throttle "$1"
     wait_in_dom0 "the guest was not slowed ($1)" "$2"
     tb_run 1 "$3"
     tb_move_end 2>/dev/null || status=$?
@@ -60,10 +62,10 @@ report() { # JQ-FILTER
 
 case_body() {
     tb_boot 2
-    tb_guest 1 g1 128 grow:32 hot:8:7
+    tb_guest 1 g1 96 grow:32 hot:16:12
     tb_guest_wait 1 g1 'grew 32' 60
     ended_while cap "$is_capped" "kill -TERM \$(pidof aerostat-migrate)" 143
-    ended_while pause "$is_paused" \
+    ended_while pause "$is_slowed" \
         "kill -KILL \$(pidof aerostat-save-helper)" 1
     # shellcheck disable=SC2086
     tb_live_migrate g1 $limits --max-downtime ${max_downtime_ms}ms \
@@ -76,7 +78,9 @@ case_body() {
         "rounds; engine downtime \(.downtime_ms.engine) ms, predicted " +
         "\(.rounds[-1].predicted_downtime_ms); \(.stop_reason)"'
     report '.slowed_mean_percent > 0' >/dev/null || tb_fail "it was not slowed"
-    report ".downtime_ms.engine <= $max_downtime_ms" >/dev/null ||
+    # A suspend that took longer than the engine was told is the machine's.
+    report "([.downtime_ms.suspend, 250] | min) + .downtime_ms.last_pass <=
+        $max_downtime_ms" >/dev/null ||
         tb_fail "the downtime is beyond its limit"
     [ "$(guest_cap 2)" = 0 ] || tb_fail "it is capped at the target"
 }
