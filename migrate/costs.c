@@ -146,7 +146,8 @@ static int read_rounds(const struct lxe_json *list, struct round *out,
 static double suspend_pages(const struct round *live, const struct round *last,
                             double suspend_ns, double assumed)
 {
-    double as_before = live->dirty_pps * suspend_ns / LXE_NS_PER_SEC / 2;
+    double as_before = live->dirty_pps * suspend_ns / LXE_NS_PER_SEC *
+                       MIG_PRECOPY_RUNS_ON;
 
     if (live->left_pages <= 0)
         return assumed;

@@ -50,7 +50,7 @@ double mig_precopy_fit_pages(uint64_t limit_ns,
     double left_s = ((double)limit_ns - (double)costs_ns(in)) / 1e9;
     double bps = in->final_bps / (1 + in->spread);
 
-    return left_s * bps / MIG_PAGE_WIRE_BYTES - until_suspended(in, 1);
+    return left_s * bps / MIG_PAGE_WIRE_BYTES - until_suspended(in, MIG_PRECOPY_RUNS_ON_MOST);
 }
 
 void mig_precopy_past_init(struct mig_precopy_past *past)
@@ -130,7 +130,8 @@ static bool another_pays(const struct mig_precopy_in *in,
     if (in->next_pages < 0 || in->past.stalled ||
         (double)in->dirty_pages > CHEAP * (double)in->sent_pages)
         return false;
-    then = downtime_of(in, in->next_pages, 0.5, in->final_bps);
+    then = downtime_of(in, in->next_pages, MIG_PRECOPY_RUNS_ON,
+                       in->final_bps);
     return (double)then <= SHORTER * (double)out->downtime_ns;
 }
 
@@ -284,8 +285,9 @@ void mig_precopy_decide(const struct mig_precopy_limits *limits,
     bool later = in->point == MIG_PRECOPY_COUNT_KNOWN && in->count_follows;
     bool fits;
 
-    out->downtime_ns = predict(in, 0.5, in->final_bps);
-    out->downtime_high_ns = predict(in, 1, in->final_bps / (1 + in->spread));
+    out->downtime_ns = predict(in, MIG_PRECOPY_RUNS_ON, in->final_bps);
+    out->downtime_high_ns = predict(in, MIG_PRECOPY_RUNS_ON_MOST,
+                                    in->final_bps / (1 + in->spread));
     fits = out->downtime_high_ns != MIG_PRECOPY_UNKNOWN &&
            out->downtime_high_ns <= limits->max_downtime_ns && !later;
     if (in->abort) {

@@ -6,10 +6,11 @@
  * downtime that is allowed; here what suspending costs counts too.
  *
  *   predicted downtime = suspend + last + pages x (4096 + 8) / wire rate
- *   pages = dirty now + dirtied a second x suspend / 2 + the kernel's own
+ *   pages = dirty now + dirtied a second x suspend / 4 + the kernel's own
  *
- * since the guest's programs go on writing until they are frozen, somewhere
- * within the suspend, and its kernel writes while it suspends itself.
+ * since the guest's programs go on writing until they are frozen, which is
+ * early in the suspend (docs/prediction.md), and its kernel writes while it
+ * suspends itself. For the decision they write in half of it.
  *
  * Three things are beside that rule:
  *
@@ -43,6 +44,11 @@
 #define MIG_PAGE_WIRE_BYTES (4096u + 8u) /* a page and its PAGE_DATA entry */
 #define MIG_PRECOPY_UNKNOWN UINT64_MAX   /* for pages and for durations */
 #define MIG_PRECOPY_REASON  192
+
+/* The share of a suspend in which the guest's programs still run, and what it
+ * hardly ever is more than. */
+#define MIG_PRECOPY_RUNS_ON      0.25
+#define MIG_PRECOPY_RUNS_ON_MOST 0.5
 
 enum mig_precopy_verdict {
     MIG_PRECOPY_CONTINUE,

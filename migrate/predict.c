@@ -195,14 +195,13 @@ static enum mig_precopy_verdict decide(struct run *r,
     return r->decision.verdict;
 }
 
-/*
- * The guest writes on until its processes are frozen, which is somewhere
- * within the time that suspending takes: after half of it, as far as we know.
- */
+/* The guest writes on until its processes are frozen, within the suspend. */
 static double written_until_still(const struct run *r)
 {
     static const double share[] = {
-        [EXPECTED] = 0.5, [LOW] = 0, [HIGH] = 1,
+        [EXPECTED] = MIG_PRECOPY_RUNS_ON,
+        [LOW] = 0,
+        [HIGH] = MIG_PRECOPY_RUNS_ON_MOST,
     };
 
     return at_most(written(r, r->window_ns +

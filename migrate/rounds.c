@@ -48,6 +48,7 @@ struct mig_rounds {
     struct mig_pump_stats before; /* the pump's, when the round began */
     uint64_t clean_run_ns, start_run_ns; /* clean_ns, start_ns as run time */
     struct mig_dirty_curve curve; /* since the last CLEAN */
+    double first_pps;             /* right after a CLEAN before; 0: not known */
     uint64_t next_sample_ns;      /* of run time since then */
     uint64_t told_ns, told_bytes;
 };
@@ -227,13 +228,25 @@ static bool relaxed_fully(const struct mig_rounds *r,
                              l->downtime_limit_max_ns);
 }
 
-/* Pages/s that the guest will write, let go, until it is suspended. */
+/* Whether the guest ran long enough for a curve to tell how fast it writes. */
+static bool tells(const struct mig_dirty_curve *curve)
+{
+    return curve->count &&
+           curve->points[curve->count - 1].run_ns >= FIRST_SAMPLE_NS;
+}
+
+/*
+ * Pages/s that the guest will write, let go, until it is suspended. One that
+ * hardly ran since the last CLEAN, since the round was short or it was slowed,
+ * begins as it did after the CLEAN before.
+ */
 static double suspend_pps(struct mig_rounds *r)
 {
     double pps;
 
     pthread_mutex_lock(&r->lock);
-    pps = mig_dirty_curve_slope_pps(&r->curve, INFINITY);
+    pps = tells(&r->curve) ? mig_dirty_curve_slope_pps(&r->curve, INFINITY)
+                           : r->first_pps;
     pthread_mutex_unlock(&r->lock);
     return pps;
 }
@@ -370,7 +383,8 @@ static void slow_by(struct mig_rounds *r, struct mig_throttle_in *in,
     double bps = expected_bps(r, r->round.limit_bps), slowed = 0;
     struct mig_precopy_in costs = costs_now(r, &l);
 
-    costs.suspend_pps = mig_dirty_curve_slope_pps(in->curve, INFINITY);
+    if (tells(in->curve))
+        costs.suspend_pps = mig_dirty_curve_slope_pps(in->curve, INFINITY);
     in->final_pages = mig_precopy_fit_pages(downtime_limit_ns(r, &l), &costs);
     in->max_slowed = l.throttle_max_percent / 100.0;
     in->slowed = mig_brake_slowed(r->config.brake);
@@ -525,6 +539,8 @@ static struct mig_dirty_curve next_curve(struct mig_rounds *r)
 
     pthread_mutex_lock(&r->lock);
     last = r->curve;
+    if (tells(&last))
+        r->first_pps = mig_dirty_curve_slope_pps(&last, 0);
     r->curve.count = 0;
     r->clean_run_ns = mig_brake_run_ns(r->config.brake);
     r->next_sample_ns = FIRST_SAMPLE_NS;
@@ -572,7 +588,10 @@ static uint64_t count_dirty(struct mig_rounds *r)
     }
     run_ns = mig_brake_run_ns(r->config.brake);
     pthread_mutex_lock(&r->lock);
-    mig_dirty_curve_add(&r->curve, run_ns - r->clean_run_ns, dirty_pages);
+    mig_dirty_curve_add(&r->curve, run_ns - r->clean_run_ns,
+                        dirty_pages < r->config.domain_pages
+                            ? dirty_pages
+                            : r->config.domain_pages);
     pthread_mutex_unlock(&r->lock);
     return dirty_pages;
 }

@@ -45,8 +45,10 @@ static void random_limits(char *text, size_t size, uint64_t *s)
 {
     int n = snprintf(text, size, "max-rounds=%" PRIu64 " timeout=%" PRIu64
                      "ms suspend-cost=%" PRIu64 "ms max-downtime=%" PRIu64
-                     "ms", between(s, 1, 20), between(s, 20, 500),
-                     between(s, 1, 50), between(s, 1, 300));
+                     "ms suspend-pages=%" PRIu64 " stall-rounds=%" PRIu64,
+                     between(s, 1, 20), between(s, 20, 500),
+                     between(s, 1, 50), between(s, 1, 300), between(s, 0, 300),
+                     between(s, 0, 5));
 
     if (chance(s, 50))
         n += snprintf(text + n, size - (size_t)n, " max-rate=%" PRIu64

@@ -117,7 +117,8 @@ static void hot_migration(struct fx_migration *m, const char *limits)
     fx_migration_init(m, 5);
     add_writer(m, 20000, 256, 768);
     snprintf(m->limits, sizeof(m->limits), "min-rate=40MB max-rate=40MB "
-             "max-downtime=1ms suspend-cost=0ms %s", limits);
+             "max-downtime=1ms suspend-cost=0ms suspend-pages=0 "
+             "last-cost=0ms stall-rounds=0 %s", limits);
 }
 
 static void hot_pages_are_skipped(void)
@@ -215,6 +216,18 @@ static void stops_after_rounds(void)
     o = moves(&m);
     CU_ASSERT_EQUAL(live_rounds(o), 3);
     CU_ASSERT_PTR_NOT_NULL(strstr(o->save.stop_reason, "round limit"));
+}
+
+/* The set is written again in each round, so no round brings anything. */
+static void stops_without_gain(void)
+{
+    struct fx_migration m;
+    const struct fx_outcome *o;
+
+    hot_migration(&m, "stall-rounds=2 max-rounds=1000 timeout=20s");
+    o = moves(&m);
+    CU_ASSERT(live_rounds(o) > 2);
+    CU_ASSERT_PTR_NULL(strstr(o->save.stop_reason, "limit reached"));
 }
 
 static void stops_in_time(void)
@@ -333,7 +346,7 @@ static void quick_migration(struct fx_migration *m)
     m->guest.top_gfn = 1200;
     add_writer(m, 50000, 100, 500);
     snprintf(m->limits, sizeof(m->limits), "max-downtime=0ms suspend-cost=0ms "
-             "max-rounds=4");
+             "suspend-pages=0 last-cost=0ms stall-rounds=0 max-rounds=4");
 }
 
 static void fails_at(unsigned i, int errnum, unsigned nth, unsigned times)
@@ -577,6 +590,7 @@ int main(int argc, char **argv)
         { "stops in time, or gives up", stops_in_time },
         { "limits that change on the way", limits_change_on_the_way },
         { "keeps the rate", keeps_the_rate },
+        { "rounds that bring nothing", stops_without_gain },
         { "slowed by a cap, and let go", slowed_by_a_cap },
         { "slowed by pauses, and let go", slowed_by_pauses },
         { "suspending goes wrong", suspend_goes_wrong },

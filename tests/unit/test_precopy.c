@@ -240,8 +240,8 @@ static void test_guests(void)
     converge(20000, 200000, false);
 }
 
-/* Suspending costs pages and time of its own, and programs write in half of
- * it; the decision takes them to write in all of it. */
+/* Suspending costs pages and time of its own, and programs write in a quarter
+ * of it; the decision takes them to write in half of it. */
 static void test_suspend(void)
 {
     struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 1000);
@@ -251,7 +251,7 @@ static void test_suspend(void)
     in.last_cost_ns = 20 * MS;
     decide(&in, &out);
     CU_ASSERT_EQUAL(out.downtime_ns, (50 + 20 + 130) * MS);
-    in.suspend_pps = 4000;
+    in.suspend_pps = 8000;
     CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
     CU_ASSERT_EQUAL(out.downtime_ns, (50 + 20 + 130 + 10) * MS);
     CU_ASSERT_EQUAL(out.downtime_high_ns, (50 + 20 + 130 + 20) * MS);
