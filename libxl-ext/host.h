@@ -34,6 +34,7 @@
 #define LXE_DOM_NAME  256 /* bytes with NUL; longer names are cut */
 #define LXE_UUID_TEXT 37
 #define LXE_UNKNOWN   UINT64_MAX /* a fact that nobody told */
+#define LXE_NODES_MAX 32 /* NUMA nodes that are told apart */
 
 enum lxe_dom_type { LXE_DOM_PV, LXE_DOM_HVM, LXE_DOM_PVH };
 
@@ -77,6 +78,8 @@ struct lxe_domain {
     uint64_t videoram_kib;
     uint64_t dynamic_min_kib; /* XAPI's; LXE_UNKNOWN elsewhere */
     uint64_t dynamic_max_kib;
+    uint64_t nodes; /* NUMA nodes its memory comes from, by its affinity: bit
+                       n for node n; 0 where there is one, or none is known */
 
     bool running;   /* not paused, not shut down */
     bool paused;    /* by the toolstack */
@@ -101,6 +104,15 @@ struct lxe_host_memory {
     uint64_t free_kib;    /* free + scrub - claimed: what can be given away */
     uint64_t scrub_kib;   /* of these, not yet scrubbed */
     uint64_t claimed_kib; /* promised to domains being built */
+};
+
+/* With one node nothing but the count is told. */
+struct lxe_numa {
+    unsigned count; /* of nodes, up to LXE_NODES_MAX */
+    struct lxe_numa_node {
+        uint64_t size_kib;
+        uint64_t free_kib; /* claims are not known by node */
+    } nodes[LXE_NODES_MAX];
 };
 
 enum lxe_event_kind {
@@ -165,6 +177,14 @@ struct lxe_host_ops {
     /* Called once a tick, and before memory is promised to anyone. */
     int (*memory)(struct lxe_host *host, struct lxe_host_memory *out,
                   struct lxe_err *err);
+
+    /*
+     * The host's NUMA nodes. Called once a tick where there are several;
+     * domains tell their nodes after the first call. A host with more than
+     * LXE_NODES_MAX tells one: it is not looked at by node. -EIO.
+     */
+    int (*numa)(struct lxe_host *host, struct lxe_numa *out,
+                struct lxe_err *err);
 
     /*
      * Sets a target, as xenstore will show it (absolute, enforced, video

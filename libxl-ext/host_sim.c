@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "sim_host.h"
+#include "sim_numa.h"
 
 #define DOM0_MIN_KIB (128 << 10)           /* LIBXL_MIN_DOM0_MEM */
 #define SET_SLACK_KIB 1024                 /* LIBXL_MAXMEM_CONSTANT */
@@ -173,6 +174,19 @@ static int sim_memory(struct lxe_host *host, struct lxe_host_memory *out,
     };
     for (size_t i = 0; i < sim->world.count; i++)
         out->claimed_kib += sim->world.guests[i]->claim_kib;
+    lxe_sim_end(sim);
+    return 0;
+}
+
+static int sim_numa(struct lxe_host *host, struct lxe_numa *out,
+                    struct lxe_err *err)
+{
+    struct lxe_sim *sim = lxe_sim_of(host);
+    int rc = lxe_sim_begin(sim, LXE_SIM_OP_NUMA, err);
+
+    if (rc)
+        return rc;
+    lxe_sim_numa(&sim->world, out, 0, NULL);
     lxe_sim_end(sim);
     return 0;
 }
@@ -461,6 +475,7 @@ static const struct lxe_host_ops sim_ops = {
     .list_domains = sim_list_domains,
     .get_domain = sim_get_domain,
     .memory = sim_memory,
+    .numa = sim_numa,
     .set_target = sim_set_target,
     .watch = sim_watch,
     .event_fd = sim_event_fd,
@@ -654,8 +669,9 @@ int lxe_sim_truth(struct lxe_host *host, uint32_t domid,
 {
     struct lxe_sim *sim = lock(host);
     const struct lxe_sim_guest *g = lxe_sim_world_find(&sim->world, domid);
+    struct lxe_numa numa;
 
-    if (g)
+    if (g) {
         *out = (struct lxe_sim_truth){
             .demand_kib = g->use.demand_kib,
             .used_kib = g->use.resident_kib,
@@ -667,6 +683,8 @@ int lxe_sim_truth(struct lxe_host *host, uint32_t domid,
             .driver_sleeps = sim->world.now_ns < g->driver.wake_ns,
             .log_dirty = g->pages != NULL,
         };
+        lxe_sim_numa(&sim->world, &numa, domid, &out->remote_kib);
+    }
     lxe_sim_end(sim);
     return g ? 0 : lxe_fail(err, -ESRCH, "domain %u is not there", domid);
 }

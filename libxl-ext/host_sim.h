@@ -26,6 +26,7 @@ enum lxe_sim_op {
     LXE_SIM_OP_LIST_DOMAINS,
     LXE_SIM_OP_GET_DOMAIN,
     LXE_SIM_OP_MEMORY,
+    LXE_SIM_OP_NUMA,
     LXE_SIM_OP_SET_TARGET,
     LXE_SIM_OP_WATCH,
     LXE_SIM_OP_DISPATCH,
@@ -110,6 +111,7 @@ struct lxe_sim_truth {
     uint64_t floor_kib;
     bool driver_sleeps;     /* its balloon driver waits for its next try */
     bool log_dirty;         /* Xen logs its writes */
+    uint64_t remote_kib;    /* of what it has, not on its NUMA node */
 };
 
 /* Returns 0 or -ESRCH. */

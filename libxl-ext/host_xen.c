@@ -18,6 +18,7 @@
 #include "xen_compat.h"
 #include "xen_domains.h"
 #include "xen_errors.h"
+#include "xen_numa.h"
 #include "xen_store.h"
 #include "xen_watch.h"
 
@@ -34,6 +35,7 @@ struct xen_host {
     struct xs_handle *xs;
     struct lxe_watch *watch; /* NULL until watch() */
     bool watch_lost;         /* by reconnect() */
+    unsigned nodes;          /* NUMA nodes; 0 until somebody asked */
 };
 
 static struct xen_host *xen_host(struct lxe_host *host)
@@ -116,9 +118,13 @@ static uint64_t now_ns(struct lxe_host *host)
 static int fill(struct xen_host *x, const libxl_dominfo *info,
                 struct lxe_domain *out, struct lxe_err *err)
 {
-    return lxe_xen_fill_domain(x->xs, info,
-                               lxe_watch_writes(x->watch, info->domid), out,
-                               err);
+    int rc = lxe_xen_fill_domain(x->xs, info,
+                                 lxe_watch_writes(x->watch, info->domid), out,
+                                 err);
+
+    if (!rc && x->nodes > 1)
+        out->nodes = lxe_xen_domain_nodes(x->ctx, info->domid, x->nodes);
+    return rc;
 }
 
 /* Whether Xen has it. Asked where something failed, to tell why. */
@@ -224,6 +230,16 @@ static int memory(struct lxe_host *host, struct lxe_host_memory *out,
     };
     libxl_physinfo_dispose(&info);
     return 0;
+}
+
+static int numa(struct lxe_host *host, struct lxe_numa *out,
+                struct lxe_err *err)
+{
+    int rc = lxe_xen_numa(xen_host(host)->ctx, out, err);
+
+    if (!rc)
+        xen_host(host)->nodes = out->count;
+    return rc;
 }
 
 /*
@@ -623,6 +639,7 @@ static const struct lxe_host_ops xen_ops = {
     .list_domains = list_domains,
     .get_domain = get_domain,
     .memory = memory,
+    .numa = numa,
     .set_target = set_target,
     .watch = watch,
     .event_fd = event_fd,

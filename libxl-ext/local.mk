@@ -31,6 +31,7 @@ liblxe_a_SOURCES = \
 	%D%/sim_guest.c %D%/sim_guest.h \
 	%D%/sim_host.h \
 	%D%/sim_log.c \
+	%D%/sim_numa.c %D%/sim_numa.h \
 	%D%/sim_pages.c %D%/sim_pages.h \
 	%D%/sim_random.h \
 	%D%/sim_sample.c \
@@ -45,6 +46,7 @@ liblxe_a_SOURCES = \
 	%D%/xen_errors.c %D%/xen_errors.h \
 	%D%/xen_store.c %D%/xen_store.h \
 	%D%/xen_watch.c %D%/xen_watch.h \
+	%D%/xen_numa.c %D%/xen_numa.h \
 	%D%/xen_sample.c \
 	%D%/xl_conf.c %D%/xl_conf.h \
 	%D%/xl_domain.c %D%/xl_domain.h \

@@ -386,6 +386,7 @@ void lxe_sim_guest_describe(const struct lxe_sim_guest *g,
         .videoram_kib = g->def->videoram_kib,
         .dynamic_min_kib = g->def->dynamic_min_kib,
         .dynamic_max_kib = g->def->dynamic_max_kib,
+        .nodes = g->def->node == LXE_UNKNOWN ? 0 : UINT64_C(1) << g->def->node,
         .report = g->report,
     };
     strcpy(out->name, g->def->name);

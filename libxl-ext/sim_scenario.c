@@ -328,6 +328,7 @@ static const struct field guest_fields[] = {
     FIELD("dynamic_max_kib", parse_kib, G(dynamic_max_kib), .max = MAX_KIB),
     FIELD("balloon_kib_s", parse_uint, G(balloon_kib_s), .min = 1,
       .max = MAX_RATE),
+    FIELD("node", parse_uint, G(node), .max = LXE_NODES_MAX - 1),
     FIELD("balloon_step_kib", parse_kib, G(balloon_step_kib), .min = 4,
       .max = 1u << 20),
     FIELD("floor_kib", parse_kib, G(floor_kib), .max = MAX_KIB),
@@ -368,6 +369,7 @@ static void guest_defaults(struct lxe_sim_guest_def *def)
     def->drop_ns = LXE_NS_PER_SEC;
     def->dynamic_min_kib = LXE_UNKNOWN;
     def->dynamic_max_kib = LXE_UNKNOWN;
+    def->node = LXE_UNKNOWN;
 }
 
 /* What depends on other fields. */
@@ -545,6 +547,7 @@ static const struct field host_fields[] = {
     FIELD("scrub_kib_s", parse_uint, S(scrub_kib_s), .min = 1, .max = MAX_RATE),
     FIELD("wire_mb_s", parse_uint, S(wire_mb_s), .min = 1, .max = 1000000),
     FIELD("has_cap", parse_bool, S(has_cap)),
+    FIELD("nodes", parse_uint, S(nodes), .min = 1, .max = LXE_NODES_MAX),
     { 0 },
 };
 
@@ -564,10 +567,32 @@ static void scenario_defaults(struct lxe_sim_scenario *s)
     s->xen_kib = 64 << 10;
     s->wire_mb_s = 125;
     s->has_cap = true;
+    s->nodes = 1;
     guest_defaults(&s->dom0);
     strcpy(s->dom0.name, "Domain-0");
     s->dom0.type = LXE_DOM_PV;
     s->dom0.memory_kib = 512 << 10;
+}
+
+/* Only when all is read, since the host may stand after the guests. */
+static int check_nodes(struct reader *r, const struct lxe_json *root,
+                       const struct lxe_sim_scenario *s)
+{
+    const struct lxe_json *list = lxe_json_get(root, "guests");
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < s->guest_count; i++) {
+        uint64_t node = s->guests[i].node;
+        size_t len;
+
+        if (node == LXE_UNKNOWN || node < s->nodes)
+            continue;
+        len = enter(r, "guests[%zu]", i);
+        rc = refuse_field(r, lxe_json_at(list, i), "node",
+                          "the host has no such node");
+        leave(r, len);
+    }
+    return rc;
 }
 
 /* Does all that is there at the start fit into the host? */
@@ -619,6 +644,8 @@ static int read_root(const struct lxe_json *root, const char *name,
         rc = parse_dom0(&r, root, s);
     if (!rc)
         rc = resolve_events(&r, root, s);
+    if (!rc)
+        rc = check_nodes(&r, root, s);
     if (!rc)
         rc = check_fit(&r, root, s);
     if (rc) {

@@ -40,6 +40,7 @@ struct lxe_sim_guest_def {
     uint64_t videoram_kib;
     uint64_t dynamic_min_kib; /* LXE_UNKNOWN where not given */
     uint64_t dynamic_max_kib;
+    uint64_t node; /* LXE_UNKNOWN where it belongs to none */
 
     uint64_t balloon_kib_s; /* 0: as fast as asked */
     uint64_t balloon_step_kib;
@@ -96,6 +97,7 @@ struct lxe_sim_scenario {
     uint64_t scrub_kib_s; /* 0: at once */
     uint64_t wire_mb_s;
     bool has_cap;
+    uint64_t nodes; /* NUMA nodes */
 
     struct lxe_sim_guest_def dom0;
     struct lxe_sim_guest_def *guests;

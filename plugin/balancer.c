@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "numa.h"
 
 void aero_balancer_init(struct aero_balancer *b, struct lxe_host *host,
                         const struct aero_config *config)
@@ -54,6 +55,19 @@ static int look(struct aero_balancer *b, uint64_t now_ns, struct lxe_err *err)
         return lxe_fail(err, rc, "out of memory");
     rc = b->host->ops->memory(b->host, &b->memory, err);
     return rc ? lxe_err_prefix(err, "cannot tell how much memory is free") : 0;
+}
+
+/* A host with one node is asked once; without an answer there are none. */
+static void look_at_nodes(struct aero_balancer *b, char *now)
+{
+    struct lxe_err err = { 0 };
+
+    if (b->numa.count == 1)
+        return;
+    if (b->host->ops->numa(b->host, &b->numa, &err)) {
+        b->numa.count = 0;
+        trouble(b, now, err.text);
+    }
 }
 
 /* Where the host cannot be seen at all its connections may have died. */
@@ -216,6 +230,7 @@ static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
             .speed_kib_s = aero_speed_kib_s(&g->speed),
             .stuck_shrink = g->condition.stuck_shrink,
             .stuck_grow = g->condition.stuck_grow,
+            .nodes = g->dom.nodes,
         };
     }
     return in;
@@ -252,10 +267,42 @@ static struct aero_policy_host policy_host(const struct aero_balancer *b)
         .tax = b->config->idle_tax,
         .missing_kib = waiting > unpromised ? waiting - unpromised : 0,
         .no_surplus = b->state >= AERO_HOST_HARD,
+        .short_nodes = b->short_nodes,
         /* Somebody waits for memory: gently would be too late. */
         .shrink_part = waiting || b->state >= AERO_HOST_HARD
                            ? 0 : AERO_SHRINK_PART,
     };
+}
+
+static uint64_t lacks_kib(const struct aero_policy_guest *g)
+{
+    uint64_t to = g->demand_kib < g->max_kib ? g->demand_kib : g->max_kib;
+
+    return g->movable && to > g->held_kib ? to - g->held_kib : 0;
+}
+
+/* Finds the nodes that are short, by what guests lack and what is waited for. */
+static int judge_nodes(struct aero_balancer *b,
+                       const struct aero_policy_guest *in)
+{
+    const struct aero_reservations *r = &b->reservations;
+    _cleanup_free_ struct aero_numa_want *wants = NULL;
+    size_t n = 0;
+
+    b->short_nodes = 0;
+    if (b->numa.count <= 1)
+        return 0;
+    wants = calloc(b->guests.count + r->count + 1, sizeof(*wants));
+    if (!wants)
+        return -ENOMEM;
+    for (size_t i = 0; i < b->guests.count; i++)
+        wants[n++] = (struct aero_numa_want){ in[i].nodes, lacks_kib(&in[i]) };
+    for (size_t i = 0; i < r->count; i++)
+        if (!r->items[i].held)
+            wants[n++] = (struct aero_numa_want){ r->items[i].nodes,
+                                                  r->items[i].kib };
+    b->short_nodes = aero_numa_short(&b->numa, wants, n);
+    return 0;
 }
 
 static void count_move(struct aero_counters *c, uint64_t from_kib,
@@ -493,7 +540,7 @@ static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
     _cleanup_free_ struct aero_policy_target *out =
         calloc(b->guests.count + 1, sizeof(*out));
 
-    if (!in || !out || judge_host(b, in, now_ns)) {
+    if (!in || !out || judge_nodes(b, in) || judge_host(b, in, now_ns)) {
         trouble(b, now, "out of memory");
         return -ENOMEM;
     }
@@ -617,6 +664,7 @@ int aero_balancer_tick(struct aero_balancer *b)
         trouble(b, now, err.text);
     } else {
         prepare_agents(b, now);
+        look_at_nodes(b, now);
         for (size_t i = 0; i < b->guests.count; i++)
             judge(b, &b->guests.items[i], now_ns);
         if (b->config->samples)

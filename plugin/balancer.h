@@ -42,6 +42,8 @@ struct aero_balancer {
     struct aero_self_moves self_moves;
     struct aero_sampler sampler;
     struct lxe_host_memory memory;
+    struct lxe_numa numa;             /* count 0: not known yet */
+    uint64_t short_nodes;             /* as in policy.h */
     enum aero_host_state state;
     uint64_t spare_kib;               /* that no guest needs now */
     uint64_t obtainable_kib;          /* that a reservation could have */

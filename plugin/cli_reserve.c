@@ -17,12 +17,14 @@
 #include "base/rpc_client.h"
 #include "base/units.h"
 #include "cli_create.h"
+#include "host.h"
 
 #define TIMEOUT_MS 60000
 #define MARGIN_MS  10000 /* beyond it the daemon does not answer at all */
 
 struct reserve_args {
     uint64_t kib, max_kib, timeout_ms;
+    uint64_t node; /* LXE_UNKNOWN where none was given */
     char *domain; /* whom it is for, and whom it follows */
     char **command;
     bool for_create;
@@ -63,6 +65,15 @@ static int parse_timeout(const char *text, struct reserve_args *args)
     return 0;
 }
 
+static int parse_node(const char *text, struct reserve_args *args)
+{
+    struct lxe_err err = { 0 };
+
+    if (lxe_parse_u64(text, 0, LXE_NODES_MAX - 1, &args->node, &err))
+        return aero_cli_usage("mem-reserve", "--node: %s", err.text);
+    return 0;
+}
+
 static int set_domain(struct reserve_args *args, const char *name)
 {
     free(args->domain);
@@ -99,6 +110,7 @@ static int parse_args(int argc, char **argv, struct reserve_args *args)
     static const struct option options[] = {
         { "timeout", required_argument, NULL, 't' },
         { "domain", required_argument, NULL, 'd' },
+        { "node", required_argument, NULL, 'n' },
         { "for-create", no_argument, NULL, 'c' },
         { "json", no_argument, NULL, 'j' },
         { NULL, 0, NULL, 0 },
@@ -112,6 +124,8 @@ static int parse_args(int argc, char **argv, struct reserve_args *args)
             rc = parse_timeout(optarg, args);
         else if (opt == 'd')
             rc = set_domain(args, optarg);
+        else if (opt == 'n')
+            rc = parse_node(optarg, args);
         else if (opt == 'c')
             args->for_create = true;
         else if (opt == 'j')
@@ -135,6 +149,8 @@ static struct lxe_jw *params_of(const struct reserve_args *args)
     if (args->max_kib > args->kib)
         lxe_jw_u64(w, "max_kib", args->max_kib);
     lxe_jw_u64(w, "timeout_ms", args->timeout_ms);
+    if (args->node != LXE_UNKNOWN)
+        lxe_jw_u64(w, "node", args->node);
     if (args->domain) {
         lxe_jw_str(w, "domain", args->domain);
         lxe_jw_bool(w, "follow", true);
@@ -285,7 +301,8 @@ static int reserve_and_run(const struct aero_cli *cli,
 
 int aero_cli_mem_reserve(const struct aero_cli *cli, int argc, char **argv)
 {
-    struct reserve_args args = { .timeout_ms = TIMEOUT_MS };
+    struct reserve_args args = { .timeout_ms = TIMEOUT_MS,
+                                 .node = LXE_UNKNOWN };
     int rc = parse_args(argc, argv, &args);
 
     if (!rc)

@@ -68,7 +68,7 @@ _aerostat_takes_value() {
             --last-cost|--stall-rounds|--max-rounds|\
             --timeout|--on-timeout|--throttle|--throttle-max|--weight|\
             --stall-timeout|--margin|--report|--receiver|--min|--max|--shares|\
-            --set|--delay|-d|--count|-n|--socket|--domain|--html|--last|--dir|\
+            --set|--delay|-d|--count|-n|--socket|--domain|--node|--html|--last|--dir|\
             --wws|--method|--duration|--wire-rate|--host) return 0 ;;
         --seconds|--max-cpu|--max-pause|--svg|--save) return 0 ;;
     esac
@@ -94,7 +94,7 @@ _aerostat_verb() {
     done
     case $verb:$cur in
         mem-status:*|migrate-status:*) _aerostat_offer --json ;;
-        mem-reserve:-*) _aerostat_offer --timeout --domain --for-create --json ;;
+        mem-reserve:-*) _aerostat_offer --timeout --domain --node --for-create --json ;;
         mem-policy:-*) _aerostat_offer --min --max --shares --take-back --json ;;
         migrate-live:-*)
             # shellcheck disable=SC2086

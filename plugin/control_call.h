@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "control_methods.h"
 
-#define AERO_PARAMS_MAX 5
+#define AERO_PARAMS_MAX 6
 
 /* Sizes up to 2^50 KiB: sums of them never overflow. */
 #define AERO_KIB_MAX (UINT64_C(1) << 50)

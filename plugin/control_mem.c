@@ -42,6 +42,31 @@ static void put_demand(struct lxe_jw *w, const struct aero_guest *g,
         lxe_jw_u64(w, "age_ms", age / LXE_NS_PER_MS);
 }
 
+/* Only where there are several. */
+static void put_nodes(struct lxe_jw *w, uint64_t nodes)
+{
+    lxe_jw_key(w, "nodes");
+    lxe_jw_array(w);
+    for (unsigned i = 0; i < LXE_NODES_MAX; i++)
+        if (nodes & UINT64_C(1) << i)
+            lxe_jw_u64(w, NULL, i);
+    lxe_jw_end_array(w);
+}
+
+static void put_numa(struct lxe_jw *w, const struct aero_balancer *b)
+{
+    lxe_jw_key(w, "nodes");
+    lxe_jw_array(w);
+    for (unsigned i = 0; i < b->numa.count; i++) {
+        lxe_jw_object(w);
+        lxe_jw_u64(w, "total_kib", b->numa.nodes[i].size_kib);
+        lxe_jw_u64(w, "free_kib", b->numa.nodes[i].free_kib);
+        lxe_jw_bool(w, "short", b->short_nodes & UINT64_C(1) << i);
+        lxe_jw_end_object(w);
+    }
+    lxe_jw_end_array(w);
+}
+
 static void put_domain(struct lxe_jw *w, const struct aero_guest *g,
                        uint64_t now)
 {
@@ -58,6 +83,8 @@ static void put_domain(struct lxe_jw *w, const struct aero_guest *g,
     lxe_jw_u64(w, "max_kib", g->max_kib);
     lxe_jw_u64(w, "shares", g->shares);
     put_demand(w, g, now);
+    if (g->dom.nodes)
+        put_nodes(w, g->dom.nodes);
     lxe_jw_end_object(w);
 }
 
@@ -77,6 +104,8 @@ static void put_host(struct lxe_jw *w, const struct aero_balancer *b)
         lxe_jw_null(w, "should_move");
     else
         lxe_jw_u64(w, "should_move", b->should_move);
+    if (b->numa.count > 1)
+        put_numa(w, b);
     lxe_jw_end_object(w);
 }
 
@@ -241,6 +270,21 @@ static int mem_explain(struct aero_call *c)
 
 /* ---- reservations ---- */
 
+static int take_node(struct aero_call *c, uint64_t *nodes)
+{
+    unsigned count = c->m->balancer->numa.count;
+    uint64_t node = LXE_UNKNOWN;
+    int rc = aero_take_u64(c, "node", LXE_NODES_MAX - 1, &node);
+
+    if (rc || node == LXE_UNKNOWN)
+        return rc;
+    if (node && node >= count)
+        return aero_refuse(c, AERO_RPC_PARAMS, "this host has no NUMA node %"
+                           PRIu64, node);
+    *nodes = UINT64_C(1) << node;
+    return 0;
+}
+
 static int mem_reserve(struct aero_call *c)
 {
     struct aero_reservation wanted = { .owner = c->peer->client };
@@ -255,6 +299,9 @@ static int mem_reserve(struct aero_call *c)
     if (!rc)
         rc =
             aero_need_u64(c, "timeout_ms", RESERVE_TIMEOUT_MAX_MS, &timeout_ms);
+    if (rc)
+        return rc;
+    rc = take_node(c, &wanted.nodes);
     if (rc)
         return rc;
     if (follow && lxe_json_bool(follow, &wanted.follow))
@@ -352,7 +399,7 @@ const struct aero_method aero_mem_methods[] = {
     { "mem.reserve",
       mem_reserve,
       true,
-      { "kib", "max_kib", "domain", "follow", "timeout_ms" } },
+      { "kib", "max_kib", "domain", "follow", "node", "timeout_ms" } },
     { "mem.release", mem_release, true, { "id" } },
     { "mem.transfer", mem_transfer, true, { "id", "domid" } },
     { NULL, NULL, false, { NULL } },

@@ -26,6 +26,7 @@ libaero_a_SOURCES = \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/metrics_http.c %D%/metrics_http.h \
 	%D%/migrations.c %D%/migrations.h \
+	%D%/numa.c %D%/numa.h \
 	%D%/pid_lock.c %D%/pid_lock.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/replay.c %D%/replay.h \

@@ -19,6 +19,7 @@ const struct aero_field aero_host_fields[] = {
     HOST(tax),
     HOST(missing_kib),
     HOST(no_surplus),
+    HOST(short_nodes),
 };
 const size_t aero_host_field_count =
     sizeof(aero_host_fields) / sizeof(aero_host_fields[0]);
@@ -40,6 +41,7 @@ const struct aero_field aero_guest_fields[] = {
     GUEST(speed_kib_s),
     GUEST(stuck_shrink),
     GUEST(stuck_grow),
+    GUEST(nodes),
 };
 const size_t aero_guest_field_count =
     sizeof(aero_guest_fields) / sizeof(aero_guest_fields[0]);

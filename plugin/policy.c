@@ -34,6 +34,10 @@ struct slot {
     uint64_t want;  /* where it should come to in the end */
     uint64_t next;  /* what this tick comes to */
     bool hastened;
+    uint64_t rank;  /* by which guests are equals, where nodes matter */
+    uint64_t room;  /* it could give this in an equal's place */
+    uint64_t give;  /* an equal could give this in its place */
+    bool near_gave;
 };
 
 struct plan {
@@ -255,6 +259,104 @@ static int share_out(struct plan *p)
     return 0;
 }
 
+/*
+ * What a guest of a short node may give beyond its right: nothing of its
+ * demand, and so little that it is not given back at once (band()).
+ */
+static void find_place(const struct plan *p, struct slot *s)
+{
+    uint64_t short_nodes = p->host->short_nodes, coarse = 0;
+    uint64_t nodes = p->guests[s->index].nodes;
+    uint64_t least = max_u64(s->demand, s->lo);
+
+    while (s->want >> coarse >= 8)
+        coarse++;
+    s->rank = s->want >> coarse << coarse;
+    least = max_u64(least, s->want - s->want / (SURPLUS_PART + 2));
+    if (nodes && !(nodes & ~short_nodes))
+        s->room = whole_steps(less(s->want, least));
+    else
+        s->give = less(min_u64(s->target, s->hi), s->want);
+}
+
+static int compare_ranks(const void *pa, const void *pb)
+{
+    const struct slot *a = *(const struct slot *const *)pa;
+    const struct slot *b = *(const struct slot *const *)pb;
+
+    return a->rank < b->rank ? -1 : a->rank > b->rank;
+}
+
+static uint64_t part(uint64_t of, uint64_t n, uint64_t sum)
+{
+    return (uint64_t)((unsigned __int128)of * n / sum);
+}
+
+/* Among equals, those with room give in the place of the others. */
+static void change_places(struct slot *const *equals, size_t count)
+{
+    uint64_t room = 0, give = 0, given = 0, most;
+
+    for (size_t i = 0; i < count; i++) {
+        room += equals[i]->room;
+        give += equals[i]->give;
+    }
+    most = min_u64(room, give);
+    for (size_t i = 0; most && i < count; i++) {
+        struct slot *s = equals[i];
+        uint64_t more = part(most, s->room, room) + STEP_PAGES - 1;
+
+        more = min_u64(whole_steps(more), s->room);
+        s->want -= more;
+        s->near_gave = more > 0;
+        given += more;
+    }
+    given = min_u64(given, give);
+    for (size_t i = 0; given && i < count; i++) {
+        uint64_t less_now = part(given, equals[i]->give, give);
+
+        equals[i]->want += given == give ? less_now : whole_steps(less_now);
+    }
+}
+
+/*
+ * Where memory is wanted on a node, of equals those give who have theirs
+ * there. Equals are guests whose right agrees in its first three binary
+ * digits.
+ */
+static int prefer_nodes(struct plan *p)
+{
+    _cleanup_free_ struct slot **all = NULL;
+
+    if (!p->host->short_nodes)
+        return 0;
+    all = calloc(p->n + 1, sizeof(struct slot *));
+    if (!all)
+        return -ENOMEM;
+    for (size_t i = 0; i < p->n; i++) {
+        find_place(p, &p->slots[i]);
+        all[i] = &p->slots[i];
+    }
+    qsort(all, p->n, sizeof(struct slot *), compare_ranks);
+    for (size_t i = 0, end; i < p->n; i = end) {
+        for (end = i + 1; end < p->n && all[end]->rank == all[i]->rank; end++)
+            ;
+        change_places(all + i, end - i);
+    }
+    return 0;
+}
+
+/* Most that a guest is asked to give in one tick. */
+static uint64_t most_down(const struct plan *p, const struct slot *s)
+{
+    uint64_t most = max_u64(p->host->change_kib / LXE_KIB_PER_PAGE, 1);
+
+    if (!p->host->shrink_part)
+        return most;
+    return min_u64(most, max_u64(s->held / p->host->shrink_part,
+                                 SHRINK_MIN_KIB / LXE_KIB_PER_PAGE));
+}
+
 /* Goes ahead of what a guest holds by no more than one tick's change. */
 static void bound_change(struct plan *p)
 {
@@ -262,13 +364,8 @@ static void bound_change(struct plan *p)
 
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
-        uint64_t down = most;
 
-        if (p->host->shrink_part)
-            down = max_u64(s->held / p->host->shrink_part,
-                           SHRINK_MIN_KIB / LXE_KIB_PER_PAGE);
-        down = min_u64(down, most);
-        s->next = max_u64(s->want, less(s->held, down));
+        s->next = max_u64(s->want, less(s->held, most_down(p, s)));
         /* What was promised already is not taken back for this bound. */
         s->next = min_u64(s->next, max_u64(s->held + most,
                                            min_u64(s->target, s->want)));
@@ -544,6 +641,8 @@ static void answer(const struct plan *p, const struct slot *s,
     out->price = p->median > 0 ? price(p, s) / p->median : 1;
     explain_size(p, s, out->reason);
     explain_tax(p, s, out, out->reason);
+    if (s->near_gave)
+        add(out->reason, "; gives for others: memory is wanted on its NUMA node");
     if (s->hastened)
         add(out->reason, "; somebody waits for memory: gives more meanwhile");
     else if (s->next != s->want && s->next != s->target)
@@ -571,6 +670,8 @@ int aero_policy_run(const struct aero_policy_host *host,
         };
     collect(&p, count);
     rc = share_out(&p);
+    if (!rc)
+        rc = prefer_nodes(&p);
     if (!rc)
         rc = find_median(&p);
     if (rc)

@@ -54,6 +54,7 @@ struct aero_policy_guest {
     uint64_t speed_kib_s; /* of its balloon, shrinking; LXE_UNKNOWN */
     bool stuck_shrink;
     bool stuck_grow;
+    uint64_t nodes; /* NUMA nodes that its memory is from, as in host.h */
 };
 
 struct aero_policy_host {
@@ -67,6 +68,9 @@ struct aero_policy_host {
     unsigned tax;           /* on idle memory, in thousandths: 0 to 999 */
     uint64_t missing_kib;   /* of what somebody waits for, not free yet */
     bool no_surplus;        /* nobody is given more than its demand */
+    uint64_t short_nodes;   /* NUMA nodes on which memory is wanted and not
+                               free, bit by bit; of equals, those give who have
+                               theirs there */
 };
 
 struct aero_policy_target {

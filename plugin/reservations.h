@@ -33,6 +33,7 @@ struct aero_reservation {
     bool held;            /* else it waits */
     uint32_t domid;       /* whom it follows, or AERO_NO_DOMID */
     uint64_t taken_kib;   /* by that domain */
+    uint64_t nodes;       /* NUMA nodes it should be from, as in host.h; 0 */
     bool follow;          /* the next domain that gets its label as name */
     char why[AERO_REFUSED_TEXT]; /* it could not be held */
     char label[AERO_RESERVATION_LABEL];   /* what the client says it is for */

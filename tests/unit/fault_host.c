@@ -70,6 +70,12 @@ static int f_memory(struct lxe_host *host, struct lxe_host_memory *out,
     FORWARD(memory, out, err);
 }
 
+static int f_numa(struct lxe_host *host, struct lxe_numa *out,
+                  struct lxe_err *err)
+{
+    FORWARD(numa, out, err);
+}
+
 static int f_set_target(struct lxe_host *host, uint32_t domid,
                         uint64_t target_kib, struct lxe_err *err)
 {
@@ -289,6 +295,7 @@ static const struct lxe_host_ops ops = {
     .list_domains = f_list_domains,
     .get_domain = f_get_domain,
     .memory = f_memory,
+    .numa = f_numa,
     .set_target = f_set_target,
     .watch = f_watch,
     .event_fd = f_event_fd,

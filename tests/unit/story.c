@@ -18,14 +18,22 @@
 enum { RESERVER = 1, MIGRATOR, READER };
 
 static const char scenario[] =
-    "{'host': {'total_kib': 4194304}, 'guests': ["
+    "{'host': {'total_kib': 4718592, 'nodes': 2}, 'guests': ["
     "{'name': 'grows', 'memory_kib': 1048576, 'static_max_kib': 2097152,"
-    " 'report': 'agent', 'swap_kib': 1048576,"
+    " 'report': 'agent', 'swap_kib': 1048576, 'node': 1,"
     " 'demand': [[0, 204800], [100, 204800], [130, 1536000]]},"
     "{'name': 'idle', 'memory_kib': 1048576, 'report': 'agent',"
     " 'demand': [[0, 204800]]},"
     "{'name': 'taken', 'memory_kib': 1048576, 'report': 'qubes',"
-    " 'demand': [[0, 307200]]}]}";
+    " 'demand': [[0, 307200]]},"
+    "{'name': 'silent', 'memory_kib': 524288, 'node': 1,"
+    " 'writes': {'hot_kib': 65536, 'hot_pages_s': 5000}}]}";
+
+/* Looks cost nothing: all runs make the same calls. */
+static uint64_t no_cpu_ns(void)
+{
+    return 0;
+}
 
 static void on_send(uint64_t client, const char *text, size_t len, void *data)
 {
@@ -107,10 +115,12 @@ void story_begin(struct story *s)
     memset(s, 0, sizeof(*s));
     s->sim = sim_open(scenario);
     CU_ASSERT_EQUAL_FATAL(
-        aero_config_read_text("self_migration = [ \"idle=host2\" ]\n"
+        aero_config_read_text("activity = \"samples\"\n"
+                              "self_migration = [ \"idle=host2\" ]\n"
                               "domains = [ \"name=taken,min=400M\" ]\n",
                               "story.conf", &s->config, &err), 0);
     aero_balancer_init(&s->balancer, s->sim, &s->config);
+    s->balancer.sampler.cpu_ns = no_cpu_ns;
     s->methods = (struct aero_methods){
         .balancer = &s->balancer, .history = &s->history, .send = on_send,
         .kick = on_kick, .data = s,
@@ -138,6 +148,7 @@ static void lose_a_migration(struct story *s)
 void story_play(struct story *s, struct lxe_host *host)
 {
     s->balancer.host = host;
+    s->balancer.sampler.host = host;
     ticks(s, 7, 11);
     ask(s, READER, "daemon.info", "{}");
     ask(s, READER, "mem.status", "{}");
@@ -178,7 +189,8 @@ void story_end(struct story *s)
 
     ticks(s, 2, 1);
     CU_ASSERT_EQUAL(s->balancer.trouble[0], 0);
-    CU_ASSERT_EQUAL(s->balancer.guests.count, 4);
+    CU_ASSERT_EQUAL(s->balancer.guests.count, 5);
+    CU_ASSERT(s->balancer.sampler.looks > 3);
     CU_ASSERT_EQUAL(s->asked, s->answered);
     CU_ASSERT_EQUAL(s->granted, 1);
     CU_ASSERT_EQUAL(s->balancer.reservations.count, 0);

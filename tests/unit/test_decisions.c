@@ -542,7 +542,7 @@ static void a_link_is_not_followed(void)
     "\"reserve_kib\":65536,\"host\":{\"free_kib\":409600,"                     \
     "\"keep_free_kib\":65536,\"change_kib\":262144,\"shrink_part\":8,"         \
     "\"dead_band_kib\":4096,\"slack_part\":0,\"tax\":750,"                     \
-    "\"missing_kib\":0,\"no_surplus\":false}"
+    "\"missing_kib\":0,\"no_surplus\":false,\"short_nodes\":0}"
 #define TICK(full, guests, lines)                                              \
     "{\"tick\":1,\"time_ms\":5,\"full\":" full ",\"guests\":" guests           \
     ",\"lines\":" lines ",\"gone\":[]," HOST "}\n"
@@ -553,7 +553,7 @@ static void a_link_is_not_followed(void)
     "\"need_kib\":400000,\"keep_kib\":0,\"why\":\"x\","                      \
     "\"target_kib\":524288,"                                                 \
     "\"held_kib\":524288,\"floor_kib\":0,\"speed_kib_s\":null,"              \
-    "\"stuck_shrink\":false,\"stuck_grow\":false},"        \
+    "\"stuck_shrink\":false,\"stuck_grow\":false,\"nodes\":0},"        \
     "\"out\":{\"target_kib\":786432},\"reason\":\"r\"}\n"
 
 static int feed_with(const char *what, const char *text, struct outcome *o)
@@ -616,7 +616,7 @@ static void inputs_are_set(void)
         "\"gone\":[],\"reserve_kib\":0,\"host\":{\"free_kib\":4,"
         "\"keep_free_kib\":0,\"change_kib\":4,\"shrink_part\":8,"
         "\"dead_band_kib\":4,\"slack_part\":0,\"missing_kib\":0,"
-        "\"no_surplus\":false}}\n", &o), 0);
+        "\"no_surplus\":false,\"short_nodes\":0}}\n", &o), 0);
     CU_ASSERT_EQUAL(o.counts.ticks, 1);
 }
 

@@ -6,6 +6,8 @@
  */
 #include "host_xen.c"
 
+#include <libxl_utils.h>
+
 #include <stdio.h>
 
 #include "unit.h"
@@ -21,6 +23,9 @@ static struct {
     /* how libxl behaves */
     bool commit_fails;  /* returns 0 all the same */
     bool other_writes;  /* somebody else's target stands there afterwards */
+    int nodes;
+    uint8_t affinity;
+    int affinity_asked;
     int64_t asked_kib;
     int resumed;
     char written[32];
@@ -92,6 +97,42 @@ int libxl_get_physinfo(libxl_ctx *ctx, libxl_physinfo *info)
 {
     (void)ctx;
     *info = fake.physinfo;
+    return 0;
+}
+
+libxl_numainfo *libxl_get_numainfo(libxl_ctx *ctx, int *nr)
+{
+    libxl_numainfo *info;
+
+    (void)ctx;
+    *nr = fake.nodes;
+    if (!fake.nodes)
+        return NULL;
+    info = calloc((size_t)fake.nodes, sizeof(*info));
+    for (int i = 0; i < fake.nodes; i++) {
+        info[i].size = 4096ull << 20;
+        info[i].free = i ? (uint64_t)i << 20 : LIBXL_NUMAINFO_INVALID_ENTRY;
+    }
+    return info;
+}
+
+int libxl_node_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *map, int max)
+{
+    (void)ctx;
+    (void)max;
+    map->size = 8;
+    map->map = calloc(1, map->size);
+    return 0;
+}
+
+int libxl_domain_get_nodeaffinity(libxl_ctx *ctx, uint32_t domid,
+                                  libxl_bitmap *map)
+{
+    (void)ctx;
+    if (!fake.exists || domid != 7)
+        return ERROR_FAIL;
+    map->map[0] = fake.affinity;
+    fake.affinity_asked++;
     return 0;
 }
 
@@ -227,6 +268,34 @@ static struct lxe_domain look(void)
     return dom;
 }
 
+static void tells_nodes(void)
+{
+    struct lxe_domain dom;
+    struct lxe_numa numa;
+    struct lxe_err err;
+
+    begin();
+    CU_ASSERT_EQUAL(xen_ops.numa(&test_host.host, &numa, &err), -EIO);
+    fake.affinity = 6;
+    fake.nodes = 1;
+    CU_ASSERT_EQUAL(xen_ops.numa(&test_host.host, &numa, &err), 0);
+    CU_ASSERT_EQUAL(numa.count, 1);
+    CU_ASSERT_EQUAL(xen_ops.get_domain(&test_host.host, 7, &dom, &err), 0);
+    CU_ASSERT_EQUAL(dom.nodes, 0);
+    CU_ASSERT_EQUAL(fake.affinity_asked, 0); /* no cost with one node */
+    fake.nodes = 3;
+    CU_ASSERT_EQUAL(xen_ops.numa(&test_host.host, &numa, &err), 0);
+    CU_ASSERT_EQUAL(numa.count, 3);
+    CU_ASSERT_EQUAL(numa.nodes[0].size_kib, 4096 << 10);
+    CU_ASSERT_EQUAL(numa.nodes[0].free_kib, 0);
+    CU_ASSERT_EQUAL(numa.nodes[2].free_kib, 2 << 10);
+    CU_ASSERT_EQUAL(xen_ops.get_domain(&test_host.host, 7, &dom, &err), 0);
+    CU_ASSERT_EQUAL(dom.nodes, 6);
+    fake.nodes = LXE_NODES_MAX + 1; /* more than are told apart */
+    CU_ASSERT_EQUAL(xen_ops.numa(&test_host.host, &numa, &err), 0);
+    CU_ASSERT_EQUAL(numa.count, 1);
+}
+
 static void tells_the_states_apart(void)
 {
     begin();
@@ -324,6 +393,7 @@ int main(void)
         { "notices what did not take", notices_what_did_not_take },
         { "tells gone domains", tells_gone_domains },
         { "counts claims", counts_claims },
+        { "tells nodes", tells_nodes },
         { "tells the states apart", tells_the_states_apart },
         { "takes the best report", takes_the_best_report },
         { "tells pending requests", tells_pending_requests },
