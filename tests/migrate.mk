@@ -161,8 +161,8 @@ tests_test_wws_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_wws_LDADD = $(TEXT_LIBS) -lm
 
 # What a migration will cost.
-PREDICT_TESTS = tests/test-predict tests/test-costs tests/test-probe \
-	tests/test-plan
+PREDICT_TESTS = tests/test-predict tests/test-costs tests/test-past-runs \
+	tests/test-probe tests/test-plan
 check_PROGRAMS += $(PREDICT_TESTS)
 TESTS += $(PREDICT_TESTS)
 tests_test_predict_SOURCES = tests/unit/test_predict.c
@@ -171,6 +171,9 @@ tests_test_predict_LDADD = $(TEXT_LIBS) -lm
 tests_test_costs_SOURCES = tests/unit/test_costs.c
 tests_test_costs_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_costs_LDADD = $(TEXT_LIBS) -lm
+tests_test_past_runs_SOURCES = tests/unit/test_past_runs.c
+tests_test_past_runs_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_past_runs_LDADD = $(TEXT_LIBS) -lm
 tests_test_plan_SOURCES = tests/unit/test_plan.c
 tests_test_plan_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_plan_LDADD = libmig.a liblxe.a $(BASE_LIBS) $(UNIT_LIBS) -lm
