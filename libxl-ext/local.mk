@@ -26,6 +26,7 @@ liblxe_a_SOURCES = \
 	%D%/save_engine.c %D%/save_engine.h \
 	%D%/save_ipc.c %D%/save_ipc.h \
 	%D%/save_procs.c %D%/save_procs.h \
+	%D%/save_stream.c %D%/save_stream.h \
 	%D%/host_open.c \
 	%D%/host_sim.c %D%/host_sim.h \
 	%D%/sim_guest.c %D%/sim_guest.h \

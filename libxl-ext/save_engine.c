@@ -12,6 +12,7 @@ struct lxe_save_engine {
     struct lxe_save_job job;
     struct lxe_ipc *ipc;
     const struct lxe_save_policy *policy;
+    const struct lxe_save_stream *stream; /* NULL: to the job's descriptor */
     xc_interface *xch;
     bool given_up; /* by the policy */
 };
@@ -43,9 +44,10 @@ void lxe_save_engine_close(struct lxe_save_engine *engine)
     free(engine);
 }
 
-void lxe_save_engine_redirect(struct lxe_save_engine *engine, int stream_fd)
+void lxe_save_engine_redirect(struct lxe_save_engine *engine,
+                              const struct lxe_save_stream *stream)
 {
-    engine->job.stream_fd = stream_fd;
+    engine->stream = stream;
 }
 
 static int domain_info(struct lxe_save_engine *e, xc_domaininfo_t *info)
@@ -130,6 +132,36 @@ static bool wanted(const struct lxe_save_engine *e, enum lxe_ipc_number number)
     return e->job.callback_bits & (1u << number);
 }
 
+static int save(struct lxe_save_engine *e, int fd, struct save_callbacks *cb,
+                struct lxe_err *err)
+{
+    int code;
+
+    errno = 0;
+    if (!xc_domain_save(e->xch, fd, e->job.domid, e->job.xc_flags, cb,
+                        XC_STREAM_PLAIN, -1))
+        return 0;
+    /* libxc sets no errno of its own for a policy's ABORT. */
+    code = e->given_up ? ECANCELED : errno ? errno : EIO;
+    return lxe_fail(err, -code, "saving domain %u failed: %s", e->job.domid,
+                    strerror(code));
+}
+
+static int save_redirected(struct lxe_save_engine *e,
+                           struct save_callbacks *cb, struct lxe_err *err)
+{
+    int fd = lxe_save_stream_open(e->stream, err), rc;
+
+    if (fd < 0)
+        return fd;
+    rc = save(e, fd, cb, err);
+    if (!lxe_save_stream_close(fd) && rc == -EBADF)
+        return lxe_fail(err, rc, "this libxenguest does not write its stream "
+                        "as those known do, so it cannot be followed; migrate "
+                        "without LIBXL_SAVE_HELPER");
+    return rc;
+}
+
 int lxe_save_engine_run(struct lxe_save_engine *engine,
                         const struct lxe_save_policy *policy,
                         struct lxe_err *err)
@@ -143,16 +175,8 @@ int lxe_save_engine_run(struct lxe_save_engine *engine,
     if (policy)
         cb.precopy_policy = on_precopy;
     engine->policy = policy;
-    errno = 0;
-    if (xc_domain_save(engine->xch, engine->job.stream_fd, engine->job.domid,
-                       engine->job.xc_flags, &cb, XC_STREAM_PLAIN, -1)) {
-        /* libxc sets no errno of its own for a policy's ABORT. */
-        int code = engine->given_up ? ECANCELED : errno ? errno : EIO;
-
-        return lxe_fail(err, -code, "saving domain %u failed: %s",
-                        engine->job.domid, strerror(code));
-    }
-    return 0;
+    return engine->stream ? save_redirected(engine, &cb, err)
+                          : save(engine, engine->job.stream_fd, &cb, err);
 }
 
 void lxe_save_engine_log_off(struct lxe_save_engine *engine)

@@ -22,6 +22,7 @@
 
 #include "base/err.h"
 #include "save_ipc.h"
+#include "save_stream.h"
 
 enum lxe_save_verdict { LXE_SAVE_CONTINUE, LXE_SAVE_STOP, LXE_SAVE_ABORT };
 
@@ -39,7 +40,7 @@ struct lxe_save_job {
     uint32_t domid;
     uint32_t xc_flags;      /* XCFLAGS_*, as libxl gave them */
     uint32_t callback_bits; /* 1 << message number, as libxl gave them */
-    int stream_fd;          /* libxc's stream is written here */
+    int stream_fd;          /* libxc's stream is written here, or redirected */
 };
 
 /* What the engine needs to know of the domain before it starts. */
@@ -62,8 +63,13 @@ void lxe_save_engine_close(struct lxe_save_engine *engine);
 int lxe_save_engine_domain(struct lxe_save_engine *engine,
                            struct lxe_save_domain *out, struct lxe_err *err);
 
-/* Makes libxc write to another descriptor than the job said. Before run. */
-void lxe_save_engine_redirect(struct lxe_save_engine *engine, int stream_fd);
+/*
+ * Hands over what libxc writes, instead of writing it to the descriptor that
+ * the job said. Before run.
+ * @stream  valid until run returns
+ */
+void lxe_save_engine_redirect(struct lxe_save_engine *engine,
+                              const struct lxe_save_stream *stream);
 
 /*
  * Runs the save to its end. NULL policy: libxc's own.
@@ -76,9 +82,9 @@ int lxe_save_engine_run(struct lxe_save_engine *engine,
                         struct lxe_err *err);
 
 /*
- * Turns log-dirty mode off, after a save that failed and when nobody looks at
- * the dirty log any more. libxc has tried before; but Xen refuses it (-EBUSY)
- * beside a PEEK, and libxc does not mind.
+ * Turns log-dirty mode off, after a save that failed. libxc has tried before;
+ * but Xen refuses it (-EBUSY) beside another look at the dirty log, whose ever
+ * that was, and libxc does not mind.
  */
 void lxe_save_engine_log_off(struct lxe_save_engine *engine);
 

@@ -85,7 +85,8 @@ static int unwritable_fd = -1;
 /*
  * libxc's save runs straight through, and only its own error path turns
  * log-dirty mode off. So its next write is made to fail: a descriptor that is
- * open for reading takes the place of the one it writes to.
+ * open for reading takes the place of the one it goes to. A write that waits
+ * is ended by the signal itself: all other threads block it.
  */
 static void on_sigterm(int signal)
 {
@@ -157,7 +158,7 @@ struct save {
     struct mig_limits limits;
     int out_fd;
     struct lxe_save_engine *engine;
-    xc_interface *peek_xch; /* the pump's thread needs a handle of its own */
+    xc_interface *peek_xch; /* the engine keeps its own to itself */
     struct mig_hot_pages *hot;
     struct mig_brake *brake; /* NULL: the guest is not to be slowed */
     struct mig_rounds *rounds;
@@ -225,7 +226,7 @@ static int open_rounds(struct save *s, struct lxe_err *err)
     return mig_rounds_open(&config, &s->rounds, err);
 }
 
-static int start_pump(struct save *s, struct lxe_err *err)
+static int open_pump(struct save *s, struct lxe_err *err)
 {
     struct mig_pump_config config = {
         .out_fd = s->out_fd,
@@ -235,7 +236,7 @@ static int start_pump(struct save *s, struct lxe_err *err)
         .data = s->rounds,
     };
 
-    return mig_pump_start(&config, &s->pump, err);
+    return mig_pump_open(&config, &s->pump, err);
 }
 
 static void change_limits(void *data, const struct mig_limits *limits)
@@ -257,6 +258,7 @@ static int start_control(struct save *s, struct lxe_err *err)
 
 static int run_live(struct save *s, struct lxe_err *err)
 {
+    struct lxe_save_stream stream = { .take = mig_pump_take };
     struct lxe_err pump_err = { 0 };
     int rc = open_brake(s, err);
 
@@ -265,13 +267,13 @@ static int run_live(struct save *s, struct lxe_err *err)
     if (!rc)
         rc = open_rounds(s, err);
     if (!rc)
-        rc = start_pump(s, err);
+        rc = open_pump(s, err);
     if (rc)
         return rc;
     mig_rounds_attach(s->rounds, s->pump);
-    running_pump = s->pump;
-    save_fd = mig_pump_fd(s->pump);
-    lxe_save_engine_redirect(s->engine, save_fd);
+    stream.data = running_pump = s->pump;
+    save_fd = s->out_fd;
+    lxe_save_engine_redirect(s->engine, &stream);
     rc = start_control(s, err);
     if (!rc)
         rc = lxe_save_engine_run(s->engine, mig_rounds_policy(s->rounds), err);
@@ -284,7 +286,6 @@ static int run_live(struct save *s, struct lxe_err *err)
         rc = err->code;
     }
     if (rc) {
-        /* The pump, whose PEEK may have been in libxc's way, has ended. */
         lxe_save_engine_log_off(s->engine);
         mig_rounds_gave_up(s->rounds, err);
     }

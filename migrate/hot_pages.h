@@ -19,7 +19,7 @@
  *
  * Condition 2 is stream_edit.c's, and 5 (a frozen balloon) session.c's.
  *
- * Two threads: the save's own holds and releases, the pump's looks.
+ * Holds wait for looks even where another thread makes them.
  */
 #ifndef MIG_HOT_PAGES_H
 #define MIG_HOT_PAGES_H
@@ -61,8 +61,7 @@ void mig_hot_release(struct mig_hot_pages *hot, uint64_t now_ns);
 int mig_hot_count(struct mig_hot_pages *hot, uint64_t *dirty_pages,
                   struct lxe_err *err);
 
-/* The same while a round is sent: -EBUSY while held. For another thread than
- * the save's. */
+/* The same while a round is sent: -EBUSY while held. */
 int mig_hot_sample(struct mig_hot_pages *hot, uint64_t *dirty_pages,
                    struct lxe_err *err);
 

@@ -17,6 +17,7 @@ libmig_a_SOURCES = \
 	%D%/journal.c %D%/journal.h \
 	%D%/limits.c %D%/limits.h \
 	%D%/line_io.c %D%/line_io.h \
+	%D%/outlet.c %D%/outlet.h \
 	%D%/page_cache.c %D%/page_cache.h \
 	%D%/past_runs.c %D%/past_runs.h \
 	%D%/plan.c %D%/plan.h \

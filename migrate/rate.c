@@ -21,7 +21,9 @@ uint64_t mig_chunk_bytes(uint64_t rate_bps)
 {
     uint64_t two_ms = rate_bps / 500;
 
-    if (rate_bps == 0 || two_ms > CHUNK_MAX_BYTES)
+    if (rate_bps == 0)
+        return BURST_UNLIMITED_BYTES;
+    if (two_ms > CHUNK_MAX_BYTES)
         return CHUNK_MAX_BYTES;
     return two_ms > CHUNK_MIN_BYTES ? two_ms : CHUNK_MIN_BYTES;
 }

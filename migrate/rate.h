@@ -29,8 +29,8 @@ uint64_t mig_burst_bytes(uint64_t rate_bps);
 /*
  * How much to send at once at a rate: 2 ms of it, and at least 4 KiB, so that
  * it goes evenly and a sleep may end some milliseconds late before the bucket
- * is full and rate is lost. Unlimited (0) gives 100 KiB. Never above the
- * burst.
+ * is full and rate is lost; at most 100 KiB. Unlimited (0) gives 1 MiB. Never
+ * above the burst.
  */
 uint64_t mig_chunk_bytes(uint64_t rate_bps);
 

@@ -194,7 +194,7 @@ static void close_round(struct mig_rounds *r)
     pthread_mutex_lock(&r->lock);
     r->round.sent_pages = now.sent_pages - r->before.sent_pages;
     r->round.skipped_pages = now.skipped_pages - r->before.skipped_pages;
-    r->round.bytes = now.bytes - r->before.bytes;
+    r->round.bytes = now.out.bytes - r->before.out.bytes;
     r->round.end_ns = lxe_now_ns();
     r->round.wire_bps = wire_bps(r);
     status.round = r->round;
@@ -418,8 +418,7 @@ static void slow_guest(struct mig_rounds *r,
 
 /*
  * Within a round, where enough of it is left: what the guest writes now may
- * be more than in the round before. On the pump's thread, while the save's
- * waits for it or writes into its pipe, so neither is in the other's way.
+ * be more than in the round before.
  */
 static void slow_within(struct mig_rounds *r,
                         const struct mig_pump_stats *stats, uint64_t run_ns)
@@ -506,15 +505,15 @@ void mig_rounds_progress(void *rounds)
     s.round = r->round;
     s.round.sent_pages = stats.sent_pages - r->before.sent_pages;
     s.round.skipped_pages = stats.skipped_pages - r->before.skipped_pages;
-    s.round.bytes = stats.bytes - r->before.bytes;
+    s.round.bytes = stats.out.bytes - r->before.out.bytes;
     s.round.end_ns = now_ns;
-    s.rate_bps = (double)(stats.bytes - r->told_bytes) * 1e9 /
+    s.rate_bps = (double)(stats.out.bytes - r->told_bytes) * 1e9 /
                  (double)(now_ns - r->told_ns);
     done = s.round.sent_pages + s.round.skipped_pages;
     if (done < s.round.dirty_pages)
         s.remaining_pages = s.round.dirty_pages - done;
     r->told_ns = now_ns;
-    r->told_bytes = stats.bytes;
+    r->told_bytes = stats.out.bytes;
     pthread_mutex_unlock(&r->lock);
     tell(r, &s);
 }
@@ -615,7 +614,7 @@ static enum lxe_save_verdict round_sent(struct mig_rounds *r)
     enum lxe_save_verdict verdict;
 
     mig_hot_hold(r->config.hot);
-    if (mig_pump_drain(r->pump))
+    if (mig_pump_check(r->pump))
         return LXE_SAVE_ABORT;
     learn_wire_rate(r);
     dirty_pages = count_dirty(r);
@@ -638,21 +637,16 @@ static enum lxe_save_verdict on_round(void *data, unsigned round,
     return count_known(data, round, (uint64_t)dirty_pages);
 }
 
-/*
- * Condition 1 of hot_pages.h: from here on nothing is left out. What is still
- * in the pipe goes before the guest stops, not while it stands still.
- */
+/* Condition 1 of hot_pages.h: from here on nothing is left out. */
 static int on_suspending(void *data)
 {
     struct mig_rounds *r = data;
-    int rc;
 
     mig_hot_hold(r->config.hot);
-    rc = mig_pump_drain(r->pump);
     close_round(r);
     end_slowing(r); /* it has to run to suspend itself */
     r->request_ns = lxe_now_ns();
-    return rc;
+    return mig_pump_check(r->pump);
 }
 
 static void on_suspended(void *data, bool ok)
@@ -707,11 +701,11 @@ void mig_rounds_finish(struct mig_rounds *rounds,
     mig_pump_stats(rounds->pump, &stats);
     mig_hot_stats(rounds->config.hot, &hot);
     status.slowed_mean_percent = slowed_mean(rounds);
-    status.bytes = stats.bytes;
-    status.limiter = stats.limiter;
-    status.idle_ns = stats.idle_ns;
-    status.held_ns = stats.held_ns;
-    status.blocked_ns = stats.blocked_ns;
+    status.bytes = stats.out.bytes;
+    status.limiter = stats.out.limiter;
+    status.idle_ns = stats.out.idle_ns;
+    status.held_ns = stats.out.held_ns;
+    status.blocked_ns = stats.out.blocked_ns;
     status.peeks = hot.peeks;
     status.peek_ns = hot.peek_ns;
     status.skip_saved_ns = hot.saved_ns;

@@ -11,14 +11,20 @@
 #define OPT_BIG_ENDIAN 1u
 #define PAGE_BYTES     4096u
 
-/* Headers of a record included; most streams need no more than this. */
-#define BUF_BYTES MIG_PAGE_DATA_BYTES_MAX
+/* To begin with; the registers of many processors need more. */
+#define BUF_BYTES 16384u
+_Static_assert(BUF_BYTES >= MIG_PAGE_DATA_HEAD_MAX, "never grows for pages");
+
+#define PAGE_DATA_BODY_MAX                                                     \
+    (MIG_PAGE_DATA_HEADER_BYTES + MIG_BATCH_PAGES * (8u + PAGE_BYTES))
 
 enum state {
     ST_IMAGE_HEADER,
     ST_DOMAIN_HEADER,
     ST_RECORD_HEADER,
     ST_RECORD_BODY,
+    ST_PAGE_COUNT,
+    ST_PAGE_ENTRIES,
     ST_DONE,
     ST_FAILED,
 };
@@ -37,8 +43,7 @@ static const struct record_rule {
 } rules[] = {
     [MIG_REC_END] = {"END", 0, 0, FOR_ALL},
     [MIG_REC_PAGE_DATA] = {"PAGE_DATA", MIG_PAGE_DATA_HEADER_BYTES + 8,
-                           MIG_PAGE_DATA_BYTES_MAX - MIG_RECORD_HEADER_BYTES,
-                           FOR_ALL},
+                           PAGE_DATA_BODY_MAX, FOR_ALL},
     [MIG_REC_X86_PV_INFO] = {"X86_PV_INFO", 8, 8, FOR_PV},
     [MIG_REC_X86_PV_P2M_FRAMES] = {"X86_PV_P2M_FRAMES", 8, MIG_RECORD_BODY_MAX,
                                    FOR_PV},
@@ -249,19 +254,21 @@ static int grow(struct mig_stream *s, size_t bytes, struct lxe_err *err)
 static int check_record_header(struct mig_stream *s, struct lxe_err *err)
 {
     uint32_t type = get_le32(s->buf), body = get_le32(s->buf + 4);
-    size_t whole = MIG_RECORD_HEADER_BYTES + padded(body);
     int rc;
 
     rc = check_type(s, type, err);
     if (!rc)
         rc = check_length(s, type, body, err);
-    if (!rc)
-        rc = grow(s, whole, err);
     if (rc)
         return rc;
-    s->need = whole;
+    if (type == MIG_REC_PAGE_DATA) {
+        s->need = MIG_RECORD_HEADER_BYTES + MIG_PAGE_DATA_HEADER_BYTES;
+        s->state = ST_PAGE_COUNT;
+        return 0;
+    }
+    s->need = MIG_RECORD_HEADER_BYTES + padded(body);
     s->state = ST_RECORD_BODY;
-    return 0;
+    return grow(s, s->need, err);
 }
 
 /* How many of the entries have data; an entry that cannot be is an error. */
@@ -290,13 +297,11 @@ static int count_pages(const struct mig_stream *s, uint32_t count,
     return 0;
 }
 
-static int check_page_data(struct mig_stream *s, uint32_t body,
-                           struct lxe_err *err)
+static int check_page_count(struct mig_stream *s, struct lxe_err *err)
 {
-    uint32_t count = get_le32(s->buf + MIG_RECORD_HEADER_BYTES), pages = 0;
+    uint32_t count = get_le32(s->buf + MIG_RECORD_HEADER_BYTES);
+    uint32_t body = get_le32(s->buf + 4);
     uint64_t entries_end = MIG_PAGE_DATA_HEADER_BYTES + UINT64_C(8) * count;
-    uint64_t expected;
-    int rc;
 
     if (s->version >= 3 && !s->static_end)
         return lxe_fail(err, -EPROTO,
@@ -311,16 +316,30 @@ static int check_page_data(struct mig_stream *s, uint32_t body,
                         " claims %" PRIu32 " pages in a body of %" PRIu32
                         " bytes; 1 to %u are allowed, 8 bytes each",
                         s->offset, count, body, MIG_BATCH_PAGES);
-    rc = count_pages(s, count, &pages, err);
+    s->need = MIG_RECORD_HEADER_BYTES + (size_t)entries_end;
+    s->state = ST_PAGE_ENTRIES;
+    return 0;
+}
+
+static int check_page_entries(struct mig_stream *s, struct lxe_err *err)
+{
+    uint32_t count = get_le32(s->buf + MIG_RECORD_HEADER_BYTES), pages = 0;
+    uint32_t body = get_le32(s->buf + 4);
+    size_t contents, expected;
+    int rc = count_pages(s, count, &pages, err);
+
     if (rc)
         return rc;
-    expected = entries_end + (uint64_t)pages * PAGE_BYTES;
+    contents = (size_t)pages * PAGE_BYTES;
+    expected = s->need - MIG_RECORD_HEADER_BYTES + contents;
     if (expected != body)
         return lxe_fail(err, -EPROTO,
                         "stream: PAGE_DATA record at byte %" PRIu64
                         " has a body of %" PRIu32 " bytes; %" PRIu32
-                        " entries with %" PRIu32 " pages need %" PRIu64,
+                        " entries with %" PRIu32 " pages need %zu",
                         s->offset, body, count, pages, expected);
+    s->contents = contents;
+    s->state = ST_RECORD_HEADER;
     return 0;
 }
 
@@ -368,9 +387,7 @@ static int check_record(struct mig_stream *s, struct lxe_err *err)
 
     if (rc)
         return rc;
-    if (type == MIG_REC_PAGE_DATA)
-        rc = check_page_data(s, body, err);
-    else if (type == MIG_REC_HVM_PARAMS)
+    if (type == MIG_REC_HVM_PARAMS)
         rc = check_hvm_params(s, body, err);
     else if (type == MIG_REC_STATIC_DATA_END)
         rc = check_static_data_end(s, err);
@@ -380,26 +397,45 @@ static int check_record(struct mig_stream *s, struct lxe_err *err)
     return 0;
 }
 
-/* What was needed is here. Returns 1 if that makes an item, 0 if not yet. */
+/* What was needed is here; if that makes more of it needed, look there too. */
+static int look(struct mig_stream *s, struct lxe_err *err)
+{
+    switch (s->state) {
+    case ST_IMAGE_HEADER:
+        return check_image_header(s, err);
+    case ST_DOMAIN_HEADER:
+        return check_domain_header(s, err);
+    case ST_RECORD_HEADER:
+        return check_record_header(s, err);
+    case ST_PAGE_COUNT:
+        return check_page_count(s, err);
+    case ST_PAGE_ENTRIES:
+        return check_page_entries(s, err);
+    default:
+        return check_record(s, err);
+    }
+}
+
+static bool within_record(const struct mig_stream *s)
+{
+    return s->state == ST_RECORD_BODY || s->state == ST_PAGE_COUNT ||
+           s->state == ST_PAGE_ENTRIES;
+}
+
+/* Returns 1 if what was needed makes an item, 0 if not yet. */
 static int step(struct mig_stream *s, struct lxe_err *err)
 {
-    int rc;
+    do {
+        int rc = look(s, err);
 
-    if (s->state == ST_RECORD_HEADER) {
-        rc = check_record_header(s, err);
-        if (rc || s->have < s->need)
+        if (rc)
             return rc;
-    }
-    if (s->state == ST_IMAGE_HEADER)
-        rc = check_image_header(s, err);
-    else if (s->state == ST_DOMAIN_HEADER)
-        rc = check_domain_header(s, err);
-    else
-        rc = check_record(s, err);
-    if (rc)
-        return rc;
-    s->ready = true;
-    return 1;
+        if (!within_record(s)) {
+            s->ready = true;
+            return 1;
+        }
+    } while (s->have == s->need);
+    return 0;
 }
 
 /* Lets go of the item that was read and makes room for the next one. */
@@ -420,12 +456,15 @@ void mig_stream_want(struct mig_stream *s, void **buf, size_t *len)
 {
     if (s->ready)
         begin_item(s);
-    *buf = s->buf + s->have;
-    *len = s->state == ST_FAILED ? 0 : s->need - s->have;
+    *buf = s->contents ? NULL : s->buf + s->have;
+    *len = s->contents ? s->contents : s->need - s->have;
+    if (s->state == ST_FAILED)
+        *len = 0;
 }
 
 int mig_stream_got(struct mig_stream *s, size_t n, struct lxe_err *err)
 {
+    size_t room;
     int rc;
 
     if (s->state == ST_FAILED)
@@ -433,11 +472,17 @@ int mig_stream_got(struct mig_stream *s, size_t n, struct lxe_err *err)
                         "stream: was refused before, at the item at byte "
                         "%" PRIu64,
                         s->offset);
-    if (s->ready || n > s->need - s->have)
+    room = s->ready ? 0 : s->contents ? s->contents : s->need - s->have;
+    if (n > room || s->ready)
         return lxe_fail(err, -EINVAL,
                         "stream: %zu bytes were put where the parser asked "
                         "for %zu",
-                        n, s->ready ? 0 : s->need - s->have);
+                        n, room);
+    if (s->contents) {
+        s->contents -= n;
+        s->offset += n;
+        return 0;
+    }
     s->have += n;
     if (s->have < s->need || s->state == ST_DONE)
         return 0;
@@ -467,7 +512,8 @@ int mig_stream_feed(struct mig_stream *s, const void *data, size_t len,
                             len - *used, s->offset);
         if (room > len - *used)
             room = len - *used;
-        memcpy(to, from + *used, room);
+        if (to)
+            memcpy(to, from + *used, room);
         *used += room;
         rc = mig_stream_got(s, room, err);
     }
@@ -480,6 +526,7 @@ struct mig_stream_item mig_stream_item(const struct mig_stream *s)
         .kind = MIG_ITEM_RECORD,
         .data = s->buf,
         .length = s->have,
+        .contents = s->contents,
         .offset = s->offset,
     };
 
@@ -503,6 +550,11 @@ int mig_stream_eof(const struct mig_stream *s, struct lxe_err *err)
 
     if (mig_stream_done(s))
         return 0;
+    if (s->contents)
+        return lxe_fail(err, -EPIPE,
+                        "stream: broke off at byte %" PRIu64 ", %zu bytes "
+                        "before the end of a PAGE_DATA record",
+                        s->offset, s->contents);
     return lxe_fail(err, -EPIPE,
                     "stream: broke off after %" PRIu64 " bytes, within the "
                     "item that starts at byte %" PRIu64

@@ -9,6 +9,10 @@
  *   rc = mig_stream_got(s, n, err);      1: an item is whole
  *   item = mig_stream_item(s);           edit it in place, send it on
  *
+ * The contents of pages do not pass through it: of a PAGE_DATA record the
+ * item is the head, up to its last entry. While the contents are due, buf is
+ * NULL; the caller takes them from its input, and tells got() how many.
+ *
  * Format: Xen's docs/specs/libxc-migration-stream.pandoc, versions 2 and 3,
  * plain streams only. A checkpointed one (Remus, COLO) is refused, since
  * libxl's own records would follow in the middle of it.
@@ -30,10 +34,10 @@
 /* libxc writes at most so many pages in one record (MAX_BATCH_SIZE). */
 #define MIG_BATCH_PAGES 1024u
 
-/* The largest PAGE_DATA record, its header included. */
-#define MIG_PAGE_DATA_BYTES_MAX                                                \
+/* The longest head of a PAGE_DATA record: header, count and entries. */
+#define MIG_PAGE_DATA_HEAD_MAX                                                 \
     (MIG_RECORD_HEADER_BYTES + MIG_PAGE_DATA_HEADER_BYTES +                    \
-     MIG_BATCH_PAGES * (8u + 4096u))
+     MIG_BATCH_PAGES * 8u)
 
 /*
  * Largest body of a record of any other type. libxc allows 128 MiB; the
@@ -98,6 +102,7 @@ struct mig_stream_item {
     uint32_t type;   /* of a record: enum mig_record_type */
     uint8_t *data;   /* the item as it stands in the stream */
     size_t length;   /* bytes, header and padding included */
+    size_t contents; /* bytes of pages that follow it, in PAGE_DATA */
     uint64_t offset; /* bytes of the stream before it */
 };
 
@@ -109,6 +114,7 @@ struct mig_stream {
     size_t size;     /* bytes that buf can hold */
     size_t have;     /* bytes of the item read so far */
     size_t need;     /* bytes of it known to be needed */
+    size_t contents; /* bytes of pages behind it, still to come */
     uint64_t offset; /* bytes of the stream before the item */
     int state;
     bool ready;      /* the item is whole */
@@ -126,8 +132,9 @@ void mig_stream_deinit(struct mig_stream *s);
 
 /*
  * Where the next bytes belong and how many the parser knows that it needs.
- * The item read before is gone with this call. @len gets 0 after END and
- * after an error: nothing more may be read then.
+ * The item read before is gone with this call.
+ * @buf  gets NULL where the next bytes are contents of pages
+ * @len  gets 0 after END and after an error: nothing more may be read then
  */
 void mig_stream_want(struct mig_stream *s, void **buf, size_t *len);
 
@@ -140,7 +147,8 @@ void mig_stream_want(struct mig_stream *s, void **buf, size_t *len);
 int mig_stream_got(struct mig_stream *s, size_t n, struct lxe_err *err);
 
 /*
- * The same from memory: copies from `data` up to the end of one item.
+ * The same from memory: copies from `data` up to the end of one item, and
+ * passes over the contents of pages before it.
  * @used  gets how many of the `len` bytes were taken
  * Returns as mig_stream_got(); bytes behind END are -EPROTO (a caller whose
  * input goes on with other things stops at mig_stream_done()).
@@ -149,7 +157,7 @@ int mig_stream_feed(struct mig_stream *s, const void *data, size_t len,
                     size_t *used, struct lxe_err *err);
 
 /*
- * The whole item, to be read and edited in place; valid until the next
+ * The item, to be read and edited in place; valid until the next
  * mig_stream_want() or mig_stream_feed(). Only after 1 from got or feed.
  */
 struct mig_stream_item mig_stream_item(const struct mig_stream *s);

@@ -16,7 +16,7 @@
  * alone. So a pfn without an XTAB entry and one with are the same to it.
  * A PV guest is different: its restorer keeps the type of each pfn and builds
  * the p2m from it. A record with no entry left is refused ("at least 1 pfn"),
- * hence `drop`. A stream of version 2 takes its first PAGE_DATA record as the
+ * hence a length of 0. A stream of version 2 takes its first PAGE_DATA record as the
  * sign that the static data is over; any later one does as well, and a guest
  * has at least one page.
  */
@@ -27,7 +27,6 @@
 
 #include "base/bitmap.h"
 #include "base/units.h"
-#include "stream.h"
 
 enum fate {
     SEND,  /* entry and data stay */
@@ -85,15 +84,25 @@ static enum fate judge(const struct edit *e, uint64_t entry)
     return SEND;
 }
 
-/*
- * Entries and pages move towards the front of their own areas, in order, so
- * that nothing is overwritten before it was read. Returns the end of the
- * entries; `pages_end` gets that of the pages, which still start at `pages`.
- */
-static uint8_t *compact(const struct edit *e, uint8_t *entries, uint32_t count,
-                        uint8_t *pages, uint8_t **pages_end)
+/* One more page of the record is to be sent, or to be left. */
+static void add_page(struct mig_edit_result *out, bool send)
 {
-    uint8_t *entry_to = entries, *page_to = pages, *page = pages;
+    struct mig_edit_run *last = &out->run[out->runs - 1];
+
+    if (!send) {
+        last->leave++;
+    } else if (!last->leave) {
+        last->send++;
+    } else {
+        out->runs++;
+        last[1] = (struct mig_edit_run){ .send = 1 };
+    }
+}
+
+/* Entries move towards the front, in order. Returns their new end. */
+static uint8_t *compact(const struct edit *e, uint8_t *entries, uint32_t count)
+{
+    uint8_t *to = entries;
 
     for (uint32_t i = 0; i < count; i++) {
         uint64_t entry = get_entry(entries + 8 * (size_t)i);
@@ -103,46 +112,31 @@ static uint8_t *compact(const struct edit *e, uint8_t *entries, uint32_t count,
             entry = (entry & MIG_PFN_MASK) | (uint64_t)MIG_PAGE_XALLOC
                                                  << MIG_PFN_TYPE_SHIFT;
         if (fate != OMIT) {
-            put_entry(entry_to, entry);
-            entry_to += 8;
-        }
-        if (fate == SEND) {
-            if (page_to != page)
-                memmove(page_to, page, LXE_PAGE_SIZE);
-            page_to += LXE_PAGE_SIZE;
+            put_entry(to, entry);
+            to += 8;
         }
         if (fate == SEND || fate == DEFER)
-            page += LXE_PAGE_SIZE;
+            add_page(e->out, fate == SEND);
     }
-    *pages_end = page_to;
-    return entry_to;
+    return to;
 }
 
-void mig_edit_page_data(uint8_t *record, size_t length, const uint64_t *dirty,
+void mig_edit_page_data(uint8_t *head, const uint64_t *dirty,
                         uint64_t dirty_pages, bool drop_holes,
                         struct mig_edit_result *out)
 {
     struct edit e = {dirty, dirty_pages, drop_holes, out};
-    uint8_t *body = record + MIG_RECORD_HEADER_BYTES;
-    uint8_t *entries = body + MIG_PAGE_DATA_HEADER_BYTES;
-    uint8_t *pages, *entries_end, *pages_end;
+    uint8_t *body = head + MIG_RECORD_HEADER_BYTES;
+    uint8_t *entries = body + MIG_PAGE_DATA_HEADER_BYTES, *end;
     uint32_t count;
 
     memcpy(&count, body, sizeof(count));
-    count = le32toh(count);
-    memset(out, 0, sizeof(*out));
-    pages = entries + 8 * (size_t)count;
-    entries_end = compact(&e, entries, count, pages, &pages_end);
-    if (entries_end == entries) {
-        out->drop = true;
+    *out = (struct mig_edit_result){ .runs = 1 };
+    end = compact(&e, entries, le32toh(count));
+    if (end == entries)
         return;
-    }
-    out->length = length;
-    if (out->skipped == 0 && entries_end == pages)
-        return;
-    if (entries_end != pages)
-        memmove(entries_end, pages, (size_t)(pages_end - pages));
-    out->length = (size_t)(entries_end - record) + (size_t)(pages_end - pages);
-    put_u32(record + 4, (uint32_t)(out->length - MIG_RECORD_HEADER_BYTES));
-    put_u32(body, (uint32_t)((entries_end - entries) / 8));
+    out->length = (size_t)(end - head);
+    put_u32(head + 4, (uint32_t)(out->length - MIG_RECORD_HEADER_BYTES) +
+                          out->sent * LXE_PAGE_SIZE);
+    put_u32(body, (uint32_t)((end - entries) / 8));
 }

@@ -117,7 +117,7 @@ long fx_shadow_op(uint32_t domid, struct xen_domctl_shadow_op *op)
     if (call == FX_CALLS)
         return -ENOSYS;
     if (!fx_trylock(&d->op_lock)) {
-        atomic_fetch_add(call == FX_CALL_LOG_OFF ? &d->busy_off : &d->busy, 1);
+        atomic_fetch_add(&d->busy, 1);
         return -EBUSY;
     }
     rc = -fx_called(d, call);

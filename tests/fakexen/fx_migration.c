@@ -278,7 +278,6 @@ static void look(const struct fx_migration *m, struct fx_outcome *o,
     o->log_dirty_left = atomic_load(&source->log_dirty);
     o->suspended_left = atomic_load(&source->suspended);
     o->busy = atomic_load(&source->busy);
-    o->busy_off = atomic_load(&source->busy_off);
     o->stray = atomic_load(&source->stray);
     o->leaked_buffers = atomic_load(&w->leaked_buffers);
     o->leaked_maps = atomic_load(&w->leaked_maps);

@@ -65,7 +65,7 @@ struct fx_outcome {
     bool log_dirty_left, suspended_left; /* before the toolstack put it right */
     uint64_t written; /* pages, by the writers, while it went on */
     uint64_t start_ns, end_ns;
-    unsigned busy, busy_off, stray;
+    unsigned busy, stray;
     int leaked_buffers, leaked_maps;
     unsigned unknown; /* the number of a hypercall that fakexen lacks */
     bool alive;     /* the guest wrote on, at the source */

@@ -171,20 +171,11 @@ static void wait_us(uint32_t us)
         ;
 }
 
-static bool came(const struct fx_domain *d, enum fx_until until)
-{
-    return until == FX_UNTIL_PEEK ? atomic_load(&d->calls[FX_CALL_PEEK]) > 0
-                                  : atomic_load(&d->busy_off) > 0;
-}
-
-static int strike(const struct fx_domain *d, const struct fx_fault *f)
+static int strike(const struct fx_fault *f)
 {
     if (f->signal)
         kill(getpid(), f->signal);
     wait_us(f->delay_us);
-    if (f->until != FX_UNTIL_NOTHING)
-        for (unsigned i = 0; i < 10000 && !came(d, f->until); i++)
-            wait_us(1000);
     return f->errnum;
 }
 
@@ -199,7 +190,7 @@ int fx_called(struct fx_domain *d, enum fx_call call)
 
         if (f->times && f->domid == d->domid && f->call == call &&
             nth >= f->nth && nth - f->nth < f->times)
-            errnum = strike(d, f);
+            errnum = strike(f);
     }
     return errnum;
 }

@@ -53,13 +53,6 @@ enum fx_call {
     FX_CALLS,
 };
 
-/* What a call may be made to wait for (10 s at most). */
-enum fx_until {
-    FX_UNTIL_NOTHING,
-    FX_UNTIL_PEEK,        /* a PEEK has begun */
-    FX_UNTIL_OFF_REFUSED, /* log-dirty mode was to be turned off, beside it */
-};
-
 /* The nth such call of a domain, counted from 1, and `times` - 1 after it. */
 struct fx_fault {
     uint32_t domid;
@@ -68,7 +61,6 @@ struct fx_fault {
     int errnum;          /* what it fails with; 0: it does not */
     int signal;          /* sent to its process first; 0: none */
     uint32_t delay_us;   /* it takes so much longer */
-    enum fx_until until;
 };
 
 struct fx_domain {
@@ -90,8 +82,7 @@ struct fx_domain {
     atomic_uint tot_pages;
 
     atomic_uint calls[FX_CALLS];
-    atomic_uint busy;      /* log-dirty operations refused, but for OFF: */
-    atomic_uint busy_off;
+    atomic_uint busy;      /* log-dirty operations refused */
     atomic_uint stray;     /* CLEANs while the log was off */
     atomic_ulong restored_ns; /* when xc_domain_restore() had ended well */
 

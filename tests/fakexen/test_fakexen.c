@@ -411,29 +411,6 @@ static void log_dirty_is_on_already(void)
     CU_ASSERT_FALSE(run(&m)->saved);
 }
 
-/*
- * libxc gives up while a PEEK is under way, and so may not turn the log off.
- * The pump looks once it has read the first batch; the second one fits the
- * pipe; and the third fails.
- */
-static void fails_beside_a_peek(void)
-{
-    struct fx_migration m;
-
-    fx_migration_init(&m, 11);
-    m.guest.ram_pages = 1024 + 100;
-    m.guest.hole_percent = 0;
-    m.faults[0] = (struct fx_fault){ .domid = FX_SOURCE, .times = 1, .nth = 1,
-                                     .call = FX_CALL_PEEK,
-                                     .until = FX_UNTIL_OFF_REFUSED };
-    m.faults[1] = (struct fx_fault){ .domid = FX_SOURCE, .times = 1000,
-                                     .call = FX_CALL_PAGE_TYPES, .nth = 3,
-                                     .errnum = ENOMEM,
-                                     .until = FX_UNTIL_PEEK };
-    CU_ASSERT_FALSE(run(&m)->saved);
-    CU_ASSERT(outcome.busy_off > 0);
-}
-
 static void killed_at(enum fx_call call, unsigned nth, int sig)
 {
     struct fx_migration m;
@@ -595,7 +572,6 @@ int main(int argc, char **argv)
         { "slowed by pauses, and let go", slowed_by_pauses },
         { "suspending goes wrong", suspend_goes_wrong },
         { "each hypercall fails", each_hypercall_fails },
-        { "fails beside a PEEK", fails_beside_a_peek },
         { "log-dirty mode is on already", log_dirty_is_on_already },
         { "killed at each hypercall", killed_at_each_hypercall },
         { "the target fails", the_target_fails },

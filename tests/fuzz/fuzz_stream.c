@@ -58,14 +58,15 @@ static void start(struct mig_stream *s, bool with_headers, bool pv)
 }
 
 /* An edited record stands in a stream as any other does. */
-static void reparse(const uint8_t *record, size_t length, bool pv)
+static void reparse(const uint8_t *head, size_t length, bool pv,
+                    size_t contents)
 {
     struct mig_stream s;
     size_t used;
 
     start(&s, true, pv);
-    need(mig_stream_feed(&s, record, length, &used, NULL) == 1);
-    need(used == length);
+    need(mig_stream_feed(&s, head, length, &used, NULL) == 1);
+    need(used == length && mig_stream_item(&s).contents == contents);
     mig_stream_deinit(&s);
 }
 
@@ -73,18 +74,24 @@ static void edit(struct fuzz *f, const struct mig_stream_item *item, bool pv)
 {
     uint8_t *exact = malloc(item->length);
     struct mig_edit_result r;
+    size_t sent = 0, left = 0;
     uint32_t count;
 
     need(exact != NULL);
     memcpy(exact, item->data, item->length);
     memcpy(&count, exact + MIG_RECORD_HEADER_BYTES, sizeof(count));
-    mig_edit_page_data(exact, item->length,
-                       f->flags & SKIP_DIRTY ? f->dirty : NULL, BITMAP_PAGES,
-                       !pv && (f->flags & DROP_HOLES), &r);
+    mig_edit_page_data(exact, f->flags & SKIP_DIRTY ? f->dirty : NULL,
+                       BITMAP_PAGES, !pv && (f->flags & DROP_HOLES), &r);
     need((uint64_t)r.sent + r.skipped + r.holes + r.other == count);
-    need(r.length <= item->length && r.drop == (r.length == 0));
-    if (!r.drop)
-        reparse(exact, r.length, pv);
+    need(r.length <= item->length);
+    for (uint32_t i = 0; i < r.runs; i++) {
+        sent += r.run[i].send;
+        left += r.run[i].leave;
+    }
+    need(sent == r.sent && left == r.skipped);
+    need((sent + left) * 4096 == item->contents);
+    if (r.length)
+        reparse(exact, r.length, pv, sent * 4096);
     free(exact);
 }
 

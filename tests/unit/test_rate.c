@@ -245,7 +245,7 @@ static void test_burst(void)
     CU_ASSERT_EQUAL(mig_chunk_bytes(12500000), 25000);
     CU_ASSERT_EQUAL(mig_chunk_bytes(1000), 4096);
     CU_ASSERT_EQUAL(mig_chunk_bytes(1000000000), 102400);
-    CU_ASSERT_EQUAL(mig_chunk_bytes(0), 102400);
+    CU_ASSERT_EQUAL(mig_chunk_bytes(0), 1048576);
     for (uint64_t rate = 1; rate < 1000000000000; rate = rate * 3 + 1)
         CU_ASSERT_TRUE(mig_chunk_bytes(rate) <= mig_burst_bytes(rate));
 }

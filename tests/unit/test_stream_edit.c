@@ -53,6 +53,30 @@ static bool parses(const uint8_t *record, size_t len, uint32_t guest)
     return rc == 0;
 }
 
+/*
+ * Edits a record that is whole in memory, and moves together what is to be
+ * sent, as it would arrive. Returns its bytes.
+ */
+static size_t edit(uint8_t *record, size_t len, const uint64_t *dirty,
+                   uint64_t dirty_pages, bool drop_holes,
+                   struct mig_edit_result *r)
+{
+    uint8_t *page = record + 16 + 8 * (size_t)count_of(record), *to;
+
+    mig_edit_page_data(record, dirty, dirty_pages, drop_holes, r);
+    CU_ASSERT_FATAL(r->runs <= sizeof(r->run) / sizeof(r->run[0]));
+    to = record + r->length;
+    for (uint32_t i = 0; i < r->runs; i++) {
+        size_t send = r->run[i].send * (size_t)4096;
+
+        memmove(to, page, send);
+        to += send;
+        page += send + r->run[i].leave * (size_t)4096;
+    }
+    CU_ASSERT_PTR_EQUAL(page, record + len);
+    return (size_t)(to - record);
+}
+
 static void put_record(struct synth *s, const uint64_t *entries, uint32_t n)
 {
     synth_pages(s, entries, n, SEED);
@@ -68,12 +92,11 @@ static void test_nothing_to_do(void)
 
     put_record(&s, entries, 3);
     synth_raw(&copy, s.data, s.len);
-    mig_edit_page_data(s.data, s.len, NULL, 0, false, &r);
+    CU_ASSERT_EQUAL(edit(s.data, s.len, NULL, 0, false, &r), s.len);
     CU_ASSERT(r.sent == 2 && r.skipped == 0 && r.holes == 1 && r.other == 0);
-    CU_ASSERT_EQUAL(r.length, s.len);
+    CU_ASSERT(r.runs == 1 && r.run[0].send == 2 && r.run[0].leave == 0);
     CU_ASSERT_EQUAL(memcmp(s.data, copy.data, s.len), 0);
-    mig_edit_page_data(s.data, s.len, clean, 64, false, &r);
-    CU_ASSERT_EQUAL(r.length, s.len);
+    CU_ASSERT_EQUAL(edit(s.data, s.len, clean, 64, false, &r), s.len);
     CU_ASSERT_EQUAL(memcmp(s.data, copy.data, s.len), 0);
     synth_free(&s);
     synth_free(&copy);
@@ -86,17 +109,18 @@ static void test_skip_one(void)
     struct synth s = {0};
     struct mig_edit_result r;
     uint64_t dirty[1] = {1 << 2};
+    size_t len;
 
     put_record(&s, entries, 3);
-    mig_edit_page_data(s.data, s.len, dirty, 64, true, &r);
-    CU_ASSERT(r.sent == 2 && r.skipped == 1 && !r.drop);
-    CU_ASSERT_EQUAL(r.length, s.len - 4096);
+    len = edit(s.data, s.len, dirty, 64, true, &r);
+    CU_ASSERT(r.sent == 2 && r.skipped == 1);
+    CU_ASSERT_EQUAL(len, s.len - 4096);
     CU_ASSERT_EQUAL(entry_of(s.data, 0), synth_entry(0, 1));
     CU_ASSERT_EQUAL(entry_of(s.data, 1), synth_entry(0xe, 2));
     CU_ASSERT_EQUAL(entry_of(s.data, 2), synth_entry(0, 3));
     CU_ASSERT_EQUAL(word_at(s.data + 40), synth_word(1, SEED, 0));
     CU_ASSERT_EQUAL(word_at(s.data + 40 + 4096), synth_word(3, SEED, 0));
-    CU_ASSERT_TRUE(parses(s.data, r.length, MIG_GUEST_HVM));
+    CU_ASSERT_TRUE(parses(s.data, len, MIG_GUEST_HVM));
     synth_free(&s);
 }
 
@@ -107,22 +131,23 @@ static void test_holes(void)
                               synth_entry(0xd, 2), synth_entry(0xf, 9)};
     struct synth s = {0};
     struct mig_edit_result r;
+    size_t len;
 
     put_record(&s, none, 2);
-    mig_edit_page_data(s.data, s.len, NULL, 0, true, &r);
-    CU_ASSERT(r.drop && r.length == 0 && r.holes == 2);
-    mig_edit_page_data(s.data, s.len, NULL, 0, false, &r);
-    CU_ASSERT(!r.drop && r.length == s.len && r.holes == 2);
+    CU_ASSERT_EQUAL(edit(s.data, s.len, NULL, 0, true, &r), 0);
+    CU_ASSERT(r.length == 0 && r.holes == 2);
+    CU_ASSERT_EQUAL(edit(s.data, s.len, NULL, 0, false, &r), s.len);
+    CU_ASSERT(r.length == s.len && r.holes == 2);
     synth_free(&s);
     put_record(&s, mixed, 4);
-    mig_edit_page_data(s.data, s.len, NULL, 0, true, &r);
-    CU_ASSERT(!r.drop && r.holes == 2 && r.sent == 1 && r.other == 1);
-    CU_ASSERT_EQUAL(r.length, s.len - 16);
+    len = edit(s.data, s.len, NULL, 0, true, &r);
+    CU_ASSERT(r.holes == 2 && r.sent == 1 && r.other == 1);
+    CU_ASSERT_EQUAL(len, s.len - 16);
     CU_ASSERT_EQUAL(count_of(s.data), 2);
     CU_ASSERT_EQUAL(entry_of(s.data, 0), synth_entry(0, 1));
     CU_ASSERT_EQUAL(entry_of(s.data, 1), synth_entry(0xd, 2));
     CU_ASSERT_EQUAL(word_at(s.data + 32), synth_word(1, SEED, 0));
-    CU_ASSERT_TRUE(parses(s.data, r.length, MIG_GUEST_HVM));
+    CU_ASSERT_TRUE(parses(s.data, len, MIG_GUEST_HVM));
     synth_free(&s);
 }
 
@@ -139,9 +164,8 @@ static void test_untouched_types(void)
         entries[i] = synth_entry(types[i], i);
     put_record(&s, entries, 11);
     synth_raw(&copy, s.data, s.len);
-    mig_edit_page_data(s.data, s.len, dirty, 64, false, &r);
+    CU_ASSERT_EQUAL(edit(s.data, s.len, dirty, 64, false, &r), s.len);
     CU_ASSERT(r.sent == 8 && r.other == 2 && r.holes == 1 && r.skipped == 0);
-    CU_ASSERT_EQUAL(r.length, s.len);
     CU_ASSERT_EQUAL(memcmp(s.data, copy.data, s.len), 0);
     synth_free(&s);
     synth_free(&copy);
@@ -158,7 +182,7 @@ static void test_bitmap_end(void)
 
     *dirty = UINT64_MAX;
     put_record(&s, entries, 3);
-    mig_edit_page_data(s.data, s.len, dirty, 64, true, &r);
+    edit(s.data, s.len, dirty, 64, true, &r);
     CU_ASSERT(r.sent == 2 && r.skipped == 1);
     CU_ASSERT_EQUAL(entry_of(s.data, 0), synth_entry(0xe, 63));
     synth_free(&s);
@@ -184,7 +208,7 @@ static bool is_omitted(const struct trial *t, uint64_t entry)
 }
 
 /* Walks the edited record along with what was put in. */
-static void compare(const struct trial *t, const uint8_t *record,
+static void compare(const struct trial *t, const uint8_t *record, size_t len,
                     const struct mig_edit_result *r)
 {
     const uint8_t *page = record + 16 + 8 * (size_t)count_of(record);
@@ -208,7 +232,7 @@ static void compare(const struct trial *t, const uint8_t *record,
     }
     CU_ASSERT_EQUAL(at, count_of(record));
     CU_ASSERT_EQUAL(sent, r->sent);
-    CU_ASSERT_PTR_EQUAL(page, record + r->length);
+    CU_ASSERT_PTR_EQUAL(page, record + len);
 }
 
 static void random_trial(struct trial *t, uint64_t *random, bool hvm)
@@ -235,24 +259,42 @@ static void test_property(void)
         struct synth s = {0};
         struct mig_edit_result r;
         uint8_t *exact;
+        size_t len;
 
         random_trial(&t, &random, hvm);
         put_record(&s, t.entries, t.count);
         exact = malloc(s.len);
         memcpy(exact, s.data, s.len);
-        mig_edit_page_data(exact, s.len, t.dirty, 256, t.holes, &r);
+        len = edit(exact, s.len, t.dirty, 256, t.holes, &r);
         CU_ASSERT_EQUAL(r.sent + r.skipped + r.holes + r.other, t.count);
-        CU_ASSERT_EQUAL(r.drop, r.length == 0);
-        CU_ASSERT(r.length <= s.len);
-        if (!r.drop) {
-            compare(&t, exact, &r);
-            CU_ASSERT_TRUE(parses(exact, r.length, hvm ? 2 : 1));
+        CU_ASSERT(len <= s.len);
+        if (r.length) {
+            compare(&t, exact, len, &r);
+            CU_ASSERT_TRUE(parses(exact, len, hvm ? 2 : 1));
         } else {
             CU_ASSERT_EQUAL(r.holes, t.count);
         }
         free(exact);
         synth_free(&s);
     }
+}
+
+/* Every other page is left, the first of them too: the most runs there are. */
+static void test_most_runs(void)
+{
+    uint64_t entries[MIG_BATCH_PAGES], dirty[MIG_BATCH_PAGES / 64];
+    struct synth s = {0};
+    struct mig_edit_result r;
+
+    for (uint32_t i = 0; i < MIG_BATCH_PAGES; i++)
+        entries[i] = synth_entry(0, i);
+    memset(dirty, 0x55, sizeof(dirty));
+    put_record(&s, entries, MIG_BATCH_PAGES);
+    CU_ASSERT_EQUAL(edit(s.data, s.len, dirty, MIG_BATCH_PAGES, true, &r),
+                    s.len - MIG_BATCH_PAGES / 2 * (size_t)4096);
+    CU_ASSERT_EQUAL(r.runs, MIG_BATCH_PAGES / 2 + 1);
+    CU_ASSERT_EQUAL(r.sent, MIG_BATCH_PAGES / 2);
+    synth_free(&s);
 }
 
 int main(void)
@@ -263,6 +305,7 @@ int main(void)
         {"holes", test_holes},
         {"page tables and bare entries stay", test_untouched_types},
         {"end of the bitmap", test_bitmap_end},
+        {"as many runs as can be", test_most_runs},
         {"any record", test_property},
     };
 
