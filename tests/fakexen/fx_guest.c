@@ -112,6 +112,7 @@ struct fx_domain *fx_guest_create(const struct fx_guest_config *config)
     uint64_t seed = config->seed;
 
     d->top_gfn = config->top_gfn ? config->top_gfn : FX_GFNS - 1;
+    d->restless_pages = config->restless_pages;
     fill_memory(d, config, &seed);
     set_params(d);
     set_policy(d);

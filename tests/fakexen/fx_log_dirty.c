@@ -52,6 +52,24 @@ static void copy_bitmap(struct fx_domain *d, struct xen_domctl_shadow_op *op,
     op->pages = bits;
 }
 
+/* With run_lock held. */
+static void write_again(struct fx_domain *d)
+{
+    if (atomic_load(&d->suspended) || atomic_load(&d->pauses))
+        return;
+    for (uint64_t gfn = 0; gfn < d->restless_pages; gfn++) {
+        uint64_t bit = UINT64_C(1) << (gfn % 64), word;
+
+        if (!fx_present(d, gfn))
+            continue;
+        memcpy(&word, fx_page(d, gfn), sizeof(word));
+        word++;
+        memcpy(fx_page(d, gfn), &word, sizeof(word));
+        atomic_fetch_or(&d->dirty[gfn / 64], bit);
+        atomic_fetch_add(&d->dirty_count, 1);
+    }
+}
+
 static long fetch_log(struct fx_domain *d, struct xen_domctl_shadow_op *op)
 {
     bool clean = op->op == XEN_DOMCTL_SHADOW_OP_CLEAN;
@@ -64,8 +82,10 @@ static long fetch_log(struct fx_domain *d, struct xen_domctl_shadow_op *op)
     op->stats.dirty_count = atomic_load(&d->dirty_count);
     if (op->dirty_bitmap.p)
         copy_bitmap(d, op, clean);
-    if (clean)
+    if (clean) {
         atomic_store(&d->dirty_count, 0);
+        write_again(d);
+    }
     fx_unlock(&d->run_lock);
     return 0;
 }

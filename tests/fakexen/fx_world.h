@@ -80,6 +80,7 @@ struct fx_domain {
     atomic_uint cap_percent; /* of a processor; 0: no cap */
     atomic_ulong cpu_ns;   /* that it has used */
     atomic_uint tot_pages;
+    uint32_t restless_pages; /* fx_guest.h */
 
     atomic_uint calls[FX_CALLS];
     atomic_uint busy;      /* log-dirty operations refused */
