@@ -2,7 +2,7 @@
 /*
  * The libxc migration stream, taken apart item by item: image header, domain
  * header, then records up to END. Nothing in it is trusted. Pure but for one
- * buffer, which is filled by the caller straight from its pipe:
+ * buffer, which is filled by the caller straight from its input:
  *
  *   mig_stream_want(s, &buf, &len);      where the next bytes go
  *   n = read(fd, buf, len);
