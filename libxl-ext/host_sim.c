@@ -213,7 +213,7 @@ static int set_target(struct lxe_sim *sim, struct lxe_sim_guest *g,
     g->target_kib = target_kib;
     g->xen_max_kib = target_kib + videoram + SET_SLACK_KIB;
     lxe_sim_world_note_memory(&sim->world, g);
-    lxe_sim_world_check(&sim->world);
+    lxe_sim_world_check_guest(&sim->world, g);
     return 0;
 }
 

@@ -14,7 +14,7 @@
 #include "host.h"
 
 #define LXE_SIM_MAX_BYTES  (4u << 20) /* of a scenario file */
-#define LXE_SIM_MAX_GUESTS 1000
+#define LXE_SIM_MAX_GUESTS 10000
 #define LXE_SIM_MAX_POINTS 10000      /* of one demand trace */
 #define LXE_SIM_MAX_EVENTS 10000
 

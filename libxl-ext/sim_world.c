@@ -38,8 +38,8 @@ static void broken(struct lxe_sim_world *w, const char *fmt, ...)
     abort();
 }
 
-static void check_guest(struct lxe_sim_world *w,
-                        const struct lxe_sim_guest *g)
+void lxe_sim_world_check_guest(struct lxe_sim_world *w,
+                               const struct lxe_sim_guest *g)
 {
     const struct lxe_sim_guest_def *def = g->def;
 
@@ -63,7 +63,7 @@ void lxe_sim_world_check(struct lxe_sim_world *w)
 
     for (size_t i = 0; i < w->count; i++) {
         sum += w->guests[i]->given_kib + w->guests[i]->claim_kib;
-        check_guest(w, w->guests[i]);
+        lxe_sim_world_check_guest(w, w->guests[i]);
     }
     if (w->free_kib > w->scenario->total_kib)
         broken(w, "free memory is negative");
@@ -104,10 +104,18 @@ static void move(struct lxe_sim_world *w, struct lxe_sim_guest *g,
 struct lxe_sim_guest *lxe_sim_world_find(struct lxe_sim_world *w,
                                          uint32_t domid)
 {
-    for (size_t i = 0; i < w->count; i++)
-        if (w->guests[i]->domid == domid)
-            return w->guests[i];
-    return NULL;
+    size_t lo = 0, hi = w->count;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (w->guests[mid]->domid < domid)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < w->count && w->guests[lo]->domid == domid ? w->guests[lo]
+                                                          : NULL;
 }
 
 static struct lxe_sim_guest *find_def(struct lxe_sim_world *w,
@@ -363,21 +371,36 @@ void lxe_sim_world_note_memory(struct lxe_sim_world *w,
     g->changed = w->watching;
 }
 
+/* From where the last one was found: all are taken in one round or two. */
+static struct lxe_sim_guest *next_changed(struct lxe_sim_world *w)
+{
+    for (size_t n = 0; n < w->count; n++) {
+        struct lxe_sim_guest *g;
+
+        if (w->next_changed >= w->count)
+            w->next_changed = 0;
+        g = w->guests[w->next_changed++];
+        if (g->changed)
+            return g;
+    }
+    return NULL;
+}
+
 bool lxe_sim_world_next_event(struct lxe_sim_world *w, struct lxe_event *out)
 {
+    struct lxe_sim_guest *g;
+
     if (w->domains_changed) {
         w->domains_changed = false;
         *out = (struct lxe_event){ .kind = LXE_EVENT_DOMAINS };
         return true;
     }
-    for (size_t i = 0; i < w->count; i++)
-        if (w->guests[i]->changed) {
-            w->guests[i]->changed = false;
-            *out = (struct lxe_event){ .kind = LXE_EVENT_MEMORY,
-                                       .domid = w->guests[i]->domid };
-            return true;
-        }
-    return false;
+    g = next_changed(w);
+    if (!g)
+        return false;
+    g->changed = false;
+    *out = (struct lxe_event){ .kind = LXE_EVENT_MEMORY, .domid = g->domid };
+    return true;
 }
 
 /* ---- init and deinit ---- */

@@ -37,6 +37,7 @@ struct lxe_sim_world {
 
     bool watching;
     bool domains_changed;    /* an event waits */
+    size_t next_changed;     /* the guest where the next one is looked for */
     uint64_t refused_builds; /* for want of memory, or already there */
 
     lxe_sim_invariant_fn *invariant;
@@ -81,5 +82,9 @@ bool lxe_sim_world_next_event(struct lxe_sim_world *w, struct lxe_event *out);
 
 /* Checks the books, and tells the invariant function what is wrong. */
 void lxe_sim_world_check(struct lxe_sim_world *w);
+
+/* The same for what one domain has and may have. */
+void lxe_sim_world_check_guest(struct lxe_sim_world *w,
+                               const struct lxe_sim_guest *g);
 
 #endif
