@@ -28,6 +28,7 @@ libaero_a_SOURCES = \
 	%D%/migrations.c %D%/migrations.h \
 	%D%/numa.c %D%/numa.h \
 	%D%/pid_lock.c %D%/pid_lock.h \
+	%D%/mul_div.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/rate_share.c %D%/rate_share.h \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "mul_div.h"
 
 typedef unsigned __int128 wide;
 
@@ -16,90 +17,13 @@ struct edge {
     bool full;
 };
 
-static int compare_edges(const void *pa, const void *pb)
-{
-    const struct edge *a = pa, *b = pb;
-    wide left = (wide)a->units * b->shares, right = (wide)b->units * a->shares;
-
-    return left < right ? -1 : left > right;
-}
-
-/* What one of the two fillings may do with a vessel, above its offset. */
+/* What a filling may do with a vessel, above its offset. */
 struct span {
     uint64_t lo, hi, offset;
 };
 
-static size_t list_edges(const struct span *spans,
-                         const struct aero_vessel *v, size_t count,
-                         struct edge *edges)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (spans[i].lo == spans[i].hi)
-            continue;
-        edges[n++] = (struct edge){ spans[i].lo, v[i].shares, false };
-        edges[n++] = (struct edge){ spans[i].hi, v[i].shares, true };
-    }
-    qsort(edges, n, sizeof(*edges), compare_edges);
-    return n;
-}
-
-/*
- * Finds the level as a fraction water / shares: `still` units lie in vessels
- * that do not move at this level, the rest of the pool in those that do.
- */
-static void find_level(const struct edge *edges, size_t n, uint64_t still,
-                       uint64_t pool, uint64_t *water, uint64_t *shares)
-{
-    uint64_t moving = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        const struct edge *e = &edges[i];
-
-        if ((wide)still * e->shares + (wide)moving * e->units >=
-            (wide)pool * e->shares)
-            break;
-        if (e->full) {
-            still += e->units;
-            moving -= e->shares;
-        } else {
-            still -= e->units;
-            moving += e->shares;
-        }
-    }
-    *water = pool - still;
-    *shares = moving;
-}
-
-static uint64_t clamp(wide x, uint64_t lo, uint64_t hi)
-{
-    if (x <= lo)
-        return lo;
-    return x >= hi ? hi : (uint64_t)x;
-}
-
-/* Fills to one level; the pool is without the offsets. */
-static void fill(struct aero_vessel *v, const struct span *spans,
-                 size_t count, uint64_t pool, struct edge *edges)
-{
-    uint64_t bottoms = 0, tops = 0, water, shares;
-    size_t n;
-
-    for (size_t i = 0; i < count; i++) {
-        bottoms += spans[i].lo;
-        tops += spans[i].hi;
-    }
-    for (size_t i = 0; i < count; i++)
-        v[i].x = spans[i].offset + (tops <= pool ? spans[i].hi : spans[i].lo);
-    if (tops <= pool || bottoms >= pool)
-        return;
-    n = list_edges(spans, v, count, edges);
-    find_level(edges, n, bottoms, pool, &water, &shares);
-    for (size_t i = 0; i < count; i++)
-        v[i].x = spans[i].offset + clamp((wide)water * v[i].shares / shares,
-                                         spans[i].lo, spans[i].hi);
-}
+/* One of the two fillings: up to the bases, or above them. */
+typedef struct span span_fn(const struct aero_vessel *v);
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -111,46 +35,175 @@ static uint64_t less(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
-/* Returns what all need that their bases are full, or their bottoms. */
-static uint64_t spans_to_base(const struct aero_vessel *v, size_t count,
-                              struct span *spans)
+static struct span to_base(const struct aero_vessel *v)
 {
-    uint64_t tops = 0;
+    uint64_t base = min_u64(v->base, v->hi);
 
-    for (size_t i = 0; i < count; i++) {
-        uint64_t base = min_u64(v[i].base, v[i].hi);
-
-        spans[i] = (struct span){ v[i].lo, base > v[i].lo ? base : v[i].lo,
-                                  0 };
-        tops += spans[i].hi;
-    }
-    return tops;
+    return (struct span){ v->lo, base > v->lo ? base : v->lo, 0 };
 }
 
-/* Returns the sum of the bases. */
-static uint64_t spans_above(const struct aero_vessel *v, size_t count,
-                            struct span *spans)
+static struct span above_base(const struct aero_vessel *v)
 {
-    uint64_t bases = 0;
+    uint64_t base = min_u64(v->base, v->hi);
+
+    return (struct span){ less(v->lo, base), v->hi - base, base };
+}
+
+static int compare_edges(const struct edge *a, const struct edge *b)
+{
+    wide left = (wide)a->units * b->shares, right = (wide)b->units * a->shares;
+
+    return left < right ? -1 : left > right;
+}
+
+static void swap(struct edge *a, struct edge *b)
+{
+    struct edge was = *a;
+
+    *a = *b;
+    *b = was;
+}
+
+/* Units that do not move at a level, and the shares of those that do. */
+struct sum {
+    uint64_t still, moving;
+};
+
+static struct sum pass(struct sum s, const struct edge *edges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct edge *e = &edges[i];
+
+        s.still += e->full ? e->units : -e->units;
+        s.moving += e->full ? -e->shares : e->shares;
+    }
+    return s;
+}
+
+/* Brings those below the pivot to the front, and its equals behind them. */
+static void split(struct edge *edges, size_t count, struct edge pivot,
+                  size_t *below, size_t *up_to)
+{
+    size_t low = 0, high = count, i = 0;
+
+    while (i < high) {
+        int way = compare_edges(&edges[i], &pivot);
+
+        if (way < 0)
+            swap(&edges[i++], &edges[low++]);
+        else if (way > 0)
+            swap(&edges[i], &edges[--high]);
+        else
+            i++;
+    }
+    *below = low;
+    *up_to = high;
+}
+
+/*
+ * Finds the level as a fraction, water / shares: the sum of all sizes is a
+ * line between two edges. The edge at which it reaches the pool is looked for
+ * as in a quick-select: half of the rest is dropped in each round, on average,
+ * and what was below is summed up once.
+ */
+static void find_level(struct edge *edges, size_t n, uint64_t bottoms,
+                       uint64_t pool, uint64_t *water, uint64_t *shares)
+{
+    struct sum s = { bottoms, 0 };
+    uint64_t random = n;
+
+    while (n) {
+        struct edge pivot;
+        struct sum at;
+        size_t below, up_to;
+
+        random = random * UINT64_C(6364136223846793005) + 1;
+        pivot = edges[(random >> 32) % n];
+        split(edges, n, pivot, &below, &up_to);
+        at = pass(s, edges, below);
+        if ((wide)at.still * pivot.shares + (wide)at.moving * pivot.units >=
+            (wide)pool * pivot.shares) {
+            n = below;
+        } else {
+            s = pass(at, edges + below, up_to - below);
+            edges += up_to;
+            n -= up_to;
+        }
+    }
+    *water = pool - s.still;
+    *shares = s.moving;
+}
+
+static size_t list_edges(const struct aero_vessel *v, size_t count,
+                         span_fn *span_of, struct edge *edges)
+{
+    size_t n = 0;
 
     for (size_t i = 0; i < count; i++) {
-        uint64_t base = min_u64(v[i].base, v[i].hi);
+        struct span s = span_of(&v[i]);
 
-        spans[i] = (struct span){ less(v[i].lo, base), v[i].hi - base, base };
-        bases += base;
+        if (s.lo == s.hi)
+            continue;
+        edges[n++] = (struct edge){ s.lo, v[i].shares, false };
+        edges[n++] = (struct edge){ s.hi, v[i].shares, true };
     }
-    return bases;
+    return n;
+}
+
+/* The pool is without the offsets; what all need at least does not fill it. */
+static int fill_to_level(struct aero_vessel *v, size_t count, span_fn *span_of,
+                         uint64_t bottoms, uint64_t pool)
+{
+    _cleanup_free_ struct edge *edges = malloc(2 * count * sizeof(*edges));
+    uint64_t water, shares;
+    size_t n;
+
+    if (!edges)
+        return -ENOMEM;
+    n = list_edges(v, count, span_of, edges);
+    find_level(edges, n, bottoms, pool, &water, &shares);
+    for (size_t i = 0; i < count; i++) {
+        struct span s = span_of(&v[i]);
+        uint64_t x = aero_mul_div(water, v[i].shares, shares);
+
+        x = x < s.lo ? s.lo : x;
+        v[i].x = s.offset + min_u64(x, s.hi);
+    }
+    return 0;
+}
+
+static int fill(struct aero_vessel *v, size_t count, span_fn *span_of,
+                uint64_t pool)
+{
+    uint64_t bottoms = 0, tops = 0;
+    bool all;
+
+    for (size_t i = 0; i < count; i++) {
+        struct span s = span_of(&v[i]);
+
+        bottoms += s.lo;
+        tops += s.hi;
+    }
+    all = tops <= pool;
+    if (!all && bottoms < pool)
+        return fill_to_level(v, count, span_of, bottoms, pool);
+    for (size_t i = 0; i < count; i++) {
+        struct span s = span_of(&v[i]);
+
+        v[i].x = s.offset + (all ? s.hi : s.lo);
+    }
+    return 0;
 }
 
 int aero_water_fill(struct aero_vessel *vessels, size_t count, uint64_t pool)
 {
-    _cleanup_free_ struct edge *edges = calloc(2 * count + 1, sizeof(*edges));
-    _cleanup_free_ struct span *spans = calloc(count + 1, sizeof(*spans));
+    uint64_t tops = 0, bases = 0;
 
-    if (!edges || !spans)
-        return -ENOMEM;
-    if (spans_to_base(vessels, count, spans) <= pool)
-        pool -= spans_above(vessels, count, spans);
-    fill(vessels, spans, count, pool, edges);
-    return 0;
+    for (size_t i = 0; i < count; i++) {
+        tops += to_base(&vessels[i]).hi;
+        bases += above_base(&vessels[i]).offset;
+    }
+    if (tops <= pool)
+        return fill(vessels, count, above_base, pool - bases);
+    return fill(vessels, count, to_base, pool);
 }

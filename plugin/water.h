@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Water-filling: sharing a pool between vessels that have a bottom, a base, a
- * top, and a speed at which they fill. Pure, exact (no floating point),
- * O(n log n).
+ * top, and a speed at which they fill. Pure, exact (no floating point), in
+ * O(n) on average.
  *
  *   first   x = M * shares          up to the bases, all from nothing
  *   then    x = base + L * shares   once every base is full
