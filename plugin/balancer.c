@@ -389,8 +389,10 @@ static void set_targets(struct aero_balancer *b,
                         host->keep_free_kib, steps);
     for (size_t i = 0; i < n; i++) {
         struct aero_guest *g = &b->guests.items[steps[i].index];
+        char reason[AERO_REASON_TEXT];
 
-        set_target(b, g, steps[i].target_kib, out[steps[i].index].reason, now);
+        aero_reason_text(&out[steps[i].index].reason, reason);
+        set_target(b, g, steps[i].target_kib, reason, now);
         g->condition.wake = false; /* the driver has a new value */
     }
     for (size_t i = 0; i < b->guests.count; i++)
@@ -405,13 +407,17 @@ static void note_reasons(struct aero_balancer *b,
         struct aero_guest *g = &b->guests.items[i];
 
         if (aero_guest_movable(g->condition.state))
-            memcpy(g->reason, out[i].reason, sizeof(g->reason));
+            g->reason = out[i].reason;
         else if (g->condition.state == AERO_GUEST_FOREIGN)
-            snprintf(g->reason, sizeof(g->reason), "managed by another (%s):"
-                     " not touched", aero_rival_guess(&g->dom));
+            g->reason = (struct aero_reason){
+                .cause = AERO_CAUSE_FOREIGN,
+                .why = aero_rival_guess(&g->dom),
+            };
         else
-            snprintf(g->reason, sizeof(g->reason), "%s: not touched",
-                     aero_guest_state_name(g->condition.state));
+            g->reason = (struct aero_reason){
+                .cause = AERO_CAUSE_UNTOUCHED,
+                .why = aero_guest_state_name(g->condition.state),
+            };
     }
 }
 

@@ -96,6 +96,7 @@ static struct tally *tally_of(struct run *r, uint32_t domid)
 
 static bool list(struct run *r, const struct aero_replayed *d)
 {
+    char reason[AERO_REASON_TEXT];
     struct difference *to;
 
     if (r->list_count >= (r->all ? LIST_MAX : SHOWN))
@@ -109,13 +110,14 @@ static bool list(struct run *r, const struct aero_replayed *d)
         r->list = to;
         r->list_room = room;
     }
+    aero_reason_text(d->now_reason, reason);
     to = &r->list[r->list_count++];
     *to = (struct difference){
         .tick = d->tick,
         .time_ms = d->time_ms,
         .domid = d->domid,
         .name = strdup(d->name),
-        .reason = strdup(d->now_reason),
+        .reason = strdup(reason),
         .logged_kib = d->logged_kib,
         .now_kib = d->now_kib,
     };

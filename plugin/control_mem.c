@@ -30,12 +30,14 @@ static void put_demand(struct lxe_jw *w, const struct aero_guest *g,
                        uint64_t now)
 {
     uint64_t age = aero_guest_report_age_ns(g, now);
+    char reason[AERO_REASON_TEXT];
 
+    aero_reason_text(&g->reason, reason);
     lxe_jw_u64(w, "demand_kib", g->demand.kib);
     aero_put_kib(w, "used_kib", g->demand.used_kib);
     aero_put_kib(w, "available_kib", g->demand.available_kib);
     lxe_jw_str(w, "source", aero_guest_source_name(g->dom.report.source));
-    lxe_jw_str(w, "reason", g->reason);
+    lxe_jw_str(w, "reason", reason);
     if (age == LXE_UNKNOWN)
         lxe_jw_null(w, "age_ms");
     else

@@ -22,6 +22,7 @@ libaero_a_SOURCES = \
 	%D%/guests.c %D%/guests.h \
 	%D%/hasten.c %D%/hasten.h \
 	%D%/host_state.c %D%/host_state.h \
+	%D%/median.c %D%/median.h \
 	%D%/counters.h \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/metrics_http.c %D%/metrics_http.h \
@@ -30,6 +31,7 @@ libaero_a_SOURCES = \
 	%D%/pid_lock.c %D%/pid_lock.h \
 	%D%/mul_div.h \
 	%D%/policy.c %D%/policy.h \
+	%D%/reason.c %D%/reason.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/rate_share.c %D%/rate_share.h \
 	%D%/probe.c %D%/probe.h \

@@ -113,6 +113,8 @@ void aero_decision_write_host(struct lxe_jw *w, uint64_t reserve_kib,
 
 void aero_decision_write(struct lxe_jw *w, const struct aero_decision *d)
 {
+    char reason[AERO_REASON_TEXT];
+
     lxe_jw_key(w, "in");
     lxe_jw_object(w);
     aero_fields_write(w, aero_guest_fields, aero_guest_field_count, &d->in);
@@ -126,7 +128,8 @@ void aero_decision_write(struct lxe_jw *w, const struct aero_decision *d)
     aero_fields_write(w, AERO_FIELDS(target_fields), &d->out);
     lxe_jw_end_object(w);
     write_kib(w, "written_kib", d->written_kib);
-    lxe_jw_str(w, "reason", d->out.reason);
+    aero_reason_text(&d->out.reason, reason);
+    lxe_jw_str(w, "reason", reason);
 }
 
 bool aero_decision_same(const struct aero_policy_guest *a, uint64_t a_kib,

@@ -50,7 +50,7 @@ struct aero_guest {
     struct aero_speed speed;
     struct aero_activity activity; /* where its pages are sampled */
     uint64_t sample_ns;            /* the last period began, or the next may */
-    char reason[AERO_REASON_TEXT];
+    struct aero_reason reason;
 };
 
 struct aero_guests {

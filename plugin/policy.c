@@ -2,15 +2,13 @@
 #include "policy.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "hasten.h"
+#include "median.h"
+#include "mul_div.h"
 #include "water.h"
 
 /* A part of a small guest is less than the balloon driver's own steps. */
@@ -33,6 +31,7 @@ struct slot {
     uint64_t due;   /* by shares, then after tax and aid */
     uint64_t want;  /* where it should come to in the end */
     uint64_t next;  /* what this tick comes to */
+    double price;   /* for what it holds */
     bool hastened;
     uint64_t rank;  /* by which guests are equals, where nodes matter */
     uint64_t room;  /* it could give this in an equal's place */
@@ -108,7 +107,7 @@ static void bounds(const struct aero_policy_guest *g, uint64_t *lo,
 static void fill_slot(const struct aero_policy_guest *g, size_t index,
                       bool no_surplus, struct slot *s)
 {
-    s->index = index;
+    *s = (struct slot){ .index = index };
     bounds(g, &s->lo, &s->hi);
     s->knee = pages_up(g->demand_kib);
     /* In whole steps, or a little more would be rounded to less. */
@@ -233,8 +232,7 @@ static void hold_back(struct plan *p)
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
 
-        s->want -= (uint64_t)((unsigned __int128)less(s->want, s->demand) *
-                              back / beyond);
+        s->want -= aero_mul_div(less(s->want, s->demand), back, beyond);
     }
 }
 
@@ -494,7 +492,8 @@ static bool is_tie(struct slot *const *stay, size_t i)
  */
 static int leave_out_changes(struct plan *p)
 {
-    _cleanup_free_ struct slot **stay = calloc(p->n + 1, sizeof(struct slot *));
+    _cleanup_free_ struct slot **stay =
+        malloc((p->n + 1) * sizeof(struct slot *));
     size_t n = 0, first = 0;
     uint64_t sum = 0;
 
@@ -508,25 +507,14 @@ static int leave_out_changes(struct plan *p)
         if (stays)
             stay[n++] = s;
     }
-    qsort(stay, n, sizeof(struct slot *), compare_excess);
+    if (sum > p->pool)
+        qsort(stay, n, sizeof(struct slot *), compare_excess);
     while (first < n && excess(stay[first]) &&
            (sum > p->pool || is_tie(stay, first)))
         sum = less(sum, excess(stay[first++]));
     for (size_t i = first; i < n; i++)
         stay[i]->next = stay[i]->target;
     return 0;
-}
-
-static void say(char out[AERO_REASON_TEXT], const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void say(char out[AERO_REASON_TEXT], const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(out, AERO_REASON_TEXT, fmt, ap);
-    va_end(ap);
 }
 
 /* The price that a guest pays for what it holds: shares for each page. */
@@ -540,122 +528,90 @@ static double price(const struct plan *p, const struct slot *s)
     return (double)p->guests[s->index].shares / (cost > 1 ? cost : 1);
 }
 
-static int compare_prices(const void *pa, const void *pb)
-{
-    double a = *(const double *)pa, b = *(const double *)pb;
-
-    return a < b ? -1 : a > b;
-}
-
 /* Prices say something beside others only. */
 static int find_median(struct plan *p)
 {
-    _cleanup_free_ double *all = calloc(p->n + 1, sizeof(*all));
+    _cleanup_free_ double *all = malloc((p->n + 1) * sizeof(*all));
 
     if (!all)
         return -ENOMEM;
     for (size_t i = 0; i < p->n; i++)
-        all[i] = price(p, &p->slots[i]);
-    qsort(all, p->n, sizeof(*all), compare_prices);
-    if (p->n)
-        p->median = (all[(p->n - 1) / 2] + all[p->n / 2]) / 2;
+        all[i] = p->slots[i].price = price(p, &p->slots[i]);
+    p->median = aero_median(all, p->n);
     return 0;
 }
 
-/* Why it has no less. */
-static const char *least(const struct aero_policy_guest *g)
-{
-    return g->keep_kib > g->min_kib ? "what it uses and cannot swap"
-                                    : "minimum";
-}
-
-static void explain_size(const struct plan *p, const struct slot *s,
-                         char *out)
+static enum aero_cause cause(const struct plan *p, const struct slot *s)
 {
     const struct aero_policy_guest *g = &p->guests[s->index];
-    char a[LXE_UNIT_TEXT], b[LXE_UNIT_TEXT];
-    uint64_t want_kib = s->want * LXE_KIB_PER_PAGE;
 
-    lxe_format_kib(a, g->demand_kib);
-    lxe_format_kib(b, want_kib);
     if (g->stuck_shrink && s->want == s->lo)
-        say(out, "stuck: does not shrink below what it has");
-    else if (g->stuck_grow && s->want == s->hi)
-        say(out, "stuck: does not grow beyond what it has");
-    else if (p->bottoms > p->pool)
-        say(out, "host is short: less than all minima; minimum %s", b);
-    else if (!g->demand_known && s->lo == s->hi && s->want == s->target)
-        say(out, "%s: left as it is", g->why);
-    else if (!g->demand_known && s->lo == s->hi)
-        say(out, "%s: %s", g->why, b);
-    else if (s->want + STEP_PAGES <= s->demand)
-        say(out, "host is short: %s of %s wanted, by %u shares%s%s%s",
-            b, a, g->shares, s->want == s->lo ? " (" : "",
-            s->want == s->lo ? least(g) : "", s->want == s->lo ? ")" : "");
-    else if (s->want < s->demand + STEP_PAGES)
-        say(out, "wants %s, %s%s", a, g->why,
-            s->want == s->lo && g->keep_kib <= g->min_kib
-                ? "; has its minimum" : "");
-    else
-        say(out, "wants %s, %s; up to %s from the surplus%s", a, g->why, b,
-            s->want == s->hi ? " (maximum)" : "");
-}
-
-static void add(char out[AERO_REASON_TEXT], const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add(char out[AERO_REASON_TEXT], const char *fmt, ...)
-{
-    size_t len = strlen(out);
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(out + len, AERO_REASON_TEXT - len, fmt, ap);
-    va_end(ap);
+        return AERO_CAUSE_STUCK_SHRINK;
+    if (g->stuck_grow && s->want == s->hi)
+        return AERO_CAUSE_STUCK_GROW;
+    if (p->bottoms > p->pool)
+        return AERO_CAUSE_MINIMA;
+    if (!g->demand_known && s->lo == s->hi)
+        return s->want == s->target ? AERO_CAUSE_LEFT : AERO_CAUSE_FOUND;
+    if (s->want + STEP_PAGES <= s->demand)
+        return AERO_CAUSE_SHORT;
+    return s->want < s->demand + STEP_PAGES ? AERO_CAUSE_WANTS
+                                            : AERO_CAUSE_SURPLUS;
 }
 
 /* The tax decides where a guest has neither its minimum nor its maximum. */
-static void explain_tax(const struct plan *p, const struct slot *s,
-                        const struct aero_policy_target *t, char *out)
+static bool tax_decides(const struct plan *p, const struct slot *s,
+                        unsigned idle)
 {
-    if (!p->host->tax || t->idle < 10 || p->n < 2 || s->want <= s->lo ||
-        s->want >= s->hi)
+    return p->host->tax && idle >= 10 && p->n > 1 && s->want > s->lo &&
+           s->want < s->hi;
+}
+
+static void explain(const struct plan *p, const struct slot *s,
+                    struct aero_policy_target *out)
+{
+    const struct aero_policy_guest *g = &p->guests[s->index];
+
+    out->reason = (struct aero_reason){
+        .cause = cause(p, s),
+        .why = g->why,
+        .demand_kib = g->demand_kib,
+        .goal_kib = out->goal_kib,
+        .shares = g->shares,
+        .at_min = s->want == s->lo,
+        .cannot_swap = g->keep_kib > g->min_kib,
+        .at_max = s->want == s->hi,
+        .for_node = s->near_gave,
+        .hastened = s->hastened,
+        .on_the_way = s->next != s->want && s->next != s->target,
+    };
+    if (!tax_decides(p, s, out->idle))
         return;
-    add(out, "; idle tax: %u %% idle, price %.2g of the median", t->idle / 10,
-        t->price);
+    out->reason.idle = out->idle;
+    out->reason.price = out->price;
 }
 
 static void answer(const struct plan *p, const struct slot *s,
                    struct aero_policy_target *out)
 {
-    uint64_t goal_kib = s->want * LXE_KIB_PER_PAGE;
-    char goal[LXE_UNIT_TEXT];
-
     /* Not a whole number of pages only where somebody else set it. */
     out->target_kib = s->next == s->target
                           ? p->guests[s->index].target_kib
                           : s->next * LXE_KIB_PER_PAGE;
-    out->goal_kib = goal_kib;
+    out->goal_kib = s->want * LXE_KIB_PER_PAGE;
     if (s->held > s->knee)
         out->idle = (unsigned)((s->held - s->knee) * 1000 / s->held);
-    out->price = p->median > 0 ? price(p, s) / p->median : 1;
-    explain_size(p, s, out->reason);
-    explain_tax(p, s, out, out->reason);
-    if (s->near_gave)
-        add(out->reason, "; gives for others: memory is wanted on its NUMA node");
-    if (s->hastened)
-        add(out->reason, "; somebody waits for memory: gives more meanwhile");
-    else if (s->next != s->want && s->next != s->target)
-        add(out->reason, "; on the way to %s", lxe_format_kib(goal, goal_kib));
+    out->price = p->median > 0 ? s->price / p->median : 1;
+    explain(p, s, out);
 }
 
 int aero_policy_run(const struct aero_policy_host *host,
                     const struct aero_policy_guest *guests, size_t count,
                     struct aero_policy_target *out)
 {
-    _cleanup_free_ struct slot *slots = calloc(count + 1, sizeof(*slots));
+    _cleanup_free_ struct slot *slots = malloc((count + 1) * sizeof(*slots));
     _cleanup_free_ struct aero_vessel *vessels =
-        calloc(count + 1, sizeof(*vessels));
+        malloc((count + 1) * sizeof(*vessels));
     struct plan p = { .host = host, .guests = guests, .slots = slots,
                       .vessels = vessels };
     int rc;

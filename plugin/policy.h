@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Who gets how much: a snapshot of all guests in, targets and reasons out.
- * Pure, and in O(n log n).
+ * Pure, and in O(n log n); in O(n) on average where all have room.
  *
  * Water-filling by shares, in whole pages, with a tax on idle memory
  * (docs/policy.md has the derivation):
@@ -27,14 +27,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "reason.h"
+
 #define AERO_SHARES_MIN     1u
 #define AERO_SHARES_MAX     100000u
 #define AERO_SHARES_DEFAULT 100u
 
 #define AERO_TAX_ALL       1000u
 #define AERO_TAX_MAX       999u
-
-#define AERO_REASON_TEXT 200
 
 /* New members of the input go into decision.c's tables, one line each. */
 struct aero_policy_guest {
@@ -78,7 +78,7 @@ struct aero_policy_target {
     uint64_t goal_kib;   /* where it shall come to in the end */
     unsigned idle;       /* part of what it holds, in thousandths */
     double price;        /* in terms of the median of all movable guests */
-    char reason[AERO_REASON_TEXT];
+    struct aero_reason reason;
 };
 
 /*

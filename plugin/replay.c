@@ -318,7 +318,7 @@ static void tell(const struct aero_replay *r,
             .logged_kib = s->target_kib,
             .now_kib = out[i].target_kib,
             .logged_reason = s->reason,
-            .now_reason = out[i].reason,
+            .now_reason = &out[i].reason,
         };
 
         r->fn(&d, r->data);

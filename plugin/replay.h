@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "reason.h"
 
 #define AERO_REPLAY_GUESTS 16384u /* at a time */
 #define AERO_REPLAY_SETS   64u
@@ -28,7 +29,7 @@ struct aero_replayed {
     uint64_t logged_kib;
     uint64_t now_kib;
     const char *logged_reason; /* of the last line about the guest */
-    const char *now_reason;
+    const struct aero_reason *now_reason;
 };
 
 typedef void aero_replayed_fn(const struct aero_replayed *decision,

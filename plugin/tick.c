@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tick.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 
 static void take_facts(const struct aero_guest *g, uint64_t now_ns,
@@ -44,6 +42,6 @@ void aero_tick_decision(const struct aero_tick *tick, size_t index,
     take_facts(g, tick->now_ns, &out->facts);
     out->out = tick->out[index];
     /* What mem.status shows: it also tells why a guest is not touched. */
-    memcpy(out->out.reason, g->reason, sizeof(out->out.reason));
+    out->out.reason = g->reason;
     out->written_kib = g->written_kib;
 }

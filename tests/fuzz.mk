@@ -53,7 +53,7 @@ tests_fuzz_report_LDADD = $(YAJL_LIBS) -lm
 noinst_PROGRAMS += tests/fuzz-replay
 tests_fuzz_replay_SOURCES = tests/fuzz/fuzz_replay.c plugin/replay.c \
 	plugin/decision.c plugin/fields.c plugin/policy.c plugin/hasten.c \
-	plugin/water.c \
+	plugin/median.c plugin/reason.c plugin/water.c \
 	libxl-ext/base/units.c $(FUZZ_JSON_SOURCES)
 tests_fuzz_replay_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
 tests_fuzz_replay_CFLAGS = $(FUZZ_CFLAGS)

@@ -19,10 +19,12 @@ static void need(bool true_thing)
 
 static void on_decision(const struct aero_replayed *d, void *data)
 {
+    char reason[AERO_REASON_TEXT];
     uint64_t *seen = data;
 
     need(d->name && d->logged_reason && d->now_reason);
-    *seen += strlen(d->name) + strlen(d->now_reason) + d->now_kib;
+    aero_reason_text(d->now_reason, reason);
+    *seen += strlen(d->name) + strlen(reason) + d->now_kib;
 }
 
 static int take(struct aero_replay *r, const char *line, size_t len,

@@ -333,7 +333,7 @@ static uint64_t silent_after(bool samples, unsigned hot_mib, unsigned used_mib,
         lxe_sim_advance(host, SECONDS(1));
     }
     if (reason)
-        memcpy(reason, b.guests.items[1].reason, AERO_REASON_TEXT);
+        aero_reason_text(&b.guests.items[1].reason, reason);
     kib = sim_current(host, 1);
     aero_balancer_clear(&b);
     host->ops->close(host);

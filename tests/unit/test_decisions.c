@@ -348,7 +348,7 @@ static void history_keeps_what_mattered(void)
     for (n = 1; (p = aero_history_get(&b.history, 1, n)); n++) {
         CU_ASSERT(p->tick < last);
         last = p->tick;
-        CU_ASSERT(p->decision.out.reason[0]);
+        CU_ASSERT(p->decision.out.reason.cause != AERO_CAUSE_NONE);
     }
     CU_ASSERT(n > 2 && n - 1 <= AERO_HISTORY_LENGTH);
     p = aero_history_get(&b.history, 1, 0);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Water-filling, and the policy that is made of it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "median.h"
 #include "policy.h"
 #include "unit.h"
 #include "water.h"
@@ -24,6 +26,14 @@ static struct aero_policy_guest guest(uint64_t min, uint64_t max,
         .why = "by its report", .target_kib = held * MIB,
         .held_kib = held * MIB,
     };
+}
+
+static const char *why(const struct aero_policy_target *target)
+{
+    static char text[AERO_REASON_TEXT];
+
+    aero_reason_text(&target->reason, text);
+    return text;
 }
 
 static void water_levels(void)
@@ -124,6 +134,32 @@ static void water_is_exact(void)
     CU_PASS("all sizes are those found by trying levels");
 }
 
+static int compare_numbers(const void *pa, const void *pb)
+{
+    double a = *(const double *)pa, b = *(const double *)pb;
+
+    return a < b ? -1 : a > b;
+}
+
+static void median_of_any(void)
+{
+    uint64_t seed = unit_seed();
+    double all[2 * COUNT], sorted[2 * COUNT];
+    bool same = true;
+
+    CU_ASSERT_EQUAL(aero_median(all, 0), 0);
+    for (int run = 0; run < 1000; run++) {
+        size_t n = 1 + unit_below(&seed, 2 * COUNT);
+
+        for (size_t i = 0; i < n; i++)
+            all[i] = sorted[i] = (double)unit_below(&seed, 20);
+        qsort(sorted, n, sizeof(*sorted), compare_numbers);
+        same = same && aero_median(all, n) ==
+                           (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+    }
+    CU_ASSERT(same);
+}
+
 static void idle_gives_to_busy(void)
 {
     struct aero_policy_guest g[] = { guest(64, 512, 96, 256),
@@ -137,7 +173,7 @@ static void idle_gives_to_busy(void)
     CU_ASSERT(t[0].target_kib < 256 * MIB && t[1].target_kib < 256 * MIB);
     CU_ASSERT(t[0].target_kib >= 96 * MIB);
     CU_ASSERT(t[2].target_kib >= 400 * MIB);
-    CU_ASSERT_PTR_NOT_NULL(strstr(t[2].reason, "wants 400 MiB"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[2]), "wants 400 MiB"));
 }
 
 /* Waldspurger's experiment: equal shares, one of two hardly uses its own. */
@@ -151,7 +187,7 @@ static void the_tax_takes_idle_memory(void)
     aero_policy_run(&host, g, 2, t);
     CU_ASSERT_EQUAL(t[0].target_kib, 180 * MIB);
     CU_ASSERT_EQUAL(t[1].target_kib, 180 * MIB);
-    CU_ASSERT_PTR_NULL(strstr(t[0].reason, "idle tax"));
+    CU_ASSERT_PTR_NULL(strstr(why(&t[0]), "idle tax"));
     host.tax = 750;
     aero_policy_run(&host, g, 2, t);
     /* A quarter of 160 idle is kept, 76 are needed, 44 come back. */
@@ -161,7 +197,7 @@ static void the_tax_takes_idle_memory(void)
     CU_ASSERT_EQUAL(t[0].idle, 888);
     CU_ASSERT(t[0].price > 0.42 && t[0].price < 0.43);
     CU_ASSERT_PTR_NOT_NULL(
-        strstr(t[0].reason, "idle tax: 88 % idle, price 0.43 of the median"));
+        strstr(why(&t[0]), "idle tax: 88 % idle, price 0.43 of the median"));
     host.tax = 500;
     g[1].max_kib = 1024 * MIB;
     g[1].demand_kib = 1000 * MIB;
@@ -186,7 +222,7 @@ static void what_must_be_kept_is_kept(void)
     aero_policy_run(&no_limits, g, 2, t);
     CU_ASSERT_EQUAL(t[0].target_kib, 310 * MIB);
     CU_ASSERT_EQUAL(t[1].target_kib, 190 * MIB);
-    CU_ASSERT_PTR_NOT_NULL(strstr(t[0].reason, "uses and cannot swap"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[0]), "uses and cannot swap"));
     CU_ASSERT_EQUAL(aero_policy_obtainable_kib(&no_limits, g, 2), 126 * MIB);
     g[0].max_kib = 280 * MIB; /* an administrator's word */
     aero_policy_run(&no_limits, g, 2, t);
@@ -216,7 +252,7 @@ static void shares_decide_in_shortage(void)
     aero_policy_run(&no_limits, g, 2, t);
     CU_ASSERT_EQUAL(t[0].target_kib, 300 * MIB);
     CU_ASSERT_EQUAL(t[1].target_kib, 600 * MIB);
-    CU_ASSERT_PTR_NOT_NULL(strstr(t[0].reason, "host is short"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[0]), "host is short"));
 }
 
 static void steps_are_bounded(void)
@@ -235,7 +271,7 @@ static void steps_are_bounded(void)
     CU_ASSERT_EQUAL(t[0].target_kib, 736 * MIB);
     CU_ASSERT_EQUAL(t[1].target_kib, 264 * MIB);
     CU_ASSERT_EQUAL(t[2].target_kib, 64 * MIB); /* an eighth, or 16 MiB */
-    CU_ASSERT_PTR_NOT_NULL(strstr(t[0].reason, "on the way to 100 MiB"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[0]), "on the way to 100 MiB"));
 }
 
 static void stuck_is_clipped(void)
@@ -251,7 +287,7 @@ static void stuck_is_clipped(void)
     aero_policy_run(&no_limits, g, 2, t);
     CU_ASSERT_EQUAL(t[0].target_kib, 1000 * MIB);
     CU_ASSERT_EQUAL(t[1].target_kib, 500 * MIB);
-    CU_ASSERT_PTR_NOT_NULL(strstr(t[0].reason, "stuck"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[0]), "stuck"));
 }
 
 static void silent_guest_is_left(void)
@@ -538,6 +574,7 @@ static const struct unit_test tests[] = {
     { "water levels", water_levels },
     { "water on bases", water_on_bases },
     { "water is exact", water_is_exact },
+    { "the median of any numbers", median_of_any },
     { "idle gives to busy", idle_gives_to_busy },
     { "the tax takes idle memory", the_tax_takes_idle_memory },
     { "what must be kept is kept", what_must_be_kept_is_kept },
