@@ -49,3 +49,23 @@ CLEANFILES += tests/bench-memory
 bench: bench-memory
 bench-memory: tests/bench-memory
 	tests/bench-memory $(BENCH_MEMORY_FLAGS)
+
+# make bench-cost: what a tick takes, and the daemon that is left alone.
+EXTRA_PROGRAMS += tests/bench-cost
+tests_bench_cost_SOURCES = \
+	%D%/bench/cost/cost.c \
+	%D%/bench/cost/crowd.c %D%/bench/cost/crowd.h \
+	%D%/bench/memory/peer.c %D%/bench/memory/peer.h \
+	%D%/bench/memory/peer_aerostat.c %D%/bench/memory/peer_mom.c \
+	%D%/bench/memory/peer_proxmox.c %D%/bench/memory/peer_qmemman.c \
+	%D%/bench/memory/peer_squeezed.c
+tests_bench_cost_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/bench/memory
+tests_bench_cost_LDADD = $(AERO_LIBS) -lm
+EXTRA_DIST += tests/bench/cost/cost.sh
+CLEANFILES += tests/bench-cost bench-cost.json
+
+.PHONY: bench-cost
+bench: bench-cost
+bench-cost: tests/bench-cost aerostatd
+	$(top_srcdir)/tests/bench/cost/cost.sh $(BENCH_COST_FLAGS) \
+		'$(abs_builddir)'
