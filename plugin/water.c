@@ -22,9 +22,6 @@ struct span {
     uint64_t lo, hi, offset;
 };
 
-/* One of the two fillings: up to the bases, or above them. */
-typedef struct span span_fn(const struct aero_vessel *v);
-
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -35,18 +32,14 @@ static uint64_t less(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
-static struct span to_base(const struct aero_vessel *v)
+/* In one of the two fillings: up to the bases, or above them. */
+static inline struct span span_of(const struct aero_vessel *v, bool above)
 {
     uint64_t base = min_u64(v->base, v->hi);
 
+    if (above)
+        return (struct span){ less(v->lo, base), v->hi - base, base };
     return (struct span){ v->lo, base > v->lo ? base : v->lo, 0 };
-}
-
-static struct span above_base(const struct aero_vessel *v)
-{
-    uint64_t base = min_u64(v->base, v->hi);
-
-    return (struct span){ less(v->lo, base), v->hi - base, base };
 }
 
 static int compare_edges(const struct edge *a, const struct edge *b)
@@ -135,12 +128,12 @@ static void find_level(struct edge *edges, size_t n, uint64_t bottoms,
 }
 
 static size_t list_edges(const struct aero_vessel *v, size_t count,
-                         span_fn *span_of, struct edge *edges)
+                         bool above, struct edge *edges)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < count; i++) {
-        struct span s = span_of(&v[i]);
+        struct span s = span_of(&v[i], above);
 
         if (s.lo == s.hi)
             continue;
@@ -151,7 +144,7 @@ static size_t list_edges(const struct aero_vessel *v, size_t count,
 }
 
 /* The pool is without the offsets; what all need at least does not fill it. */
-static int fill_to_level(struct aero_vessel *v, size_t count, span_fn *span_of,
+static int fill_to_level(struct aero_vessel *v, size_t count, bool above,
                          uint64_t bottoms, uint64_t pool)
 {
     _cleanup_free_ struct edge *edges = malloc(2 * count * sizeof(*edges));
@@ -160,10 +153,10 @@ static int fill_to_level(struct aero_vessel *v, size_t count, span_fn *span_of,
 
     if (!edges)
         return -ENOMEM;
-    n = list_edges(v, count, span_of, edges);
+    n = list_edges(v, count, above, edges);
     find_level(edges, n, bottoms, pool, &water, &shares);
     for (size_t i = 0; i < count; i++) {
-        struct span s = span_of(&v[i]);
+        struct span s = span_of(&v[i], above);
         uint64_t x = aero_mul_div(water, v[i].shares, shares);
 
         x = x < s.lo ? s.lo : x;
@@ -172,23 +165,23 @@ static int fill_to_level(struct aero_vessel *v, size_t count, span_fn *span_of,
     return 0;
 }
 
-static int fill(struct aero_vessel *v, size_t count, span_fn *span_of,
+static int fill(struct aero_vessel *v, size_t count, bool above,
                 uint64_t pool)
 {
     uint64_t bottoms = 0, tops = 0;
     bool all;
 
     for (size_t i = 0; i < count; i++) {
-        struct span s = span_of(&v[i]);
+        struct span s = span_of(&v[i], above);
 
         bottoms += s.lo;
         tops += s.hi;
     }
     all = tops <= pool;
     if (!all && bottoms < pool)
-        return fill_to_level(v, count, span_of, bottoms, pool);
+        return fill_to_level(v, count, above, bottoms, pool);
     for (size_t i = 0; i < count; i++) {
-        struct span s = span_of(&v[i]);
+        struct span s = span_of(&v[i], above);
 
         v[i].x = s.offset + (all ? s.hi : s.lo);
     }
@@ -200,10 +193,10 @@ int aero_water_fill(struct aero_vessel *vessels, size_t count, uint64_t pool)
     uint64_t tops = 0, bases = 0;
 
     for (size_t i = 0; i < count; i++) {
-        tops += to_base(&vessels[i]).hi;
-        bases += above_base(&vessels[i]).offset;
+        tops += span_of(&vessels[i], false).hi;
+        bases += span_of(&vessels[i], true).offset;
     }
     if (tops <= pool)
-        return fill(vessels, count, above_base, pool - bases);
-    return fill(vessels, count, to_base, pool);
+        return fill(vessels, count, true, pool - bases);
+    return fill(vessels, count, false, pool);
 }
