@@ -255,7 +255,7 @@ static uint64_t unpromised_kib(const struct aero_balancer *b)
 static struct aero_policy_host policy_host(const struct aero_balancer *b)
 {
     uint64_t waiting = aero_reservations_waiting_kib(&b->reservations);
-    uint64_t unpromised = unpromised_kib(b);
+    uint64_t unpromised = waiting ? unpromised_kib(b) : 0;
 
     return (struct aero_policy_host){
         .free_kib = b->memory.free_kib,
@@ -643,6 +643,8 @@ static void settle_reservations(struct aero_balancer *b, uint64_t now_ns)
     const struct aero_reservation *granted;
     struct aero_reservation late;
 
+    if (!b->reservations.count)
+        return;
     while ((granted = aero_reservations_grant(&b->reservations,
                                               unpromised_kib(b), now_ns)))
         tell(b, granted);

@@ -106,12 +106,30 @@ static bool same_domain(const struct lxe_domain *a, const struct lxe_domain *b)
     return a->domid == b->domid && !strcmp(a->uuid, b->uuid);
 }
 
+/* Whether nobody came or went. */
+static bool all_stayed(const struct aero_guests *guests,
+                       const struct lxe_domain_list *list)
+{
+    if (guests->count != list->count)
+        return false;
+    for (size_t i = 0; i < list->count; i++)
+        if (!same_domain(&guests->items[i].dom, &list->doms[i]))
+            return false;
+    return true;
+}
+
 int aero_guests_update(struct aero_guests *guests,
                        const struct lxe_domain_list *list, uint64_t now_ns)
 {
-    struct aero_guest *items = calloc(list->count + 1, sizeof(*items));
+    struct aero_guest *items;
     size_t old = 0;
 
+    if (all_stayed(guests, list)) {
+        for (size_t i = 0; i < list->count; i++)
+            go_on(&guests->items[i], &list->doms[i], now_ns);
+        return 0;
+    }
+    items = calloc(list->count + 1, sizeof(*items));
     if (!items)
         return -ENOMEM;
     for (size_t i = 0; i < list->count; i++) {
