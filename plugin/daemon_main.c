@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
@@ -37,7 +38,7 @@
 #define METRICS_APART_MS 5000
 #define TICK_APART_MS   250 /* events make ticks come no closer than this */
 #define TICK_LONG_MS    2000 /* a tick takes milliseconds; xenstore may not */
-#define TICK_HANGS_S    20
+#define TICK_HANGS_S    10 /* to 20: between two looks at it */
 #define EXIT_USAGE      2
 
 struct options {
@@ -195,16 +196,36 @@ static void watch_again(struct daemon *d)
     d->reconnects = d->balancer.reconnects;
 }
 
-/* Says in the middle of a tick that hangs, as in a xenstore that does not
- * answer, what is wrong. Only what may be called in a signal's handler. */
+/* The tick that goes on, by its number; 0 between ticks. */
+static volatile sig_atomic_t tick_going_on;
+
+/*
+ * Says in the middle of a tick that hangs, as in a xenstore that does not
+ * answer, what is wrong. Only what may be called in a signal's handler.
+ */
 static void on_alarm(int sig)
 {
     static const char text[] = PROGRAM ": a tick does not end; does xenstored"
                                " answer?\n";
+    static sig_atomic_t seen, told;
+    sig_atomic_t now = tick_going_on;
 
     (void)sig;
-    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-        return; /* nobody to tell */
+    if (now && now == seen && now != told &&
+        write(STDERR_FILENO, text, sizeof(text) - 1) > 0)
+        told = now;
+    seen = now;
+}
+
+/* Looks so often at whether a tick hangs: an alarm a tick would cost more. */
+static void start_alarms(void)
+{
+    const struct itimerval often = { { TICK_HANGS_S, 0 },
+                                     { TICK_HANGS_S, 0 } };
+
+    sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm,
+                                            .sa_flags = SA_RESTART }, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
 }
 
 /* Returns whether the tick did what it should. */
@@ -213,9 +234,9 @@ static bool tick(struct daemon *d)
     uint64_t start_ns = lxe_now_ns(), took_ns;
     int rc;
 
-    alarm(TICK_HANGS_S);
+    tick_going_on = (sig_atomic_t)(d->balancer.counters.ticks % INT32_MAX) + 1;
     rc = aero_balancer_tick(&d->balancer);
-    alarm(0);
+    tick_going_on = 0;
     took_ns = lxe_now_ns() - start_ns;
     d->balancer.counters.ticks_ns += took_ns;
     if (took_ns >= TICK_LONG_MS * LXE_NS_PER_MS)
@@ -629,8 +650,7 @@ int main(int argc, char **argv)
     if (lxe_log_open(PROGRAM, d.opt.level, !getenv("JOURNAL_STREAM")))
         return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
-    sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm,
-                                            .sa_flags = SA_RESTART }, NULL);
+    start_alarms();
     rc = load_config(&d, &err);
     if (!rc && d.opt.check)
         aero_config_print(&d.config, stdout);
