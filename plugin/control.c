@@ -251,6 +251,14 @@ void aero_control_send(struct aero_control *control, uint64_t client,
         c = c->next;
     if (!c)
         return;
+    /* One answer may be longer than that: a status of all guests. */
+    if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) >
+        AERO_CONTROL_UNREAD) {
+        lxe_warn("control: process %d does not read its answers",
+                 (int)c->peer.pid);
+        cut_off(c, true);
+        return;
+    }
     out = malloc(sizeof(*out) + len + 1);
     if (!out) {
         send_unkept(c, text, len);
@@ -262,12 +270,6 @@ void aero_control_send(struct aero_control *control, uint64_t client,
     buf = uv_buf_init(out->text, (unsigned)len + 1);
     if (uv_write(&out->req, (uv_stream_t *)&c->pipe, &buf, 1, on_written))
         free(out);
-    if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) >
-        AERO_CONTROL_UNREAD) {
-        lxe_warn("control: process %d does not read its answers",
-                 (int)c->peer.pid);
-        cut_off(c, true);
-    }
 }
 
 static int set_owner(const char *path, const char *group, struct lxe_err *err)

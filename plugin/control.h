@@ -20,7 +20,8 @@
 #define AERO_CONTROL_LINE     (64u << 10) /* bytes of a request */
 #define AERO_CONTROL_CLIENTS  32u
 #define AERO_CONTROL_RATE     50u         /* requests a second, each client */
-#define AERO_CONTROL_UNREAD   (2u << 20)  /* bytes that a client may leave */
+#define AERO_CONTROL_UNREAD   (2u << 20)  /* bytes that a client may leave,
+                                             and ask for more */
 
 struct aero_control;
 

@@ -270,7 +270,7 @@ ok 'a truncated answer' says 1 'went away'
 serve 'close'
 ask mem-status
 ok 'no answer' says 1 'went away'
-serve 'long 3000000'
+serve 'long 20000000'
 ask mem-status
 ok 'an endless answer' says 1 'too long'
 

@@ -17,7 +17,7 @@
 #include "base/err.h"
 
 #define LXE_JSON_MAX_DEPTH 32
-#define LXE_JSON_MAX_NODES 200000
+#define LXE_JSON_MAX_NODES 1000000
 
 enum lxe_json_type {
     LXE_JSON_NULL,

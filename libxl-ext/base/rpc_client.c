@@ -12,11 +12,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+#define FIRST_ROOM (64u << 10)
+
 struct lxe_rpc {
     int fd;
     uint64_t last_id;
     char *line;
-    size_t len;
+    size_t room, len;
 };
 
 static int connect_error(const char *path, struct lxe_err *err)
@@ -59,12 +61,8 @@ int lxe_rpc_open(const char *path, struct lxe_rpc **out, struct lxe_err *err)
     if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
         return connect_error(path, err);
     rpc = calloc(1, sizeof(*rpc));
-    if (rpc)
-        rpc->line = malloc(LXE_RPC_MAX_LINE);
-    if (!rpc || !rpc->line) {
-        free(rpc);
+    if (!rpc)
         return lxe_fail(err, -ENOMEM, "out of memory");
-    }
     rpc->fd = fd;
     fd = -1;
     *out = rpc;
@@ -172,6 +170,24 @@ static int wait_readable(int fd, uint64_t deadline_ns, struct lxe_err *err)
     }
 }
 
+/* Room for at least one byte more. */
+static int make_room(struct lxe_rpc *rpc, struct lxe_err *err)
+{
+    size_t room = rpc->room ? 2 * rpc->room : FIRST_ROOM;
+    char *line;
+
+    if (rpc->len < rpc->room)
+        return 0;
+    if (room > LXE_RPC_MAX_LINE)
+        return lxe_fail(err, -EPROTO, "aerostatd's answer is too long");
+    line = realloc(rpc->line, room);
+    if (!line)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    rpc->line = line;
+    rpc->room = room;
+    return 0;
+}
+
 /* Reads up to and with the next newline, which it turns into a NUL. */
 static int read_line(struct lxe_rpc *rpc, uint64_t deadline_ns,
                      struct lxe_err *err)
@@ -179,11 +195,13 @@ static int read_line(struct lxe_rpc *rpc, uint64_t deadline_ns,
     rpc->len = 0;
     for (;;) {
         ssize_t n;
-        int rc = wait_readable(rpc->fd, deadline_ns, err);
+        int rc = make_room(rpc, err);
 
+        if (!rc)
+            rc = wait_readable(rpc->fd, deadline_ns, err);
         if (rc)
             return rc;
-        n = read(rpc->fd, rpc->line + rpc->len, LXE_RPC_MAX_LINE - rpc->len);
+        n = read(rpc->fd, rpc->line + rpc->len, rpc->room - rpc->len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -191,8 +209,6 @@ static int read_line(struct lxe_rpc *rpc, uint64_t deadline_ns,
         rpc->len += (size_t)n;
         if (rpc->line[rpc->len - 1] == '\n')
             break;
-        if (rpc->len == LXE_RPC_MAX_LINE)
-            return lxe_fail(err, -EPROTO, "aerostatd's answer is too long");
     }
     rpc->line[--rpc->len] = '\0';
     return 0;

@@ -13,7 +13,7 @@
 #include "base/json.h"
 
 #define LXE_RPC_SOCKET_ENV "AEROSTAT_SOCKET" /* overrides the socket's path */
-#define LXE_RPC_MAX_LINE   (1u << 20)        /* bytes of one response */
+#define LXE_RPC_MAX_LINE   (16u << 20)       /* bytes of one response */
 
 struct lxe_rpc;
 

@@ -9,7 +9,7 @@
 
 #define MEMORY_KIB (256u << 10)
 #define DOM0_KIB   (576u << 10) /* with what Xen keeps */
-#define LENGTH_S   240u
+#define LENGTH_S   80u
 #define SWING_S    20u
 
 static void put_demand(FILE *to, size_t guest, bool busy)
