@@ -2,6 +2,7 @@
 #include "decision.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define HOST(member)   AERO_FIELD(struct aero_policy_host, member)
 #define GUEST(member)  AERO_FIELD(struct aero_policy_guest, member)
@@ -135,8 +136,10 @@ void aero_decision_write(struct lxe_jw *w, const struct aero_decision *d)
 bool aero_decision_same(const struct aero_policy_guest *a, uint64_t a_kib,
                         const struct aero_policy_guest *b, uint64_t b_kib)
 {
-    return a_kib == b_kib && aero_fields_equal(aero_guest_fields,
-                                               aero_guest_field_count, a, b);
+    if (a_kib != b_kib)
+        return false;
+    return !memcmp(a, b, sizeof(*a)) || /* at a glance */
+           aero_fields_equal(aero_guest_fields, aero_guest_field_count, a, b);
 }
 
 int aero_decision_check_host(const struct aero_policy_host *host,

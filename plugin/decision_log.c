@@ -16,13 +16,27 @@
 #include "base/fd_io.h"
 #include "base/log.h"
 
+#define GONE_MAX 1000u
+
+/* Numbers that changed by less wait for the next record. */
+#define FAR_KIB  (4u << 10)
+#define FAR_PART 16u
+
 /* What was last written of a guest. */
 struct logged {
     uint32_t domid;
+    bool known; /* it was written in this file */
     char name[LXE_DOM_NAME];
     const char *state; /* static text */
     struct aero_policy_guest in;
     uint64_t target_kib;
+};
+
+/* How much of a guest is in a record. */
+enum line {
+    LINE_NONE,
+    LINE_CHANGES, /* members of its input, and its target */
+    LINE_WHOLE,
 };
 
 struct aero_decision_log {
@@ -37,84 +51,176 @@ struct aero_decision_log {
     bool told;             /* of that error */
     unsigned since_full;
     bool full;             /* the next tick is written whole */
+    unsigned since_record; /* ticks */
     struct logged *guests; /* by rising domid */
+    unsigned char *lines;  /* of each, for the present tick: enum line */
     size_t count;
     struct aero_policy_host host;
 };
 
-/* What of a tick is to be written. */
+/* What of a tick is news. */
 struct news {
-    bool *lines;    /* of each guest, whether it has one */
-    size_t line_count;
+    size_t lines;
+    bool matters;   /* it is to be written now */
     uint32_t *gone; /* domids */
     size_t gone_count;
 };
 
-/* ---- what is news ---- */
+/* ---- who is there ---- */
 
-static bool is_news(const struct logged *was, const struct aero_tick *t,
-                    size_t i)
+static bool same_guests(const struct aero_decision_log *log,
+                        const struct aero_tick *t)
 {
-    const struct aero_guest *g = &t->guests[i];
-
-    return g->written_kib != LXE_UNKNOWN ||
-           was->state != aero_guest_state_name(g->condition.state) ||
-           strcmp(was->name, g->dom.name) ||
-           !aero_decision_same(&was->in, was->target_kib, &t->in[i],
-                               t->out[i].target_kib);
+    if (log->count != t->count)
+        return false;
+    for (size_t i = 0; i < t->count; i++)
+        if (log->guests[i].domid != t->guests[i].dom.domid)
+            return false;
+    return true;
 }
 
-/* Goes through what was logged and what is, both by domid. */
-static void compare(const struct aero_decision_log *log,
-                    const struct aero_tick *t, struct news *n)
+/* Brings what was logged to the tick's order, and lists who went. */
+static void move_logged(const struct aero_decision_log *log,
+                        const struct aero_tick *t, struct logged *to,
+                        struct news *n)
 {
     size_t old = 0;
 
     for (size_t i = 0; i < t->count; i++) {
         uint32_t domid = t->guests[i].dom.domid;
-        bool known;
 
         while (old < log->count && log->guests[old].domid < domid)
             n->gone[n->gone_count++] = log->guests[old++].domid;
-        known = old < log->count && log->guests[old].domid == domid;
-        n->lines[i] = log->full || !known || is_news(&log->guests[old], t, i);
-        n->line_count += n->lines[i];
-        old += known;
+        if (old < log->count && log->guests[old].domid == domid)
+            to[i] = log->guests[old++];
+        else
+            to[i] = (struct logged){ .domid = domid };
     }
     while (old < log->count)
         n->gone[n->gone_count++] = log->guests[old++].domid;
 }
 
-static bool anything(const struct aero_decision_log *log,
-                     const struct aero_tick *t, const struct news *n)
+/* The news' list of who went is the caller's. */
+static int follow_guests(struct aero_decision_log *log,
+                         const struct aero_tick *t, struct news *n)
 {
-    return log->full || n->line_count || n->gone_count ||
-           !aero_fields_equal(aero_host_fields, aero_host_field_count,
-                              &log->host, t->host);
+    struct logged *guests;
+    unsigned char *lines;
+
+    if (same_guests(log, t))
+        return 0;
+    guests = malloc((t->count + 1) * sizeof(*guests));
+    lines = malloc(t->count + 1);
+    n->gone = malloc((log->count + 1) * sizeof(*n->gone));
+    if (!guests || !lines || !n->gone) {
+        free(guests);
+        free(lines);
+        return -ENOMEM;
+    }
+    move_logged(log, t, guests, n);
+    free(log->guests);
+    free(log->lines);
+    log->guests = guests;
+    log->lines = lines;
+    log->count = t->count;
+    /* So that no line becomes too long. */
+    log->full = log->full || n->gone_count > GONE_MAX;
+    return 0;
 }
 
-static int remember(struct aero_decision_log *log, const struct aero_tick *t)
-{
-    struct logged *guests = calloc(t->count + 1, sizeof(*guests));
+/* ---- what is news ---- */
 
-    if (!guests)
-        return -ENOMEM;
+static bool far(uint64_t was_kib, uint64_t is_kib)
+{
+    uint64_t most = was_kib / FAR_PART > FAR_KIB ? was_kib / FAR_PART
+                                                 : FAR_KIB;
+
+    return was_kib > is_kib ? was_kib - is_kib >= most
+                            : is_kib - was_kib >= most;
+}
+
+/* More than numbers changed, or something was done. */
+static bool is_event(const struct logged *was, const struct aero_tick *t,
+                     size_t i)
+{
+    const struct aero_guest *g = &t->guests[i];
+    const struct aero_policy_guest *a = &was->in, *b = &t->in[i];
+
+    return g->written_kib != LXE_UNKNOWN ||
+           was->state != aero_guest_state_name(g->condition.state) ||
+           a->movable != b->movable || a->min_kib != b->min_kib ||
+           a->max_kib != b->max_kib || a->min_is_set != b->min_is_set ||
+           a->shares != b->shares || a->demand_known != b->demand_known ||
+           a->why != b->why || strcmp(was->name, g->dom.name);
+}
+
+static enum line line_of(const struct aero_decision_log *log, size_t i,
+                         const struct aero_tick *t, bool *matters)
+{
+    const struct logged *was = &log->guests[i];
+    const struct aero_policy_guest *in = &t->in[i];
+    uint64_t target_kib = t->out[i].target_kib;
+
+    if (log->full || !was->known || is_event(was, t, i)) {
+        *matters = true;
+        return LINE_WHOLE;
+    }
+    if (aero_decision_same(&was->in, was->target_kib, in, target_kib))
+        return LINE_NONE;
+    if (was->target_kib != target_kib ||
+        was->in.target_kib != in->target_kib ||
+        was->in.floor_kib != in->floor_kib ||
+        far(was->in.demand_kib, in->demand_kib) ||
+        far(was->in.held_kib, in->held_kib))
+        *matters = true;
+    return LINE_CHANGES;
+}
+
+static bool host_matters(const struct aero_policy_host *was,
+                         const struct aero_policy_host *is)
+{
+    struct aero_policy_host like = *is;
+
+    like.free_kib = was->free_kib;
+    return far(was->free_kib, is->free_kib) ||
+           !aero_fields_equal(aero_host_fields, aero_host_field_count, was,
+                              &like);
+}
+
+static void compare(struct aero_decision_log *log, const struct aero_tick *t,
+                    struct news *n)
+{
+    bool changed = !aero_fields_equal(aero_host_fields, aero_host_field_count,
+                                      &log->host, t->host);
+
+    n->matters = log->full || n->gone_count > 0 ||
+                 host_matters(&log->host, t->host);
+    for (size_t i = 0; i < t->count; i++) {
+        log->lines[i] = line_of(log, i, t, &n->matters);
+        n->lines += log->lines[i] != LINE_NONE;
+    }
+    if ((changed || n->lines) &&
+        log->since_record >= AERO_LOG_QUIET_TICKS)
+        n->matters = true;
+}
+
+/* What was written is what the next tick is compared with. */
+static void remember(struct aero_decision_log *log, const struct aero_tick *t)
+{
+    log->host = *t->host;
+    log->since_record = 0;
     for (size_t i = 0; i < t->count; i++) {
         const struct aero_guest *g = &t->guests[i];
+        struct logged *to = &log->guests[i];
 
-        guests[i] = (struct logged){
-            .domid = g->dom.domid,
-            .state = aero_guest_state_name(g->condition.state),
-            .in = t->in[i],
-            .target_kib = t->out[i].target_kib,
-        };
-        memcpy(guests[i].name, g->dom.name, sizeof(guests[i].name));
+        if (log->lines[i] == LINE_NONE)
+            continue;
+        to->known = true;
+        to->state = aero_guest_state_name(g->condition.state);
+        to->in = t->in[i];
+        to->target_kib = t->out[i].target_kib;
+        memcpy(to->name, g->dom.name, sizeof(to->name));
     }
-    free(log->guests);
-    log->guests = guests;
-    log->count = t->count;
-    log->host = *t->host;
-    return 0;
 }
 
 /* ---- lines ---- */
@@ -155,7 +261,7 @@ static bool put_tick(const struct aero_decision_log *log,
     lxe_jw_u64(w, "time_ms", t->time_ms);
     lxe_jw_bool(w, "full", log->full);
     lxe_jw_u64(w, "guests", t->count);
-    lxe_jw_u64(w, "lines", n->line_count);
+    lxe_jw_u64(w, "lines", n->lines);
     lxe_jw_key(w, "gone");
     lxe_jw_array(w);
     for (size_t i = 0; i < n->gone_count && !log->full; i++)
@@ -166,7 +272,7 @@ static bool put_tick(const struct aero_decision_log *log,
     return end_line(w, to);
 }
 
-static bool put_guest(const struct aero_tick *t, size_t index, FILE *to)
+static bool put_whole(const struct aero_tick *t, size_t index, FILE *to)
 {
     struct lxe_jw *w = lxe_jw_new(false);
     struct aero_decision d;
@@ -182,6 +288,44 @@ static bool put_guest(const struct aero_tick *t, size_t index, FILE *to)
     return end_line(w, to);
 }
 
+static bool put_changes(const struct logged *was, const struct aero_tick *t,
+                        size_t index, FILE *to)
+{
+    struct lxe_jw *w = lxe_jw_new(false);
+
+    if (!w)
+        return false;
+    lxe_jw_object(w);
+    lxe_jw_u64(w, "domid", t->guests[index].dom.domid);
+    lxe_jw_key(w, "in");
+    lxe_jw_object(w);
+    aero_fields_write_changes(w, aero_guest_fields, aero_guest_field_count,
+                              &was->in, &t->in[index]);
+    lxe_jw_end_object(w);
+    if (was->target_kib != t->out[index].target_kib) {
+        lxe_jw_key(w, "out");
+        lxe_jw_object(w);
+        lxe_jw_u64(w, "target_kib", t->out[index].target_kib);
+        lxe_jw_end_object(w);
+    }
+    lxe_jw_end_object(w);
+    return end_line(w, to);
+}
+
+static bool put_guest(const struct aero_decision_log *log,
+                      const struct aero_tick *t, size_t index, FILE *to)
+{
+    switch ((enum line)log->lines[index]) {
+    case LINE_WHOLE:
+        return put_whole(t, index, to);
+    case LINE_CHANGES:
+        return put_changes(&log->guests[index], t, index, to);
+    case LINE_NONE:
+        break;
+    }
+    return true;
+}
+
 /* NULL without memory: a record that lacks a line would be a wrong one. */
 static char *compose(const struct aero_decision_log *log,
                      const struct aero_tick *t, const struct news *n,
@@ -195,7 +339,7 @@ static char *compose(const struct aero_decision_log *log,
         return NULL;
     whole = (!log->head || put_head(log, to)) && put_tick(log, t, n, to);
     for (size_t i = 0; i < t->count && whole; i++)
-        whole = !n->lines[i] || put_guest(t, i, to);
+        whole = put_guest(log, t, i, to);
     if (fclose(to) || !whole) {
         free(text);
         return NULL;
@@ -293,8 +437,6 @@ static int write_news(struct aero_decision_log *log, const struct aero_tick *t,
     _cleanup_free_ char *text = NULL;
     size_t len;
 
-    if (!anything(log, t, n))
-        return 0;
     text = compose(log, t, n, &len);
     if (!text)
         return -ENOMEM;
@@ -313,18 +455,22 @@ static int write_news(struct aero_decision_log *log, const struct aero_tick *t,
 
 static int note(struct aero_decision_log *log, const struct aero_tick *t)
 {
-    _cleanup_free_ bool *lines = calloc(t->count + 1, sizeof(*lines));
-    _cleanup_free_ uint32_t *gone = calloc(log->count + 1, sizeof(*gone));
-    struct news n = { .lines = lines, .gone = gone };
-    int rc;
+    _cleanup_free_ uint32_t *gone = NULL;
+    struct news n = { 0 };
+    int rc = log->fd < 0 ? open_file(log) : 0;
 
-    if (!lines || !gone)
-        return -ENOMEM;
-    if (log->fd < 0 && (rc = open_file(log)))
+    if (!rc)
+        rc = follow_guests(log, t, &n);
+    gone = n.gone;
+    if (rc)
         return rc;
     compare(log, t, &n);
+    if (!n.matters)
+        return 0;
     rc = write_news(log, t, &n);
-    return rc ? rc : remember(log, t);
+    if (!rc)
+        remember(log, t);
+    return rc;
 }
 
 void aero_decision_log_note(struct aero_decision_log *log,
@@ -338,6 +484,7 @@ void aero_decision_log_note(struct aero_decision_log *log,
         log->wait_ticks--;
         return;
     }
+    log->since_record++;
     if (++log->since_full >= AERO_LOG_FULL_TICKS)
         log->full = true;
     rc = note(log, tick);
@@ -394,5 +541,6 @@ void aero_decision_log_close(struct aero_decision_log *log)
         return;
     close_file(log);
     free(log->guests);
+    free(log->lines);
     free(log);
 }

@@ -4,8 +4,10 @@
  * lines of JSON (docs/decision-log.md), so that it can be run again
  * (xl mem-replay).
  *
- * Only what changed is written, and everything every AERO_LOG_FULL_TICKS. The
- * file and its predecessor (.1) together never take more than the limit. A
+ * A tick is written when something was done in it, or changed by more than a
+ * little; numbers that drift are written every AERO_LOG_QUIET_TICKS. A record
+ * has all that changed since the last one, so that the policy can be run on
+ * it, and every AERO_LOG_FULL_TICKS it has everything. The file and its predecessor (.1) together never take more than the limit. A
  * disk that is full, or another error, ends the record, not the daemon: it is
  * told once, and tried again.
  */
@@ -18,11 +20,12 @@
 #include "base/err.h"
 #include "tick.h"
 
-#define AERO_LOG_FORMAT      1u /* of the lines */
+#define AERO_LOG_FORMAT      2u /* of the lines */
 #define AERO_LOG_LINE        (16u << 10) /* bytes that no line exceeds */
 #define AERO_LOG_PATH        4096u
 #define AERO_LOG_NAME        "decisions.jsonl"
-#define AERO_LOG_FULL_TICKS  300u
+#define AERO_LOG_FULL_TICKS  1800u
+#define AERO_LOG_QUIET_TICKS 30u
 #define AERO_LOG_RETRY_TICKS 30u /* after an error */
 
 struct aero_decision_log;

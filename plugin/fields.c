@@ -62,6 +62,41 @@ void aero_fields_write(struct lxe_jw *w, const struct aero_field *fields,
         write_one(w, &fields[i], at(&fields[i], from));
 }
 
+static bool equal_text(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool equal_one(const struct aero_field *f, const void *a,
+                      const void *b)
+{
+    switch (f->kind) {
+    case AERO_FIELD_BOOL:
+        return *(const bool *)a == *(const bool *)b;
+    case AERO_FIELD_U64:
+        return *(const uint64_t *)a == *(const uint64_t *)b;
+    case AERO_FIELD_UINT:
+        return *(const unsigned *)a == *(const unsigned *)b;
+    case AERO_FIELD_DOUBLE:
+        return !memcmp(a, b, sizeof(double));
+    case AERO_FIELD_TEXT:
+        return equal_text(*(const char *const *)a, *(const char *const *)b);
+    }
+    return false;
+}
+
+void aero_fields_write_changes(struct lxe_jw *w,
+                               const struct aero_field *fields, size_t count,
+                               const void *was, const void *is)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct aero_field *f = &fields[i];
+
+        if (!equal_one(f, at(f, was), at(f, is)))
+            write_one(w, f, at(f, is));
+    }
+}
+
 static int read_u64(const struct lxe_json *node, const struct aero_field *f,
                     uint64_t *out)
 {
@@ -141,29 +176,6 @@ int aero_fields_read(const struct lxe_json *node,
                             fields[i].key);
     }
     return 0;
-}
-
-static bool equal_text(const char *a, const char *b)
-{
-    return a == b || (a && b && !strcmp(a, b));
-}
-
-static bool equal_one(const struct aero_field *f, const void *a,
-                      const void *b)
-{
-    switch (f->kind) {
-    case AERO_FIELD_BOOL:
-        return *(const bool *)a == *(const bool *)b;
-    case AERO_FIELD_U64:
-        return *(const uint64_t *)a == *(const uint64_t *)b;
-    case AERO_FIELD_UINT:
-        return *(const unsigned *)a == *(const unsigned *)b;
-    case AERO_FIELD_DOUBLE:
-        return !memcmp(a, b, sizeof(double));
-    case AERO_FIELD_TEXT:
-        return equal_text(*(const char *const *)a, *(const char *const *)b);
-    }
-    return false;
 }
 
 const char *aero_fields_unknown(const struct aero_field *fields, size_t count,

@@ -52,6 +52,11 @@ struct aero_field {
 void aero_fields_write(struct lxe_jw *w, const struct aero_field *fields,
                        size_t count, const void *from);
 
+/* Writes only those in which two structs differ, as they are in the second. */
+void aero_fields_write_changes(struct lxe_jw *w,
+                               const struct aero_field *fields, size_t count,
+                               const void *was, const void *is);
+
 /*
  * Reads all members; `to` may hold values already. What it gets of texts
  * belongs to the node.

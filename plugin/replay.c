@@ -24,11 +24,10 @@ struct set {
     char value[KEY_TEXT];
 };
 
+/* A guest as it was last told of; its texts are its own. */
 struct slot {
     uint32_t domid;
-    struct lxe_json *line; /* owns all texts */
-    const char *name;
-    const char *reason;
+    char *name, *reason, *why;
     struct aero_policy_guest in;
     uint64_t target_kib;
 };
@@ -61,10 +60,17 @@ struct aero_replay *aero_replay_new(aero_replayed_fn *fn, void *data)
     return r;
 }
 
+static void free_texts(struct slot *s)
+{
+    free(s->name);
+    free(s->reason);
+    free(s->why);
+}
+
 static void forget_all(struct aero_replay *r)
 {
     for (size_t i = 0; i < r->count; i++)
-        lxe_json_free(r->slots[i].line);
+        free_texts(&r->slots[i]);
     r->count = 0;
 }
 
@@ -260,7 +266,7 @@ static int make_room(struct aero_replay *r, struct lxe_err *err)
     return 0;
 }
 
-/* Takes over the slot's line. */
+/* Takes over the slot's texts. */
 static int put(struct aero_replay *r, const struct slot *slot,
                struct lxe_err *err)
 {
@@ -268,7 +274,7 @@ static int put(struct aero_replay *r, const struct slot *slot,
     int rc;
 
     if (is_at(r, at, slot->domid)) {
-        lxe_json_free(r->slots[at].line);
+        free_texts(&r->slots[at]);
         r->slots[at] = *slot;
         return 0;
     }
@@ -295,7 +301,7 @@ static int take_out(struct aero_replay *r, const struct lxe_json *gone,
         if (!is_at(r, at, (uint32_t)domid))
             return lxe_fail(err, -EINVAL, "domain %" PRIu64 " cannot go: it"
                             " was not there", domid);
-        lxe_json_free(r->slots[at].line);
+        free_texts(&r->slots[at]);
         r->count--;
         memmove(&r->slots[at], &r->slots[at + 1],
                 (r->count - at) * sizeof(*r->slots));
@@ -369,9 +375,9 @@ static int take_head(struct aero_replay *r, const struct lxe_json *line,
 
     if (rc)
         return rc;
-    if (format != AERO_LOG_FORMAT)
+    if (!format || format > AERO_LOG_FORMAT)
         return lxe_fail(err, -EINVAL, "the log has format %" PRIu64 ", this"
-                        " program knows %u", format, AERO_LOG_FORMAT);
+                        " program knows 1 to %u", format, AERO_LOG_FORMAT);
     r->counts.cut += r->waiting > 0;
     r->waiting = 0;
     r->whole = false;
@@ -427,54 +433,112 @@ static int take_tick(struct aero_replay *r, const struct lxe_json *line,
     return rc || r->waiting ? rc : run_tick(r, err);
 }
 
-static int read_slot(const struct aero_replay *r, struct lxe_json *line,
-                     struct slot *slot, struct lxe_err *err)
+/* Its target, where the line has one. */
+static int read_target(const struct lxe_json *line, uint64_t *target_kib,
+                       struct lxe_err *err)
 {
     const struct lxe_json *out = lxe_json_get(line, "out");
-    uint64_t domid;
-    int rc = need_u64(line, "domid", UINT32_MAX, &domid, err);
 
-    *slot = (struct slot){ .line = line };
-    if (!rc)
-        rc = need_u64(out, "target_kib", AERO_FIELD_KIB_MAX,
-                      &slot->target_kib, err);
-    if (rc)
-        return rc;
-    slot->domid = (uint32_t)domid;
-    slot->name = lxe_json_str(lxe_json_get(line, "name"));
-    slot->reason = lxe_json_str(lxe_json_get(line, "reason"));
-    if (!slot->name || !slot->reason)
-        return lxe_fail(err, -EINVAL, "'name' and 'reason' must be texts");
-    rc = aero_fields_read(lxe_json_get(line, "in"), aero_guest_fields,
-                          aero_guest_field_count, r->guest_given, &slot->in,
-                          err);
+    return out ? need_u64(out, "target_kib", AERO_FIELD_KIB_MAX, target_kib,
+                          err)
+               : 0;
+}
+
+static int own_names(struct slot *s, const char *name, const char *reason,
+                     struct lxe_err *err)
+{
+    s->name = strdup(name);
+    s->reason = strdup(reason);
+    return s->name && s->reason ? 0 : lxe_fail(err, -ENOMEM, "out of memory");
+}
+
+/* What was read of it belongs to the line. */
+static int own_why(struct slot *s, struct lxe_err *err)
+{
+    char *why;
+
+    if (!s->in.why || s->in.why == s->why)
+        return 0;
+    why = strdup(s->in.why);
+    s->in.why = why;
+    free(s->why);
+    s->why = why;
+    return why ? 0 : lxe_fail(err, -ENOMEM, "out of memory");
+}
+
+static int read_input(const struct aero_replay *r, const struct lxe_json *line,
+                      const bool *given, struct slot *slot,
+                      struct lxe_err *err)
+{
+    int rc = aero_fields_read(lxe_json_get(line, "in"), aero_guest_fields,
+                              aero_guest_field_count, given, &slot->in, err);
+
     if (!rc)
         rc = set_guest(r, slot, err);
     return rc ? lxe_err_prefix(err, "in") : 0;
 }
 
-/* Takes over the line. */
-static int take_guest(struct aero_replay *r, struct lxe_json *line,
-                      struct lxe_err *err)
+static int take_whole(struct aero_replay *r, uint32_t domid,
+                      const struct lxe_json *line, struct lxe_err *err)
 {
-    struct slot slot;
-    int rc = 0;
+    const char *name = lxe_json_str(lxe_json_get(line, "name"));
+    const char *reason = lxe_json_str(lxe_json_get(line, "reason"));
+    struct slot slot = { .domid = domid, .target_kib = LXE_UNKNOWN };
+    int rc;
 
-    if (!r->waiting)
-        rc = lxe_fail(err, -EINVAL, "a guest's line, and none is due");
-    r->waiting -= !rc;
-    if (rc || !r->whole) {
-        lxe_json_free(line);
-        return rc;
-    }
-    rc = read_slot(r, line, &slot, err);
+    if (!name || !reason)
+        return lxe_fail(err, -EINVAL, "'name' and 'reason' must be texts");
+    rc = own_names(&slot, name, reason, err);
+    if (!rc)
+        rc = read_input(r, line, r->guest_given, &slot, err);
+    if (!rc)
+        rc = read_target(line, &slot.target_kib, err);
+    if (!rc && slot.target_kib == LXE_UNKNOWN)
+        rc = lxe_fail(err, -EINVAL, "'out' is missing");
+    if (!rc)
+        rc = own_why(&slot, err);
     if (!rc)
         rc = put(r, &slot, err);
-    if (rc) {
-        lxe_json_free(line);
-        return rc;
-    }
-    return r->waiting ? 0 : run_tick(r, err);
+    if (rc)
+        free_texts(&slot);
+    return rc;
+}
+
+/* Of a guest that is known: what of it is no more as it was. */
+static int take_changes(struct aero_replay *r, uint32_t domid,
+                        const struct lxe_json *line, struct lxe_err *err)
+{
+    bool all_given[AERO_FIELDS_MAX];
+    size_t at = place_of(r, domid);
+    int rc;
+
+    if (!is_at(r, at, domid))
+        return lxe_fail(err, -EINVAL, "domain %" PRIu32 " cannot change: it"
+                        " was not there", domid);
+    memset(all_given, true, sizeof(all_given));
+    rc = read_input(r, line, all_given, &r->slots[at], err);
+    if (!rc)
+        rc = read_target(line, &r->slots[at].target_kib, err);
+    return rc ? rc : own_why(&r->slots[at], err);
+}
+
+static int take_guest(struct aero_replay *r, const struct lxe_json *line,
+                      struct lxe_err *err)
+{
+    uint64_t domid;
+    int rc;
+
+    if (!r->waiting)
+        return lxe_fail(err, -EINVAL, "a guest's line, and none is due");
+    r->waiting--;
+    if (!r->whole)
+        return 0;
+    rc = need_u64(line, "domid", UINT32_MAX, &domid, err);
+    if (!rc && lxe_json_get(line, "name"))
+        rc = take_whole(r, (uint32_t)domid, line, err);
+    else if (!rc)
+        rc = take_changes(r, (uint32_t)domid, line, err);
+    return rc || r->waiting ? rc : run_tick(r, err);
 }
 
 int aero_replay_line(struct aero_replay *r, const char *line, size_t len,
@@ -486,8 +550,8 @@ int aero_replay_line(struct aero_replay *r, const char *line, size_t len,
     if (rc)
         return rc;
     if (lxe_json_get(tree, "domid"))
-        return take_guest(r, tree, err);
-    if (lxe_json_get(tree, "tick"))
+        rc = take_guest(r, tree, err);
+    else if (lxe_json_get(tree, "tick"))
         rc = take_tick(r, tree, err);
     else if (lxe_json_get(tree, "decisions"))
         rc = take_head(r, tree, err);

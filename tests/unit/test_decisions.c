@@ -441,6 +441,23 @@ static void says_only_news(void)
     tear_down(&b);
 }
 
+/* A guest whose numbers change costs a short line, and none that drifts. */
+static void a_record_is_short(void)
+{
+    struct outcome o;
+    struct bench b;
+    uint64_t before;
+
+    set_up(&b, 60, 64 << 20);
+    run_s(&b, 100);
+    before = size_of(&b, "");
+    run_s(&b, 100);
+    CU_ASSERT(size_of(&b, "") - before < 100 * 60 * 120);
+    o = replay(&b, "", NULL);
+    CU_ASSERT(o.rc == 0 && o.differ == 0 && o.counts.ticks > 50);
+    tear_down(&b);
+}
+
 static void never_more_than_its_limit(void)
 {
     const uint64_t limit = 200000;
@@ -624,7 +641,8 @@ static void lines_that_are_wrong(void)
 {
     static const char *const bad[] = {
         "[]\n", "{}\n", "{\"x\":1}\n", "nonsense\n",
-        "{\"decisions\":2}\n", "{\"decisions\":\"1\"}\n",
+        "{\"decisions\":3}\n", "{\"decisions\":0}\n",
+        "{\"decisions\":\"1\"}\n",
         HEAD GUEST("1", "65536", "100"),
         HEAD TICK("true", "1", "0"),
         HEAD TICK("true", "2", "1") GUEST("1", "65536", "100"),
@@ -638,6 +656,7 @@ static void lines_that_are_wrong(void)
         HEAD TICK("true", "1", "1") GUEST("1", "null", "100"),
         HEAD TICK("true", "1", "1") GUEST("1", "1099511627777", "100"),
         HEAD TICK("true", "1", "1") GUEST("1", "65536", "0"),
+        HEAD TICK("true", "1", "1") "{\"domid\":1,\"in\":{}}\n",
         HEAD TICK("true", "1", "1") GUEST("1", "65536", "100001"),
         HEAD "{\"tick\":1,\"time_ms\":5,\"full\":true,\"guests\":0,"
              "\"lines\":0,\"gone\":[4]," HOST "}\n",
@@ -653,6 +672,37 @@ static void lines_that_are_wrong(void)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         CU_ASSERT_NOT_EQUAL(feed(bad[i], &o), 0);
         CU_ASSERT_EQUAL(o.counts.ticks, 0);
+    }
+}
+
+/* A line of changes only, of a guest that was told of before. */
+static void changes_of_a_guest(void)
+{
+    static const char begin[] = HEAD TICK("true", "1", "1")
+        GUEST("1", "65536", "100");
+    static const char *const bad[] = {
+        "{\"domid\":2,\"in\":{\"min_kib\":65536}}\n", /* was not there */
+        "{\"domid\":1,\"in\":{\"min_kib\":2097152}}\n",
+        "{\"domid\":1,\"in\":{\"other\":1}}\n",
+        "{\"domid\":1,\"in\":{},\"out\":{}}\n",
+        "{\"domid\":1}\n",
+    };
+    char text[4096];
+    struct outcome o;
+
+    snprintf(text, sizeof(text), "%s%s%s", begin, TICK("false", "1", "1"),
+             "{\"domid\":1,\"in\":{\"max_kib\":614400}}\n");
+    CU_ASSERT_EQUAL(feed(text, &o), 0);
+    CU_ASSERT(o.counts.ticks == 2 && o.differ == 1); /* the target is old */
+    snprintf(text, sizeof(text), "%s%s%s", begin, TICK("false", "1", "1"),
+             "{\"domid\":1,\"in\":{\"max_kib\":614400,\"why\":\"y\"},"
+             "\"out\":{\"target_kib\":524288}}\n");
+    CU_ASSERT_EQUAL(feed(text, &o), 0);
+    CU_ASSERT(o.counts.ticks == 2 && o.differ == 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(text, sizeof(text), "%s%s%s", begin, TICK("false", "1", "1"),
+                 bad[i]);
+        CU_ASSERT_EQUAL(feed(text, &o), -EINVAL);
     }
 }
 
@@ -686,12 +736,14 @@ static const struct unit_test tests[] = {
     { "the history of a quiet guest", history_of_a_quiet_guest },
     { "replays to the same", replays_to_the_same },
     { "says only news", says_only_news },
+    { "a record is short", a_record_is_short },
     { "never more than its limit", never_more_than_its_limit },
     { "a record that was cut", a_record_that_was_cut },
     { "a disk that is full", a_disk_that_is_full },
     { "a link is not followed", a_link_is_not_followed },
     { "inputs are set", inputs_are_set },
     { "lines that are wrong", lines_that_are_wrong },
+    { "changes of a guest", changes_of_a_guest },
     { "sets that are wrong", sets_that_are_wrong },
 };
 
