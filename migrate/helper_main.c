@@ -23,6 +23,7 @@
 #include "brake.h"
 #include "control_line.h"
 #include "dirty_log.h"
+#include "keepalive.h"
 #include "limits.h"
 #include "pump.h"
 #include "rounds.h"
@@ -340,6 +341,7 @@ static int save_domain(const struct lxe_save_job *job, int out_fd)
     lxe_log_use(PROGRAM, &logger);
     /* One that does not end in time sees us, and keeps off our log itself. */
     mig_wws_guard_yield(MIG_WWS_GUARD_DIR, job->domid, mig_wws_off_xen);
+    mig_keepalive(out_fd);
     rc = catch_signals(&err);
     if (!rc)
         rc = read_limits(&s.limits, &err);

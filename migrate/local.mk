@@ -14,7 +14,9 @@ libmig_a_SOURCES = \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/hello.c %D%/hello.h %D%/line.c %D%/line.h \
 	%D%/hot_pages.c %D%/hot_pages.h \
+	%D%/idle.c %D%/idle.h \
 	%D%/journal.c %D%/journal.h \
+	%D%/keepalive.c %D%/keepalive.h \
 	%D%/limits.c %D%/limits.h \
 	%D%/line_io.c %D%/line_io.h \
 	%D%/outlet.c %D%/outlet.h \

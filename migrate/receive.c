@@ -21,7 +21,9 @@
 #include "daemon_link.h"
 #include "hello.h"
 #include "host.h"
+#include "idle.h"
 #include "journal.h"
+#include "keepalive.h"
 #include "repair.h"
 #include "line_io.h"
 #include "probe_serve.h"
@@ -29,7 +31,6 @@
 
 #define HELLO_NS   (60 * LXE_NS_PER_SEC)
 #define RESERVE_MS 60000
-#define POLL_NS    (100 * LXE_NS_PER_MS)
 
 struct receive {
     const struct mig_receive_config *config;
@@ -138,6 +139,7 @@ static void run_xl(const struct mig_receive_config *config, int go_fd)
 {
     char go;
 
+    setpgid(0, 0); /* so that all of it can be ended */
     if (read(go_fd, &go, 1) != 1) /* we are not in the journal */
         _exit(127);
     signal(SIGPIPE, SIG_DFL);
@@ -216,21 +218,32 @@ static void listen_to(struct receive *r)
                             lxe_xl_nics(r->xl, r->journal.domid, nics));
 }
 
+static void follow(void *data)
+{
+    meet(data);
+    listen_to(data);
+}
+
 static int wait_for_xl(struct receive *r, pid_t pid)
 {
-    int status;
+    struct mig_idle_wait wait = {
+        .pid = pid,
+        .fd = r->config->in_fd,
+        .limit_ns = r->config->idle_ns,
+        .meanwhile = follow,
+        .data = r,
+    };
+    bool gave_up = false;
+    int status = mig_idle_wait(&wait, &gave_up);
 
-    for (;;) {
-        pid_t got = waitpid(pid, &status, WNOHANG);
-
-        if (got == pid)
-            return status;
-        if (got < 0 && errno != EINTR)
-            return -1;
-        meet(r);
-        listen_to(r);
-        lxe_sleep_ns(POLL_NS);
+    if (gave_up) {
+        lxe_error("nothing came from the source for %" PRIu64 " s; gave up",
+                  r->config->idle_ns / LXE_NS_PER_SEC);
+        syslog(LOG_DAEMON | LOG_ERR, "%s: nothing came from the source for %"
+               PRIu64 " s; removed what had come of it", r->hello.name,
+               r->config->idle_ns / LXE_NS_PER_SEC);
     }
+    return status;
 }
 
 /*
@@ -321,6 +334,8 @@ int mig_receive_run(const struct mig_receive_config *config)
     struct lxe_err err = { 0 };
     int status = EXIT_FAILURE, rc;
 
+    mig_keepalive(config->in_fd);
+    mig_keepalive(config->out_fd);
     rc = lxe_write_all(config->out_fd, MIG_HELLO_GREETING "\n",
                        sizeof(MIG_HELLO_GREETING));
     if (!rc)

@@ -8,11 +8,14 @@
 #define MIG_RECEIVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct mig_receive_config {
     int in_fd, out_fd;  /* to the source; xl's stdin and stdout afterwards */
     const char *xl;     /* the stock xl: a path, or looked up in PATH */
     bool debug;         /* xl migrate-receive -d: the source verifies */
+    uint64_t idle_ns;   /* nothing came and moved for so long: it is removed;
+                           0: waits without end */
 };
 
 /* Returns the exit status: xl's, or 1 if the guest was refused. */

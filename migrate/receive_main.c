@@ -2,6 +2,7 @@
 /* aerostat-receive: options and wiring. aerostat-migrate starts it by ssh. */
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -9,19 +10,26 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "probe_serve.h"
 #include "receive.h"
 
-#define PROGRAM "aerostat-receive"
+#define PROGRAM    "aerostat-receive"
+#define IDLE_S     600
+#define IDLE_MIN_S 180 /* a source is silent while it frees page cache */
 
 static void usage(FILE *f)
 {
-    fputs("Usage: " PROGRAM " [--debug] [--probe] [--verbose]\n"
+    fputs("Usage: " PROGRAM " [--debug] [--idle-timeout DURATION] [--probe]"
+          " [--verbose]\n"
           "Takes in a guest that aerostat-migrate sends over stdin and"
           " stdout.\nFor a stock `xl migrate`, run `xl migrate-receive`"
           " instead.\n\n"
           "  -d, --debug     the source verifies what it sent\n"
+          "  -t, --idle-timeout DURATION   give up where nothing came for so"
+          " long\n                  (10m; 3m at least, or 0: never)\n"
           "  -p, --probe     print what a source that asks is told, as JSON\n"
           "  -v, --verbose   say more\n"
           "  -h, --help, -V, --version\n", f);
@@ -42,10 +50,27 @@ static int print_probe(void)
     return EXIT_SUCCESS;
 }
 
+static int set_idle(const char *text, struct mig_receive_config *config)
+{
+    struct lxe_err err = { 0 };
+    uint64_t ms;
+    int rc = lxe_parse_duration_ms(text, &ms, &err);
+
+    if (!rc && ms && ms < IDLE_MIN_S * 1000)
+        rc = lxe_fail(&err, -ERANGE, "%s is less than %d s; a source may be"
+                      " silent for so long", text, IDLE_MIN_S);
+    if (rc)
+        fprintf(stderr, PROGRAM ": --idle-timeout: %s\n", err.text);
+    else
+        config->idle_ns = ms * LXE_NS_PER_MS;
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
         { "debug", no_argument, NULL, 'd' },
+        { "idle-timeout", required_argument, NULL, 't' },
         { "probe", no_argument, NULL, 'p' },
         { "verbose", no_argument, NULL, 'v' },
         { "help", no_argument, NULL, 'h' },
@@ -53,19 +78,24 @@ int main(int argc, char **argv)
         { NULL, 0, NULL, 0 },
     };
     const char *xl = getenv("AEROSTAT_XL");
+    const char *idle = getenv("AEROSTAT_IDLE_TIMEOUT");
     struct mig_receive_config config = {
         .in_fd = STDIN_FILENO,
         .out_fd = STDOUT_FILENO,
         .xl = xl ? xl : "xl",
+        .idle_ns = IDLE_S * LXE_NS_PER_SEC,
     };
     xentoollog_level level = XTL_NOTICE;
     bool probe = false;
     int opt, status;
 
-    while ((opt = getopt_long(argc, argv, "dpvhV", options, NULL)) != -1) {
+    while ((opt = getopt_long(argc, argv, "dt:pvhV", options, NULL)) != -1) {
         switch (opt) {
         case 'd':
             config.debug = true;
+            break;
+        case 't':
+            idle = optarg;
             break;
         case 'p':
             probe = true;
@@ -88,6 +118,8 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
+    if (idle && set_idle(idle, &config))
+        return 2;
     signal(SIGPIPE, SIG_IGN);
     if (lxe_log_open(PROGRAM, level, false))
         return EXIT_FAILURE;

@@ -48,6 +48,13 @@ tests_test_page_cache_SOURCES = tests/unit/test_page_cache.c \
 tests_test_page_cache_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_page_cache_LDADD = libmig.a $(SIM_LIBS)
 
+# A receiver whose link is cut.
+check_PROGRAMS += tests/test-idle
+TESTS += tests/test-idle
+tests_test_idle_SOURCES = tests/unit/test_idle.c
+tests_test_idle_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_idle_LDADD = libmig.a liblxe_base.a $(UNIT_LIBS)
+
 # What is left of a migration that was killed.
 check_PROGRAMS += tests/test-journal tests/test-repair
 TESTS += tests/test-journal tests/test-repair
