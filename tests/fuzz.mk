@@ -7,6 +7,9 @@ EXTRA_DIST += tests/fuzz/fuzz_stream.c tests/fuzz/corpus_stream.c \
 	tests/fuzz/seeds/report/run.json tests/fuzz/fuzz_replay.c
 EXTRA_DIST += tests/fuzz/fuzz_wws.c tests/fuzz/seeds/wws/curve.json
 EXTRA_DIST += tests/fuzz/fuzz_journal.c tests/fuzz/seeds/journal/source.json
+EXTRA_DIST += tests/fuzz/fuzz_config.c tests/fuzz/fuzz_control.c \
+	tests/fuzz/seeds/config/all.conf tests/fuzz/seeds/control/long \
+	tests/fuzz/seeds/control/memory tests/fuzz/seeds/control/migration
 .PHONY: fuzz fuzz-stream fuzz-small
 if FUZZ
 FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer,address,undefined \
@@ -73,9 +76,30 @@ tests_fuzz_journal_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
 tests_fuzz_journal_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_journal_LDADD = $(YAJL_LIBS) $(XTL_LIBS)
 
-SMALL_FUZZER_NAMES = wws journal save-ipc hello status report replay guest-keys scenario
-SMALL_FUZZERS = tests/fuzz-wws tests/fuzz-journal tests/fuzz-save-ipc tests/fuzz-hello tests/fuzz-status \
-	tests/fuzz-report tests/fuzz-replay \
+noinst_PROGRAMS += tests/fuzz-config
+tests_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c \
+	plugin/daemon_config.c libxl-ext/guest_keys.c \
+	libxl-ext/base/units.c libxl-ext/base/err.c
+tests_fuzz_config_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS)
+tests_fuzz_config_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_config_LDADD = $(XEN_LIBS)
+
+# The socket and its methods; the host behind them is the libraries'.
+noinst_PROGRAMS += tests/fuzz-control
+tests_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c plugin/control.c \
+	plugin/control_call.c plugin/control_mem.c \
+	plugin/control_methods.c plugin/control_migration.c \
+	plugin/decision_history.c plugin/migrations.c \
+	plugin/reservations.c libxl-ext/base/json.c
+tests_fuzz_control_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(YAJL_CFLAGS)
+tests_fuzz_control_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_control_LDADD = $(AERO_LIBS)
+
+SMALL_FUZZER_NAMES = wws journal save-ipc hello status report replay config \
+	control guest-keys scenario
+SMALL_FUZZERS = tests/fuzz-wws tests/fuzz-journal tests/fuzz-save-ipc \
+	tests/fuzz-hello tests/fuzz-status tests/fuzz-report \
+	tests/fuzz-replay tests/fuzz-config tests/fuzz-control \
 	tests/fuzz-guest-keys tests/fuzz-scenario
 
 fuzz: fuzz-stream fuzz-small
