@@ -212,6 +212,18 @@ static void by_activity(const struct aero_demand_input *in,
         out->kib = min_u64(out->kib, in->static_max_kib);
 }
 
+/*
+ * Whether a guest reads back so much that it has no idle memory: what it keeps
+ * in its cache was used later than what it had to give up, or it would have
+ * given up that.
+ */
+static bool thrashes(const struct aero_demand_memory *memory,
+                     uint64_t lost_kib)
+{
+    return lost_kib >= AERO_MARGIN_MIN_KIB ||
+           (memory->pressed && lost_kib >= MISSING_SAID_KIB);
+}
+
 static uint64_t probed(const struct aero_demand_input *in,
                        struct aero_demand_memory *memory, const char **why)
 {
@@ -304,6 +316,10 @@ void aero_demand_estimate(const struct aero_demand_input *in,
     out->told = true;
     lost = missing(in, memory);
     out->kib = need + margin(in, need) * (pressed(in, memory) ? 2 : 1) + lost;
+    if (thrashes(memory, lost) && out->kib < in->held_kib + lost) {
+        out->kib = in->held_kib + lost;
+        out->need_kib = in->held_kib;
+    }
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = min_u64(out->kib, in->static_max_kib);
     out->why = lost < MISSING_SAID_KIB

@@ -12,7 +12,8 @@
  *           twice that under memory pressure and for a minute after it
  *
  * Besides, what it reads back of what it had to give up (refaults, or pages
- * swapped in: the rate, in 10 s) is missing, up to the configured cap.
+ * swapped in: the rate, in 10 s) is missing, up to the configured cap. If that
+ * is much, its page cache is in use too: then the guest needs all it holds.
  *
  * What it uses and has no free swap for cannot be taken from it: its kernel
  * would end programs. With AERO_BREATH_KIB more that is what it must keep.

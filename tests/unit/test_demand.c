@@ -121,11 +121,50 @@ static void what_is_read_back_is_missing(void)
     in.now_ns += LXE_NS_PER_SEC;
     r.refaults = LXE_UNKNOWN - 1; /* a liar gets the cap */
     aero_demand_estimate(&in, &memory, &d);
-    CU_ASSERT_EQUAL(d.kib, 756 * MIB);
+    CU_ASSERT_EQUAL(d.kib, 1256 * MIB); /* and so much needs its cache */
     in.now_ns += LXE_NS_PER_SEC;
     r.refaults = 3; /* its kernel was started anew */
     aero_demand_estimate(&in, &memory, &d);
-    CU_ASSERT(d.kib < 756 * MIB);
+    CU_ASSERT(d.kib < 1256 * MIB);
+}
+
+/* It uses little of its own, but its cache: and reads back from that. */
+static void what_is_read_back_shows_the_cache_in_use(void)
+{
+    struct lxe_guest_report r = agent(1000 * MIB, 900 * MIB);
+    struct aero_demand_input in = input(&r);
+    struct aero_demand_memory memory = { 0 };
+    struct aero_demand d;
+
+    r.refaults = 0;
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, 132 * MIB);
+    in.now_ns += LXE_NS_PER_SEC;
+    r.refaults += 800; /* 31 MiB in ten seconds */
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT(d.kib > 163 * MIB && d.kib < 164 * MIB);
+    in.now_ns += LXE_NS_PER_SEC;
+    r.refaults += 1024; /* 40 MiB */
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, 1040 * MIB);
+    CU_ASSERT_EQUAL(d.need_kib, 1000 * MIB);
+}
+
+static void little_read_back_counts_under_pressure(void)
+{
+    struct lxe_guest_report r = agent(1000 * MIB, 900 * MIB);
+    struct aero_demand_input in = input(&r);
+    struct aero_demand_memory memory = { 0 };
+    struct aero_demand d;
+
+    r.refaults = 0;
+    r.psi_some_x100 = 900;
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, 164 * MIB);
+    in.now_ns += LXE_NS_PER_SEC;
+    r.refaults += 128;
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.kib, 1005 * MIB);
 }
 
 /* How long a silent guest is lowered, and what it is left with then. */
@@ -288,6 +327,10 @@ static const struct unit_test tests[] = {
     { "what cannot be swapped is kept", what_cannot_be_swapped_is_kept },
     { "pressure doubles the margin", pressure_doubles_the_margin },
     { "what is read back is missing", what_is_read_back_is_missing },
+    { "what is read back shows the cache in use",
+      what_is_read_back_shows_the_cache_in_use },
+    { "little read back counts under pressure",
+      little_read_back_counts_under_pressure },
     { "silent ones are probed", silent_ones_are_probed },
     { "liars are bounded", liars_are_bounded },
     { "old reports are not trusted", old_reports_are_not_trusted },
