@@ -301,6 +301,28 @@ static void put_prediction(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_end_object(w);
 }
 
+/* In sum, what the rounds tell one by one. */
+static void put_slowing(struct lxe_jw *w, const struct mig_report *r)
+{
+    uint64_t slowed_ns = 0, limit_ns = r->limits.max_downtime_ns;
+    double most = 0;
+
+    for (size_t i = 0; i < r->round_count; i++) {
+        const struct mig_round *round = &r->rounds[i];
+
+        if (round->slowed_percent > 0)
+            slowed_ns += round->end_ns - round->start_ns;
+        if (round->slowed_percent > most)
+            most = round->slowed_percent;
+        if (round->downtime_limit_ns > limit_ns)
+            limit_ns = round->downtime_limit_ns;
+    }
+    lxe_jw_double(w, "slowed_mean_percent", r->slowed_mean_percent);
+    lxe_jw_double(w, "slowed_most_percent", most);
+    lxe_jw_double(w, "slowed_ms", (double)slowed_ns / 1e6);
+    lxe_jw_double(w, "downtime_limit_ms", (double)limit_ns / 1e6);
+}
+
 static void put_report(struct lxe_jw *w, const struct mig_report *r)
 {
     lxe_jw_object(w);
@@ -315,7 +337,7 @@ static void put_report(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_str(w, "receiver", r->receiver);
     lxe_jw_i64(w, "started_s", r->wall_start_s);
     put_limits(w, &r->limits);
-    lxe_jw_double(w, "slowed_mean_percent", r->slowed_mean_percent);
+    put_slowing(w, r);
     put_page_cache(w, r);
     put_times(w, r);
     put_stages(w, r);

@@ -236,7 +236,7 @@ static const char *limit(char *figure, double value, const char *zero)
 
 static void put_limits(FILE *out, const struct mig_run *run)
 {
-    char a[MIG_FIGURE], b[MIG_FIGURE];
+    char a[MIG_FIGURE], b[MIG_FIGURE], c[MIG_FIGURE], d[MIG_FIGURE];
 
     fact(out, "Rate allowed", "%s at most, %s at least, policy %s",
          limit(mig_fig_rate(a, run->max_rate_bps), run->max_rate_bps,
@@ -244,19 +244,27 @@ static void put_limits(FILE *out, const struct mig_run *run)
          limit(mig_fig_rate(b, run->min_rate_bps), run->min_rate_bps,
                "the default"),
          or_dash(run->rate_policy));
-    fact(out, "Downtime allowed", "%s%s%s",
+    fact(out, "Downtime allowed", "%s%s%s%s%s",
          mig_fig_ms(a, run->max_downtime_ms),
          run->downtime_limit_max_ms > 0 ? ", in steps up to " : "",
          run->downtime_limit_max_ms > 0
-             ? mig_fig_ms(b, run->downtime_limit_max_ms) : "");
+             ? mig_fig_ms(b, run->downtime_limit_max_ms) : "",
+         mig_run_relaxed_ms(run) > 0 ? "; it was relaxed to " : "",
+         mig_run_relaxed_ms(run) > 0
+             ? mig_fig_ms(c, mig_run_relaxed_ms(run)) : "");
     fact(out, "Pre-copy ends after", "%s rounds, time-out %s (%s)",
          mig_fig_count(a, run->max_rounds),
          limit(mig_fig_ms(b, run->timeout_ms), run->timeout_ms, "none"),
          or_dash(run->on_timeout));
-    fact(out, "Slowing", "%s, %s at most; %s of its speed in the mean",
-         or_dash(run->throttle),
-         mig_fig_percent(a, run->throttle_max_percent / 100),
-         mig_fig_percent(b, run->slowed_mean_percent / 100));
+    fact(out, "Slowing", "%s, %s at most", or_dash(run->throttle),
+         mig_fig_percent(a, run->throttle_max_percent / 100));
+    if (mig_run_slowed(run))
+        fact(out, "Slowed", "by %s of its speed in the mean, by up to %s in "
+             "rounds of %s out of %s",
+             mig_fig_percent(a, run->slowed_mean_percent / 100),
+             mig_fig_percent(b, mig_run_slowed_most(run) / 100),
+             mig_fig_ms(c, mig_run_slowed_ms(run)),
+             mig_fig_ms(d, run->precopy_ms));
 }
 
 static void put_limiter(FILE *out, const struct mig_run *run)

@@ -544,6 +544,17 @@ void mig_plot_compared(FILE *out, const struct mig_run *run)
 
 /* ---- slowing ---- */
 
+static void slowed_tip(const struct mig_run_round *r, char tip[TIP])
+{
+    char percent[MIG_FIGURE], ms[MIG_FIGURE];
+
+    snprintf(tip, TIP, "%s %.0f: slowed by %s for %s",
+             r->final ? "final pass, round" : "round",
+             mig_known(r->index) ? r->index : 0,
+             mig_fig_percent(percent, r->slowed_percent / 100),
+             mig_fig_ms(ms, r->duration_ms));
+}
+
 void mig_plot_slowed(FILE *out, const struct mig_run *run)
 {
     static const struct key keys[] = {
@@ -561,11 +572,13 @@ void mig_plot_slowed(FILE *out, const struct mig_run *run)
     for (size_t i = 0; i < run->round_count; i++) {
         double slowed = run->rounds[i].slowed_percent;
         double x = mig_svg_x(&f, (double)i - 0.4), y = mig_svg_y(&f, slowed);
+        char tip[TIP];
 
+        slowed_tip(&run->rounds[i], tip);
         if (slowed > 0)
             mig_svg_rect(out, "s2 bar", x, y,
                          fmax(mig_svg_x(&f, (double)i + 0.4) - x,
-                              LEAST_WIDTH), f.top + f.height - y, NULL);
+                              LEAST_WIDTH), f.top + f.height - y, tip);
     }
     close_plot(out);
     put_keys(out, keys, sizeof(keys) / sizeof(keys[0]));

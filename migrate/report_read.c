@@ -459,6 +459,35 @@ bool mig_run_slowed(const struct mig_run *run)
     return slowed;
 }
 
+double mig_run_slowed_ms(const struct mig_run *run)
+{
+    double ms = 0;
+
+    for (size_t i = 0; i < run->round_count; i++)
+        if (run->rounds[i].slowed_percent > 0 &&
+            mig_known(run->rounds[i].duration_ms))
+            ms += run->rounds[i].duration_ms;
+    return ms;
+}
+
+double mig_run_slowed_most(const struct mig_run *run)
+{
+    double most = 0;
+
+    for (size_t i = 0; i < run->round_count; i++)
+        most = fmax(most, run->rounds[i].slowed_percent);
+    return most;
+}
+
+double mig_run_relaxed_ms(const struct mig_run *run)
+{
+    double most = 0;
+
+    for (size_t i = 0; i < run->round_count; i++)
+        most = fmax(most, run->rounds[i].downtime_limit_ms);
+    return most > run->max_downtime_ms ? most : 0;
+}
+
 size_t mig_run_live_rounds(const struct mig_run *run)
 {
     size_t n = 0;

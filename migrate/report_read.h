@@ -78,6 +78,16 @@ bool mig_known(double value);
 /* Whether the guest was slowed at all. */
 bool mig_run_slowed(const struct mig_run *run);
 
+/*
+ * How long the rounds took in which it was slowed, in ms, and the most that
+ * was taken of its speed during one, in percent.
+ */
+double mig_run_slowed_ms(const struct mig_run *run);
+double mig_run_slowed_most(const struct mig_run *run);
+
+/* The downtime that was allowed in the end, in ms; 0: it was not relaxed. */
+double mig_run_relaxed_ms(const struct mig_run *run);
+
 /* Rounds that were sent while the guest ran. */
 size_t mig_run_live_rounds(const struct mig_run *run);
 

@@ -119,10 +119,30 @@ static void put_downtime(FILE *out, const struct mig_run *run)
          " resume %s", mig_fig_ms(part[0], d->total),
          mig_fig_ms(part[1], d->suspend), mig_fig_ms(part[2], d->last_pass),
          mig_fig_ms(part[3], d->device), mig_fig_ms(part[4], d->resume));
-    line(out, "", "the engine's %s; predicted %s, allowed %s",
+    line(out, "", "the engine's %s; predicted %s, allowed %s%s%s",
          mig_fig_ms(part[0], d->engine),
          mig_fig_ms(part[1], last_prediction(run)),
-         mig_fig_ms(part[2], run->max_downtime_ms));
+         mig_fig_ms(part[2], run->max_downtime_ms),
+         mig_run_relaxed_ms(run) > 0 ? ", relaxed to " : "",
+         mig_run_relaxed_ms(run) > 0
+             ? mig_fig_ms(part[3], mig_run_relaxed_ms(run)) : "");
+}
+
+static void put_slowing(FILE *out, const struct mig_run *run)
+{
+    char a[MIG_FIGURE], b[MIG_FIGURE], c[MIG_FIGURE];
+
+    if (!mig_run_slowed(run))
+        return;
+    line(out, "Slowed", "by %s of its speed in the mean (%s, at most %s"
+         " allowed)", mig_fig_percent(a, run->slowed_mean_percent / 100),
+         or_dash(run->throttle),
+         mig_fig_percent(b, run->throttle_max_percent / 100));
+    if (mig_run_slowed_most(run) > 0)
+        line(out, "", "in rounds of %s out of %s, by up to %s",
+             mig_fig_ms(a, mig_run_slowed_ms(run)),
+             mig_fig_ms(b, run->precopy_ms),
+             mig_fig_percent(c, mig_run_slowed_most(run) / 100));
 }
 
 static void put_rate(FILE *out, const struct mig_run *run)
@@ -138,11 +158,7 @@ static void put_rate(FILE *out, const struct mig_run *run)
         line(out, "", "kept within %s at worst, %s in the mean, over %.0f s",
              mig_fig_percent(a, run->limiter_worst),
              mig_fig_percent(b, run->limiter_mean), run->limiter_seconds);
-    if (mig_run_slowed(run))
-        line(out, "Slowed", "by %s of its speed in the mean (%s, at most %s)",
-             mig_fig_percent(a, run->slowed_mean_percent / 100),
-             or_dash(run->throttle),
-             mig_fig_percent(b, run->throttle_max_percent / 100));
+    put_slowing(out, run);
     line(out, "Waits", "%s for pages, %s for the rate, %s for the wire",
          mig_fig_ms(a, run->for_pages_ms), mig_fig_ms(b, run->for_rate_ms),
          mig_fig_ms(c, run->for_wire_ms));
@@ -177,11 +193,12 @@ static const struct aero_column round_columns[] = {
     { "SENT", AERO_RIGHT },     { "LATER", AERO_RIGHT },
     { "BYTES", AERO_RIGHT },    { "RATE", AERO_RIGHT },
     { "DIRTIED/S", AERO_RIGHT }, { "DOWNTIME THEN", AERO_RIGHT },
+    { "SLOWED", AERO_RIGHT }, /* last: only where it was */
 };
 
 static void add_round(struct aero_table *table, const struct mig_run_round *r)
 {
-    char cell[10][MIG_FIGURE], name[MIG_FIGURE + 10];
+    char cell[11][MIG_FIGURE], name[MIG_FIGURE + 10];
     const char *const cells[COUNT(round_columns)] = {
         name,
         mig_fig_ms(cell[1], r->start_ms),
@@ -194,6 +211,8 @@ static void add_round(struct aero_table *table, const struct mig_run_round *r)
         mig_fig_count(cell[8], r->dirty_pps),
         r->predicted_downtime_ms > 0
             ? mig_fig_ms(cell[9], r->predicted_downtime_ms) : NULL,
+        r->slowed_percent > 0
+            ? mig_fig_percent(cell[10], r->slowed_percent / 100) : NULL,
     };
 
     snprintf(name, sizeof(name), "%s%s", mig_fig_count(cell[0], r->index),
@@ -208,7 +227,8 @@ static int put_rounds(FILE *out, const struct mig_run *run, size_t width)
 
     if (!run->round_count)
         return 0;
-    table = aero_table_new(round_columns, COUNT(round_columns));
+    table = aero_table_new(round_columns, COUNT(round_columns) -
+                                              !mig_run_slowed(run));
     if (!table)
         return -ENOMEM;
     for (size_t i = 0; i < run->round_count; i++)

@@ -453,6 +453,38 @@ ok 'what was predicted' \
     grep -qF "the engine's 81.9 ms; predicted 90.2 ms, allowed 300 ms" \
     "$dir/out"
 ok 'each round' grep -qE '^1 +5.91 s +93.2 ms +1,750 +1,138 +612 ' "$dir/out"
+slowing=$(grep -ci slowed "$dir/out")
+ok 'no word of slowing where there was none' [ "$slowing" -eq 0 ]
+cat >"$dir/slowed.json" <<'JSON'
+{"version":1,"outcome":"moved","domain":"db","to":"hostb","precopy_ms":6000,
+"limits":{"max_rate_bps":62500000,"max_downtime_ms":300,"throttle":"pause",
+"throttle_max_percent":80,"downtime_limit_max_ms":900,"on_timeout":"force"},
+"slowed_mean_percent":22.5,
+"downtime_ms":{"suspend":30,"last_pass":400,"engine":430,"total":600},
+"rounds":[
+{"round":0,"final":false,"start_ms":0,"duration_ms":4000,"slowed_percent":0,
+"dirty_pages":60000,"sent_pages":60000,"bytes":250000000,"rate_bps":62500000,
+"downtime_limit_ms":300,"predicted_downtime_ms":2000},
+{"round":1,"final":false,"start_ms":4000,"duration_ms":2000,
+"slowed_percent":67.5,"dirty_pages":20000,"sent_pages":20000,"bytes":80000000,
+"rate_bps":40000000,"downtime_limit_ms":600,"predicted_downtime_ms":420},
+{"round":2,"final":true,"start_ms":6000,"duration_ms":400,"slowed_percent":0,
+"dirty_pages":9000,"sent_pages":9000,"bytes":36000000,"rate_bps":90000000,
+"downtime_limit_ms":600,"predicted_downtime_ms":420}]}
+JSON
+run "$cli" migrate-report "$dir/slowed.json"
+ok 'how far it was slowed' grep -qF \
+    'Slowed     by 22.5 % of its speed in the mean (pause, at most 80 % allowed)' \
+    "$dir/out"
+ok 'and how long' \
+    grep -qF 'in rounds of 2 s out of 6 s, by up to 67.5 %' "$dir/out"
+ok 'what was allowed in the end' \
+    grep -qF 'predicted 420 ms, allowed 300 ms, relaxed to 600 ms' "$dir/out"
+ok 'in which round' grep -qE '^1 +4 s .* 67.5 %$' "$dir/out"
+run "$cli" migrate-report "$dir/slowed.json" --html "$dir/slowed.html"
+ok 'a plot of it' grep -qF 'round 1: slowed by 67.5 % for 2 s' \
+    "$dir/slowed.html"
+ok 'and the figures' grep -qF 'it was relaxed to 600 ms' "$dir/slowed.html"
 run "$cli" migrate-report --dir "$dir/runs" --html "$dir/page.html" web
 ok 'writes a page' [ "$status" -eq 0 ]
 ok 'whole' [ "$(tail -n 1 "$dir/page.html")" = '</html>' ]

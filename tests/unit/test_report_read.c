@@ -127,6 +127,11 @@ static void test_written(void)
     CU_ASSERT_EQUAL(run.rounds[1].slowed_percent, 25);
     CU_ASSERT_EQUAL(run.rounds[1].downtime_limit_ms, 300);
     CU_ASSERT_TRUE(mig_run_slowed(&run));
+    CU_ASSERT_DOUBLE_EQUAL(mig_run_slowed_ms(&run), 10, 1e-6);
+    CU_ASSERT_EQUAL(mig_run_slowed_most(&run), 25);
+    CU_ASSERT_EQUAL(mig_run_relaxed_ms(&run), 0);
+    run.rounds[2].downtime_limit_ms = 450;
+    CU_ASSERT_EQUAL(mig_run_relaxed_ms(&run), 450);
     CU_ASSERT_STRING_EQUAL(run.throttle, "none");
     CU_ASSERT_STRING_EQUAL(run.on_timeout, "force");
     CU_ASSERT_DOUBLE_EQUAL(run.rounds[3].start_ms, 430, 1e-6);
