@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -249,6 +250,84 @@ static void test_relax(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(p.reason, "is within"));
 }
 
+/* ---- rate policies side by side ---- */
+
+/* A hot set of random writes, and a hundredth of them everywhere. */
+static struct mig_wws writer(double set_mib, double writes_s, uint64_t pages)
+{
+    struct mig_wws wws = { .domain_pages = pages, .windows = 4 };
+    double set = set_mib * 256, t = 0.002;
+
+    for (; wws.count < MIG_WWS_POINTS && t < 100; t *= 1.6) {
+        double d = fmin(set * (1 - exp(-writes_s * t / set)) +
+                            writes_s * t / 100, (double)pages);
+
+        wws.points[wws.count++] =
+            (struct mig_wws_point){ (uint64_t)(t * SEC), d, d, d };
+    }
+    return wws;
+}
+
+struct ratios {
+    double values[100];
+    size_t count;
+};
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double median(struct ratios *r)
+{
+    qsort(r->values, r->count, sizeof(double), by_value);
+    return r->values[r->count / 2];
+}
+
+/* Clark's rate beside the maximum: ratios of what both cost. */
+static void compare_rates(double set_mib, double writes_s, double wire_bps,
+                          struct ratios all[3])
+{
+    const uint64_t pages = 2048 << 8;
+    struct mig_wws wws = writer(set_mib, writes_s, pages);
+    struct mig_predict_in in = { .pages = pages, .wire_bps = wire_bps };
+    struct mig_prediction fixed, clark;
+
+    mig_limits_default(&in.limits);
+    mig_costs_assume(&in.costs);
+    in.limits.skip = false;
+    in.limits.rate.max_bps = (uint64_t)(wire_bps * 0.95);
+    in.limits.policy = MIG_RATE_FIXED;
+    fixed = predict(&wws, &in);
+    in.limits.policy = MIG_RATE_ADAPTIVE;
+    clark = predict(&wws, &in);
+    CU_ASSERT(fixed.bytes.expected <= clark.bytes.expected * 1.001);
+    CU_ASSERT(fixed.total_ns.expected <= clark.total_ns.expected * 1.001);
+    all[0].values[all[0].count++] =
+        clark.bytes.expected / fixed.bytes.expected;
+    all[1].values[all[1].count++] =
+        clark.total_ns.expected / fixed.total_ns.expected;
+    all[2].values[all[2].count++] =
+        clark.downtime_ns.expected / fixed.downtime_ns.expected;
+}
+
+/* docs/migration.md has the figures that these bounds are around. */
+static void test_rate_policies(void)
+{
+    static const double sets[] = { 4, 32, 64, 128, 256 };
+    static const double writes[] = { 1e3, 5e3, 2e4, 5e4, 1e5 };
+    static const double wires[] = { 60e6, 125e6, 300e6, 1000e6 };
+    struct ratios all[3] = { 0 };
+
+    for (int i = 0; i < 100; i++)
+        compare_rates(sets[i % 5], writes[i / 5 % 5], wires[i / 25], all);
+    CU_ASSERT(median(&all[0]) > 1.1 && median(&all[0]) < 1.3);
+    CU_ASSERT(median(&all[1]) > 15 && median(&all[1]) < 30);
+    CU_ASSERT(median(&all[2]) > 1.2 && median(&all[2]) < 1.7);
+}
+
 /* ---- properties ---- */
 
 /* A random concave curve with its bounds around it. */
@@ -398,6 +477,7 @@ int main(void)
         { "bounds", test_bounds },
         { "a time limit", test_timeout },
         { "a limit that is relaxed", test_relax },
+        { "Clark's rate beside the maximum", test_rate_policies },
         { "random guests", test_properties },
     };
 
