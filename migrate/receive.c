@@ -97,7 +97,7 @@ static int repair_dead(struct receive *r, struct lxe_err *err)
         .host = r->host,
         .ops = &mig_repair_xen,
         .data = r->xl,
-        .dir = MIG_JOURNAL_DIR,
+        .dir = r->config->journal_dir,
     };
     struct mig_repair_count count;
 
@@ -159,7 +159,7 @@ static int journal_xl(struct receive *r, pid_t pid, struct lxe_err *err)
     snprintf(j->uuid, sizeof(j->uuid), "%.36s", r->hello.uuid);
     snprintf(j->stage, sizeof(j->stage), "receiving");
     mig_process_find(pid, &j->helper);
-    return mig_journal_write(MIG_JOURNAL_DIR, j, err);
+    return mig_journal_write(r->config->journal_dir, j, err);
 }
 
 /* xl begins once its process is in the journal. Returns its pid or -1. */
@@ -202,7 +202,7 @@ static void meet(struct receive *r)
     if (r->journal.domid || find_incoming(r, &dom))
         return;
     r->journal.domid = dom.domid;
-    if (mig_journal_write(MIG_JOURNAL_DIR, &r->journal, &err))
+    if (mig_journal_write(r->config->journal_dir, &r->journal, &err))
         lxe_warn("%s", err.text);
     if (r->reserved)
         mig_daemon_transfer(&r->daemon, r->reservation_id, dom.domid);
@@ -311,7 +311,7 @@ static int take_in(struct receive *r)
     else
         announce(r);
     if (clean)
-        mig_journal_remove(MIG_JOURNAL_DIR, &r->journal);
+        mig_journal_remove(r->config->journal_dir, &r->journal);
     return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status)
                                             : EXIT_FAILURE;
 }
@@ -338,7 +338,9 @@ int mig_receive_run(const struct mig_receive_config *config)
     mig_keepalive(config->out_fd);
     rc = lxe_write_all(config->out_fd, MIG_HELLO_GREETING "\n",
                        sizeof(MIG_HELLO_GREETING));
-    if (!rc)
+    if (rc)
+        lxe_fail(&err, rc, "cannot greet the source: %s", strerror(-rc));
+    else
         rc = mig_read_line(config->in_fd, line, sizeof(line), HELLO_NS,
                            "the source's hello", &err);
     if (!rc && mig_probe_is_request(line))

@@ -13,6 +13,7 @@
 struct mig_receive_config {
     int in_fd, out_fd;  /* to the source; xl's stdin and stdout afterwards */
     const char *xl;     /* the stock xl: a path, or looked up in PATH */
+    const char *journal_dir; /* MIG_JOURNAL_DIR, or another in tests */
     bool debug;         /* xl migrate-receive -d: the source verifies */
     uint64_t idle_ns;   /* nothing came and moved for so long: it is removed;
                            0: waits without end */

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "journal.h"
 #include "probe_serve.h"
 #include "receive.h"
 
@@ -84,6 +85,7 @@ int main(int argc, char **argv)
         .out_fd = STDOUT_FILENO,
         .xl = xl ? xl : "xl",
         .idle_ns = IDLE_S * LXE_NS_PER_SEC,
+        .journal_dir = MIG_JOURNAL_DIR,
     };
     xentoollog_level level = XTL_NOTICE;
     bool probe = false;

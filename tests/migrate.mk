@@ -80,6 +80,12 @@ tests_test_handshake_SOURCES = tests/unit/test_handshake.c
 tests_test_handshake_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_handshake_LDADD = libmig.a liblxe.a $(BASE_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/test-receive
+TESTS += tests/test-receive
+tests_test_receive_SOURCES = tests/unit/test_receive.c
+tests_test_receive_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_receive_LDADD = libmig.a liblxe.a $(BASE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/test-announce
 TESTS += tests/test-announce
 tests_test_announce_SOURCES = tests/unit/test_announce.c
