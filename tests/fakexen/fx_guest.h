@@ -11,8 +11,8 @@ struct fx_guest_config {
     uint32_t top_gfn;      /* of the special pages; 0: where Xen has them */
     unsigned hole_percent; /* of the ram that was ballooned out */
     uint32_t restless_pages; /* from gfn 0 on: while it runs, they are written
-                                again in the moment that the log is cleaned,
-                                however slow the machine */
+                                in the moment that the log is begun or
+                                cleaned, however slow the machine */
     uint64_t seed;         /* for contents, holes and all else */
 };
 

@@ -28,6 +28,24 @@ static void between_slices(void)
         sched_yield();
 }
 
+/* With run_lock held. */
+static void write_again(struct fx_domain *d)
+{
+    if (atomic_load(&d->suspended) || atomic_load(&d->pauses))
+        return;
+    for (uint64_t gfn = 0; gfn < d->restless_pages; gfn++) {
+        uint64_t bit = UINT64_C(1) << (gfn % 64), word;
+
+        if (!fx_present(d, gfn))
+            continue;
+        memcpy(&word, fx_page(d, gfn), sizeof(word));
+        word++;
+        memcpy(fx_page(d, gfn), &word, sizeof(word));
+        atomic_fetch_or(&d->dirty[gfn / 64], bit);
+        atomic_fetch_add(&d->dirty_count, 1);
+    }
+}
+
 static uint64_t fetch(struct fx_domain *d, size_t word, bool clean)
 {
     return clean ? atomic_exchange(&d->dirty[word], 0)
@@ -50,24 +68,6 @@ static void copy_bitmap(struct fx_domain *d, struct xen_domctl_shadow_op *op,
             between_slices();
     }
     op->pages = bits;
-}
-
-/* With run_lock held. */
-static void write_again(struct fx_domain *d)
-{
-    if (atomic_load(&d->suspended) || atomic_load(&d->pauses))
-        return;
-    for (uint64_t gfn = 0; gfn < d->restless_pages; gfn++) {
-        uint64_t bit = UINT64_C(1) << (gfn % 64), word;
-
-        if (!fx_present(d, gfn))
-            continue;
-        memcpy(&word, fx_page(d, gfn), sizeof(word));
-        word++;
-        memcpy(fx_page(d, gfn), &word, sizeof(word));
-        atomic_fetch_or(&d->dirty[gfn / 64], bit);
-        atomic_fetch_add(&d->dirty_count, 1);
-    }
 }
 
 static long fetch_log(struct fx_domain *d, struct xen_domctl_shadow_op *op)
@@ -99,6 +99,7 @@ static long turn_on(struct fx_domain *d)
         atomic_store_explicit(&d->dirty[i], 0, memory_order_relaxed);
     atomic_store(&d->dirty_count, 0);
     atomic_store(&d->log_dirty, true);
+    write_again(d);
     fx_unlock(&d->run_lock);
     return 0;
 }

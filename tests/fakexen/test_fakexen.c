@@ -110,11 +110,10 @@ static uint64_t skipped(const struct fx_outcome *o)
     return n;
 }
 
-/* A guest with a hot set that a slow wire cannot take: many rounds of 100 ms
- * and more, and pages that are dirty again before their turn. */
 /*
- * What is left never fits, be the writer as slow as it may: the restless
- * pages take 6.5 ms.
+ * A guest with a hot set that a slow wire cannot take: many rounds of 100 ms
+ * and more, and pages that are dirty again before their turn. What is left
+ * never fits, be the writer as slow as it may: the restless pages take 6.5 ms.
  */
 static void hot_migration(struct fx_migration *m, const char *limits)
 {
