@@ -4,21 +4,25 @@
 #   make bench-testbed BENCH_RUNS=3 BENCH_CASES="idle hot32@50mbit"
 BENCH_RUNS = 3
 BENCH_CASES =
-EXTRA_DIST += tests/bench/probe.c tests/bench/testbed.sh \
+EXTRA_DIST += tests/bench/daemon-memory.sh \
+	tests/bench/probe.c tests/bench/testbed.sh \
 	tests/bench/testbed-run.sh tests/bench/testbed-table.jq
 
 #   make bench-native BENCH_FLAGS=--quick
 check_PROGRAMS += tests/bench/native
 tests_bench_native_SOURCES = tests/bench/native.c tests/bench/native.h \
-	tests/bench/native_sweep.c tests/bench/native_throughput.c \
+	tests/bench/native_memory.c tests/bench/native_sweep.c \
+	tests/bench/native_throughput.c \
 	$(FX_SOURCES)
 tests_bench_native_CPPFLAGS = $(FX_CPPFLAGS)
 tests_bench_native_LDADD = $(FX_LIBS) -lm
 
 .PHONY: bench bench-native bench-testbed
 bench: bench-native bench-testbed
-bench-native: tests/bench/native
+bench-native: tests/bench/native tests/libfakexen.so aerostat-save-helper \
+		aerostatd
 	tests/bench/native --json bench-native.json $(BENCH_FLAGS)
+	$(srcdir)/tests/bench/daemon-memory.sh ./aerostatd
 CLEANFILES += bench-native.json
 bench-testbed: all
 	rm -rf bench-dest

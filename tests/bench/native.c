@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * bench-native [--json FILE] [--only throughput|sweep] [--quick]
+ * bench-native [--json FILE] [--only throughput|memory|sweep] [--quick]
  *              [--pairs N] [--repeats N] [--throttle none,pause,cap]
  */
 #include "native.h"
@@ -20,7 +20,7 @@
 static int usage(void)
 {
     fprintf(stderr, "usage: bench-native [--json FILE] "
-            "[--only throughput|sweep] [--quick]\n"
+            "[--only throughput|memory|sweep] [--quick]\n"
             "                    [--pairs N] [--repeats N] "
             "[--throttle none,pause,cap]\n");
     return 2;
@@ -112,6 +112,8 @@ static bool run(const struct bench_options *o, const char *only,
     write_machine(w);
     if (!only || !strcmp(only, "throughput"))
         good = bench_throughput(o, w);
+    if (!only || !strcmp(only, "memory"))
+        good = bench_memory(o, w) && good;
     if (!only || !strcmp(only, "sweep"))
         good = bench_sweep(o, w) && good;
     lxe_jw_end_object(w);

@@ -22,6 +22,7 @@ struct bench_options {
 /* Prints a table, and writes its figures. Returns false where a run failed,
  * or restored a guest that differs. */
 bool bench_throughput(const struct bench_options *options, struct lxe_jw *w);
+bool bench_memory(const struct bench_options *options, struct lxe_jw *w);
 bool bench_sweep(const struct bench_options *options, struct lxe_jw *w);
 
 /* The value below which `share` of them lie; sorts them. 0 of none. */

@@ -130,6 +130,35 @@ static void reply(struct fx_helper *h, int value)
         hang_up(h);
 }
 
+static uint64_t status_kib(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+
+    return at ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
+/* While it waits for an answer. What it mapped of a guest is shared memory,
+ * and left out. */
+static void look_at_memory(struct fx_helper *h)
+{
+    struct fx_memory m;
+    char path[64], text[4096];
+    size_t n = 0;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)h->pid);
+    f = fopen(path, "r");
+    if (f) {
+        n = fread(text, 1, sizeof(text) - 1, f);
+        fclose(f);
+    }
+    text[n] = '\0';
+    m.own_kib = status_kib(text, "RssAnon:");
+    m.with_files_kib = m.own_kib + status_kib(text, "RssFile:");
+    if (m.with_files_kib > h->memory.with_files_kib)
+        h->memory = m;
+}
+
 static void suspend(struct fx_helper *h)
 {
     h->suspend_asked = true;
@@ -162,6 +191,7 @@ static void take_save(struct fx_helper *h, const struct lxe_ipc_message *msg)
             fprintf(stderr, "  helper: %s\n", msg->text);
         break;
     case LXE_IPC_SUSPEND:
+        look_at_memory(h);
         suspend(h);
         break;
     case LXE_IPC_SWITCH_QEMU_LOGDIRTY:
@@ -173,6 +203,7 @@ static void take_save(struct fx_helper *h, const struct lxe_ipc_message *msg)
         h->completed = true;
         h->retval = msg->retval;
         h->errnum = msg->complete_errno;
+        look_at_memory(h);
         reply(h, 0);
         break;
     default:

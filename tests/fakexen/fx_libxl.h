@@ -29,6 +29,11 @@ struct fx_helper_config {
     bool die_after_suspend; /* likewise, when the guest is suspended */
 };
 
+/* What a helper holds: of its own, and with programs and libraries. */
+struct fx_memory {
+    uint64_t own_kib, with_files_kib;
+};
+
 struct fx_helper {
     struct fx_helper_config config;
     pid_t pid;
@@ -40,6 +45,7 @@ struct fx_helper {
     bool suspend_asked, suspended;
     unsigned qemu_on, qemu_off;
     uint64_t suspend_ns;  /* when it asked */
+    struct fx_memory memory; /* the most that was seen at a call of its */
     char error[256];      /* the last that it logged */
     bool started;         /* it told its status START */
     struct mig_status end; /* its last words, where end.kind is END */
