@@ -201,10 +201,14 @@ int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
                         uint64_t *rest_kib, struct lxe_err *err)
 {
     uint64_t start_ns = host->ops->now_ns(host), moved_ns = start_ns;
-    uint64_t now_ns = start_ns, last_kib = LXE_UNKNOWN;
+    uint64_t now_ns, last_kib = LXE_UNKNOWN;
     struct lxe_domain dom;
 
-    while (now_ns - moved_ns < REST_NS) {
+    if (plan->seen_ns && plan->seen_ns <= start_ns) {
+        last_kib = plan->seen_kib;
+        moved_ns = plan->seen_ns;
+    }
+    for (;;) {
         int rc = host->ops->get_domain(host, domid, &dom, err);
 
         if (rc)
@@ -213,6 +217,8 @@ int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
         if (dom.current_kib != last_kib)
             moved_ns = now_ns;
         last_kib = dom.current_kib;
+        if (now_ns - moved_ns >= REST_NS)
+            break;
         if (now_ns - start_ns > UNREST_NS)
             return lxe_fail(err, -EBUSY, "the balloon of %s still moves, from"
                             " a change of its target before; try again when"

@@ -24,6 +24,8 @@
 struct mig_page_cache_plan {
     uint64_t margin_kib;
     uint64_t floor_kib; /* never below; 0 for the default */
+    uint64_t seen_kib;  /* what the guest had when it was looked at before, */
+    uint64_t seen_ns;   /* at this time of the host's; 0: it was not */
     /* Asked while waiting: true ends it with -ECANCELED. */
     bool (*cancelled)(void *data);
     /* Told while waiting; may be NULL. */
@@ -61,7 +63,8 @@ int mig_page_cache_shrink(struct lxe_host *host, uint32_t domid,
 
 /*
  * Waits until the balloon has rested for a second, whatever moved it: what it
- * does during the rounds would be lost (condition 5).
+ * does during the rounds would be lost (condition 5). A guest that has what
+ * it was seen with a second ago rests already.
  * @rest_kib  gets what the guest has then
  * Returns 0; -EBUSY if it still moves after half a minute; -ECANCELED or what
  * the host failed with.

@@ -42,6 +42,7 @@ struct session {
     struct lxe_host *host;
     struct lxe_xl *xl;
     struct lxe_domain dom;
+    uint64_t found_ns; /* when that was looked at, by the host */
     char *config_json;
     uint64_t need_kib;
     struct mig_transport transport;
@@ -200,6 +201,8 @@ static int plan(struct session *s, struct lxe_err *err)
     if (!rc)
         rc = lxe_host_find(s->host, s->config->domain, &s->dom, err);
     if (!rc)
+        s->found_ns = s->host->ops->now_ns(s->host);
+    if (!rc)
         rc = check_domain(&s->dom, err);
     if (rc)
         return rc;
@@ -287,6 +290,8 @@ static int free_page_cache(struct session *s, struct lxe_err *err)
 {
     struct mig_page_cache_plan how = {
         .margin_kib = s->config->margin_kib,
+        .seen_kib = s->dom.current_kib,
+        .seen_ns = s->found_ns,
         .cancelled = is_cancelled,
         .progress = shrink_progress,
         .data = s,

@@ -311,15 +311,23 @@ static void test_never_learnt(void)
 
 /* ---- rest ---- */
 
-static int rest(struct run *r, uint64_t *rest_kib)
+static int rest_as_seen(struct run *r, uint64_t seen_kib, uint64_t seen_ns,
+                        uint64_t *rest_kib)
 {
     struct mig_page_cache_plan plan = {
+        .seen_kib = seen_kib,
+        .seen_ns = seen_ns,
         .cancelled = cancelled,
         .wait = pass,
         .data = r,
     };
 
     return mig_page_cache_rest(r->host, GUEST, &plan, rest_kib, &r->err);
+}
+
+static int rest(struct run *r, uint64_t *rest_kib)
+{
+    return rest_as_seen(r, 0, 0, rest_kib);
 }
 
 static void test_rests(void)
@@ -333,6 +341,29 @@ static void test_rests(void)
     CU_ASSERT_EQUAL(r.host->ops->set_target(r.host, GUEST, MIB(924), NULL), 0);
     CU_ASSERT_EQUAL(rest(&r, &kib), 0);
     CU_ASSERT_EQUAL(kib, MIB(924));
+    r.host->ops->close(r.host);
+}
+
+/* One that has what it had need not be watched for another second. */
+static void test_rests_already(void)
+{
+    struct run r = { 0 };
+    uint64_t kib = 0, now_ns;
+
+    start(&r, ONE_GUEST(", 'balloon_kib_s': 20480"));
+    lxe_sim_advance(r.host, 2 * LXE_NS_PER_SEC);
+    now_ns = r.host->ops->now_ns(r.host);
+    CU_ASSERT_EQUAL(rest_as_seen(&r, ORIGINAL, now_ns - LXE_NS_PER_SEC, &kib),
+                    0);
+    CU_ASSERT_EQUAL(kib, ORIGINAL);
+    CU_ASSERT_EQUAL(r.waits, 0);
+    CU_ASSERT_EQUAL(rest_as_seen(&r, ORIGINAL, now_ns, &kib), 0);
+    CU_ASSERT_TRUE(r.waits > 0); /* it was seen just now */
+    r.waits = 0;
+    now_ns = r.host->ops->now_ns(r.host);
+    CU_ASSERT_EQUAL(rest_as_seen(&r, ORIGINAL - 4, now_ns - LXE_NS_PER_SEC,
+                                 &kib), 0);
+    CU_ASSERT_TRUE(r.waits > 0); /* it has moved since */
     r.host->ops->close(r.host);
 }
 
@@ -368,6 +399,7 @@ int main(void)
         { "the guest vanishes", test_vanished },
         { "what was never learnt is not restored", test_never_learnt },
         { "a balloon that comes to rest", test_rests },
+        { "one that rests already", test_rests_already },
         { "a balloon that does not", test_never_rests },
     };
 
