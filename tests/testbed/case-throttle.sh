@@ -85,4 +85,4 @@ case_body() {
     [ "$(guest_cap 2)" = 0 ] || tb_fail "it is capped at the target"
 }
 
-tb_case throttle 420 "$@"
+tb_case throttle 600 "$@"
