@@ -25,7 +25,7 @@ guest_cap() { # HOST
 }
 
 wait_in_dom0() { # WHAT COMMAND
-    TB_TIMEOUT=90 tb_run 1 "end=\$((\$(date +%s) + 75))
+    TB_TIMEOUT=170 tb_run 1 "end=\$((\$(date +%s) + 150))
 until $2; do
     [ \$(date +%s) -lt \$end ] || exit 1
     sleep 0.1
