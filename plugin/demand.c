@@ -291,7 +291,7 @@ void aero_demand_estimate(const struct aero_demand_input *in,
                           struct aero_demand *out)
 {
     enum lxe_report_source source = in->report->source;
-    uint64_t need, lost;
+    uint64_t need, lost, spare;
 
     if (source == LXE_REPORT_NONE && has_activity(in)) {
         by_activity(in, memory, out);
@@ -315,10 +315,12 @@ void aero_demand_estimate(const struct aero_demand_input *in,
     out->known = true;
     out->told = true;
     lost = missing(in, memory);
-    out->kib = need + margin(in, need) * (pressed(in, memory) ? 2 : 1) + lost;
+    spare = margin(in, need);
+    out->kib = need + spare * (pressed(in, memory) ? 2 : 1) + lost;
     if (thrashes(memory, lost) && out->kib < in->held_kib + lost) {
         out->kib = in->held_kib + lost;
-        out->need_kib = in->held_kib;
+        out->need_kib = in->held_kib - min_u64(spare,
+                                               in->held_kib - need);
     }
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = min_u64(out->kib, in->static_max_kib);

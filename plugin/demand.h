@@ -13,7 +13,8 @@
  *
  * Besides, what it reads back of what it had to give up (refaults, or pages
  * swapped in: the rate, in 10 s) is missing, up to the configured cap. If that
- * is much, its page cache is in use too: then the guest needs all it holds.
+ * is much, its page cache is in use too: then it is missing beyond
+ * what the guest holds, and the need is that less the margin.
  *
  * What it uses and has no free swap for cannot be taken from it: its kernel
  * would end programs. With AERO_BREATH_KIB more that is what it must keep.

@@ -147,7 +147,7 @@ static void what_is_read_back_shows_the_cache_in_use(void)
     r.refaults += 1024; /* 40 MiB */
     aero_demand_estimate(&in, &memory, &d);
     CU_ASSERT_EQUAL(d.kib, 1040 * MIB);
-    CU_ASSERT_EQUAL(d.need_kib, 1000 * MIB);
+    CU_ASSERT_EQUAL(d.need_kib, 968 * MIB); /* less the margin */
 }
 
 static void little_read_back_counts_under_pressure(void)
