@@ -214,6 +214,17 @@ static double expected_bps(const struct mig_rounds *r, uint64_t limit_bps)
     return wire > 0 && wire < limit ? wire : limit;
 }
 
+/* Bytes/s to expect of this round, whose limit another thread may change. */
+static double live_bps(struct mig_rounds *r)
+{
+    uint64_t limit_bps;
+
+    pthread_mutex_lock(&r->lock);
+    limit_bps = r->round.limit_bps;
+    pthread_mutex_unlock(&r->lock);
+    return expected_bps(r, limit_bps);
+}
+
 static uint64_t downtime_limit_ns(const struct mig_rounds *r,
                                   const struct mig_limits *l)
 {
@@ -272,7 +283,7 @@ static struct mig_precopy_in costs_now(struct mig_rounds *r,
 /* How many pages another round would leave; below 0: unknown. */
 static double left_after(struct mig_rounds *r, uint64_t pages)
 {
-    double bps = expected_bps(r, r->round.limit_bps), run_ns, left;
+    double bps = live_bps(r), run_ns, left;
 
     if (pages == MIG_PRECOPY_UNKNOWN || !(bps > 0))
         return -1;
@@ -380,7 +391,7 @@ static void slow_by(struct mig_rounds *r, struct mig_throttle_in *in,
                     double left_pages)
 {
     struct mig_limits l = limits_now(r);
-    double bps = expected_bps(r, r->round.limit_bps), slowed = 0;
+    double bps = live_bps(r), slowed = 0;
     struct mig_precopy_in costs = costs_now(r, &l);
 
     if (tells(in->curve))
@@ -426,7 +437,7 @@ static void slow_within(struct mig_rounds *r,
     double sent = (double)(stats->sent_pages - r->before.sent_pages) +
                   (double)(stats->skipped_pages - r->before.skipped_pages);
     double left = (double)r->round.dirty_pages - sent;
-    double bps = expected_bps(r, r->round.limit_bps);
+    double bps = live_bps(r);
     struct mig_dirty_curve curve = r->curve;
     struct mig_throttle_in in = {
         .curve = &curve,
