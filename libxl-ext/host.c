@@ -15,15 +15,6 @@ void lxe_domain_list_free(struct lxe_domain_list *list)
     *list = (struct lxe_domain_list){ 0 };
 }
 
-const struct lxe_domain *lxe_domain_list_find(
-    const struct lxe_domain_list *list, uint32_t domid)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (list->doms[i].domid == domid)
-            return &list->doms[i];
-    return NULL;
-}
-
 static bool is_called(const struct lxe_domain *dom, const char *what)
 {
     uint64_t domid;

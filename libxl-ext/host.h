@@ -308,10 +308,6 @@ struct lxe_host {
 /* Frees what list_domains gave. */
 void lxe_domain_list_free(struct lxe_domain_list *list);
 
-/* The domain with this id, or NULL. */
-const struct lxe_domain *lxe_domain_list_find(
-    const struct lxe_domain_list *list, uint32_t domid);
-
 /*
  * Finds a domain by what a person typed: a domid, a name or a UUID.
  * Returns 0, or -ESRCH with a message that names it.

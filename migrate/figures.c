@@ -66,11 +66,6 @@ char *mig_fig_kib(char buf[MIG_FIGURE], double kib)
     return SCALED(buf, kib, 1024, units);
 }
 
-char *mig_fig_pages(char buf[MIG_FIGURE], double pages)
-{
-    return mig_fig_kib(buf, pages * 4);
-}
-
 char *mig_fig_count(char buf[MIG_FIGURE], double count)
 {
     char digits[MIG_FIGURE], *to = buf;

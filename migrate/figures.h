@@ -14,7 +14,6 @@
 char *mig_fig_ms(char buf[MIG_FIGURE], double ms);       /* "81.9 ms" */
 char *mig_fig_bytes(char buf[MIG_FIGURE], double bytes); /* "238 MB" */
 char *mig_fig_rate(char buf[MIG_FIGURE], double bps);    /* "62.4 MB/s" */
-char *mig_fig_pages(char buf[MIG_FIGURE], double pages); /* "227 MiB" */
 char *mig_fig_kib(char buf[MIG_FIGURE], double kib);     /* "512 MiB" */
 char *mig_fig_count(char buf[MIG_FIGURE], double count); /* "57,960" */
 char *mig_fig_percent(char buf[MIG_FIGURE], double share); /* "0.74 %" */

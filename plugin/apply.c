@@ -26,16 +26,6 @@ static bool grows(const struct aero_apply_guest *g)
     return g->movable && g->want_kib > g->target_kib;
 }
 
-uint64_t aero_apply_in_flight_kib(const struct aero_apply_guest *guests,
-                                  size_t count)
-{
-    uint64_t sum = 0;
-
-    for (size_t i = 0; i < count; i++)
-        sum += less(guests[i].target_kib, guests[i].held_kib);
-    return sum;
-}
-
 /* New memory that a growth needs: up to what it holds or was promised, none. */
 static uint64_t needs(const struct aero_apply_guest *g)
 {

@@ -40,8 +40,4 @@ size_t aero_apply_plan(const struct aero_apply_guest *guests, size_t count,
                        uint64_t free_kib, uint64_t keep_free_kib,
                        struct aero_apply_step *steps);
 
-/* Memory promised to guests that they have not taken yet, in KiB. */
-uint64_t aero_apply_in_flight_kib(const struct aero_apply_guest *guests,
-                                  size_t count);
-
 #endif

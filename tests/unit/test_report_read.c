@@ -335,7 +335,7 @@ static void test_figures(void)
     CU_ASSERT_STRING_EQUAL(mig_fig_ms(buf, 86400000), "86400 s");
     CU_ASSERT_STRING_EQUAL(mig_fig_bytes(buf, 237991536), "238 MB");
     CU_ASSERT_STRING_EQUAL(mig_fig_rate(buf, 62386056.5), "62.4 MB/s");
-    CU_ASSERT_STRING_EQUAL(mig_fig_pages(buf, 256), "1 MiB");
+    CU_ASSERT_STRING_EQUAL(mig_fig_kib(buf, 1024), "1 MiB");
     CU_ASSERT_STRING_EQUAL(mig_fig_kib(buf, 524288), "512 MiB");
     CU_ASSERT_STRING_EQUAL(mig_fig_count(buf, 57960), "57,960");
     CU_ASSERT_STRING_EQUAL(mig_fig_count(buf, 999), "999");

