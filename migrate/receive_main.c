@@ -18,6 +18,7 @@
 #include "receive.h"
 
 #define PROGRAM    "aerostat-receive"
+#define EXIT_USAGE 2
 #define IDLE_S     600
 #define IDLE_MIN_S 180 /* a source is silent while it frees page cache */
 
@@ -67,7 +68,14 @@ static int set_idle(const char *text, struct mig_receive_config *config)
     return rc;
 }
 
-int main(int argc, char **argv)
+struct options {
+    struct mig_receive_config config;
+    xentoollog_level level;
+    bool probe;
+};
+
+/* Returns -1 to go on, or an exit status. */
+static int parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option options[] = {
         { "debug", no_argument, NULL, 'd' },
@@ -78,32 +86,22 @@ int main(int argc, char **argv)
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
-    const char *xl = getenv("AEROSTAT_XL");
     const char *idle = getenv("AEROSTAT_IDLE_TIMEOUT");
-    struct mig_receive_config config = {
-        .in_fd = STDIN_FILENO,
-        .out_fd = STDOUT_FILENO,
-        .xl = xl ? xl : "xl",
-        .idle_ns = IDLE_S * LXE_NS_PER_SEC,
-        .journal_dir = MIG_JOURNAL_DIR,
-    };
-    xentoollog_level level = XTL_NOTICE;
-    bool probe = false;
-    int opt, status;
+    int opt;
 
     while ((opt = getopt_long(argc, argv, "dt:pvhV", options, NULL)) != -1) {
         switch (opt) {
         case 'd':
-            config.debug = true;
+            o->config.debug = true;
             break;
         case 't':
             idle = optarg;
             break;
         case 'p':
-            probe = true;
+            o->probe = true;
             break;
         case 'v':
-            level = XTL_DEBUG;
+            o->level = XTL_DEBUG;
             break;
         case 'h':
             usage(stdout);
@@ -113,19 +111,37 @@ int main(int argc, char **argv)
             return EXIT_SUCCESS;
         default:
             usage(stderr);
-            return 2;
+            return EXIT_USAGE;
         }
     }
     if (optind != argc) {
         usage(stderr);
-        return 2;
+        return EXIT_USAGE;
     }
-    if (idle && set_idle(idle, &config))
-        return 2;
+    return idle && set_idle(idle, &o->config) ? EXIT_USAGE : -1;
+}
+
+int main(int argc, char **argv)
+{
+    const char *xl = getenv("AEROSTAT_XL");
+    struct options o = {
+        .config = {
+            .in_fd = STDIN_FILENO,
+            .out_fd = STDOUT_FILENO,
+            .xl = xl ? xl : "xl",
+            .idle_ns = IDLE_S * LXE_NS_PER_SEC,
+            .journal_dir = MIG_JOURNAL_DIR,
+        },
+        .level = XTL_NOTICE,
+    };
+    int status = parse_options(argc, argv, &o);
+
+    if (status >= 0)
+        return status;
     signal(SIGPIPE, SIG_IGN);
-    if (lxe_log_open(PROGRAM, level, false))
+    if (lxe_log_open(PROGRAM, o.level, false))
         return EXIT_FAILURE;
-    status = probe ? print_probe() : mig_receive_run(&config);
+    status = o.probe ? print_probe() : mig_receive_run(&o.config);
     lxe_log_close();
     return status;
 }

@@ -534,6 +534,49 @@ static void usage(FILE *to)
           to);
 }
 
+/* Takes one in. Returns -1 to go on, or an exit status. */
+static int take_option(struct options *o, int c)
+{
+    switch (c) {
+    case 'c':
+        o->config = optarg;
+        o->config_given = true;
+        return -1;
+    case 'H':
+        o->host = optarg;
+        return -1;
+    case 's':
+        o->socket = optarg;
+        return -1;
+    case 'p':
+        o->pid_file = optarg;
+        return -1;
+    case 'l':
+        o->log_dir = optarg;
+        return -1;
+    case 'C':
+        o->check = true;
+        return -1;
+    case 'f':
+        return -1;
+    case 'v':
+        o->level = XTL_DEBUG;
+        return -1;
+    case 'q':
+        o->level = XTL_WARN;
+        return -1;
+    case 'h':
+        usage(stdout);
+        return EXIT_SUCCESS;
+    case 'V':
+        puts(PROGRAM " " PACKAGE_VERSION);
+        return EXIT_SUCCESS;
+    default:
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+}
+
 /* Returns -1 to go on, or an exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
@@ -551,50 +594,13 @@ static int parse_options(int argc, char **argv, struct options *o)
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
-    int c;
+    int c, status = -1;
 
-    while ((c = getopt_long(argc, argv, "fvq", options, NULL)) != -1) {
-        switch (c) {
-        case 'c':
-            o->config = optarg;
-            o->config_given = true;
-            break;
-        case 'H':
-            o->host = optarg;
-            break;
-        case 's':
-            o->socket = optarg;
-            break;
-        case 'p':
-            o->pid_file = optarg;
-            break;
-        case 'l':
-            o->log_dir = optarg;
-            break;
-        case 'C':
-            o->check = true;
-            break;
-        case 'f':
-            break;
-        case 'v':
-            o->level = XTL_DEBUG;
-            break;
-        case 'q':
-            o->level = XTL_WARN;
-            break;
-        case 'h':
-            usage(stdout);
-            return EXIT_SUCCESS;
-        case 'V':
-            puts(PROGRAM " " PACKAGE_VERSION);
-            return EXIT_SUCCESS;
-        default:
-            usage(stderr);
-            return EXIT_USAGE;
-        }
-    }
-    if (optind == argc)
-        return -1;
+    while (status < 0 &&
+           (c = getopt_long(argc, argv, "fvq", options, NULL)) != -1)
+        status = take_option(o, c);
+    if (status >= 0 || optind == argc)
+        return status;
     fprintf(stderr, PROGRAM ": takes no '%s'\n", argv[optind]);
     return EXIT_USAGE;
 }
