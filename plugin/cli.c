@@ -55,7 +55,7 @@ int aero_cli_usage(const char *verb, const char *fmt, ...)
     return AERO_EXIT_USAGE;
 }
 
-int aero_cli_only_json(const char *verb, int argc, char **argv, bool *json)
+int aero_cli_json_option(int argc, char **argv, bool *json)
 {
     static const struct option options[] = {
         { "json", no_argument, NULL, 'j' },
@@ -70,6 +70,15 @@ int aero_cli_only_json(const char *verb, int argc, char **argv, bool *json)
             return AERO_EXIT_USAGE;
         *json = true;
     }
+    return 0;
+}
+
+int aero_cli_only_json(const char *verb, int argc, char **argv, bool *json)
+{
+    int rc = aero_cli_json_option(argc, argv, json);
+
+    if (rc)
+        return rc;
     if (optind < argc)
         return aero_cli_usage(verb, "%s takes no argument '%s'", verb,
                               argv[optind]);

@@ -45,6 +45,12 @@ int aero_cli_usage(const char *verb, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
+ * Parses the options of a verb that has but --json; its arguments are from
+ * argv[optind] on. Returns 0, or AERO_EXIT_USAGE after getopt has said why.
+ */
+int aero_cli_json_option(int argc, char **argv, bool *json);
+
+/*
  * Parses the arguments of a verb that takes nothing but --json.
  * Returns 0, or AERO_EXIT_USAGE after saying what is wrong.
  */

@@ -259,18 +259,10 @@ static int print_all(const struct lxe_json *result)
 
 static int parse_args(int argc, char **argv, bool *json)
 {
-    static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },
-        { NULL, 0, NULL, 0 },
-    };
-    int opt;
+    int rc = aero_cli_json_option(argc, argv, json);
 
-    optind = 0;
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (opt != 'j')
-            return AERO_EXIT_USAGE;
-        *json = true;
-    }
+    if (rc)
+        return rc;
     if (argc - optind != 1 || !*argv[optind])
         return aero_cli_usage(VERB, "give one domain, by its name or its "
                                     "number");
@@ -279,7 +271,7 @@ static int parse_args(int argc, char **argv, bool *json)
 
 int aero_cli_mem_explain(const struct aero_cli *cli, int argc, char **argv)
 {
-    bool json = false;
+    bool json;
     const struct lxe_json *result;
     struct lxe_json *response = NULL;
     struct lxe_jw *params;

@@ -230,18 +230,11 @@ int aero_cli_migrate_status(const struct aero_cli *cli, int argc, char **argv)
 static int parse_rate_args(int argc, char **argv, bool *json, bool *change,
                            uint64_t *bps)
 {
-    static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },
-        { NULL, 0, NULL, 0 },
-    };
     struct lxe_err err = { 0 };
-    int opt;
+    int rc = aero_cli_json_option(argc, argv, json);
 
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (opt != 'j')
-            return aero_cli_usage("migrate-rate", "no such option");
-        *json = true;
-    }
+    if (rc)
+        return rc;
     if (argc - optind > 1)
         return aero_cli_usage("migrate-rate", "takes one rate");
     *change = argc - optind == 1;
