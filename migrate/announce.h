@@ -52,6 +52,7 @@ size_t mig_announce_listen(struct mig_announce *a, uint32_t domid,
  */
 size_t mig_announce_run(struct mig_announce *a);
 
+/* Listens no more. */
 void mig_announce_close(struct mig_announce *a);
 
 #endif

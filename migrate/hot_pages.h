@@ -83,6 +83,7 @@ const uint64_t *mig_hot_begin(struct mig_hot_pages *hot, uint64_t now_ns,
 void mig_hot_end(struct mig_hot_pages *hot, uint64_t skipped_pages,
                  uint64_t page_ns);
 
+/* What it did so far; may be asked from any thread. */
 void mig_hot_stats(struct mig_hot_pages *hot, struct mig_hot_stats *out);
 
 #endif

@@ -23,6 +23,7 @@ struct mig_relax {
     uint64_t fewest_pages; /* dirty after a round so far */
 };
 
+/* Before the first round. */
 void mig_relax_init(struct mig_relax *relax);
 
 /* A round was sent, after which so many pages were dirty. */

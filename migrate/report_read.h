@@ -70,6 +70,7 @@ int mig_run_take(struct lxe_json *root, struct mig_run *out,
 /* The same for a file; messages name it. */
 int mig_run_read(const char *path, struct mig_run *out, struct lxe_err *err);
 
+/* Frees what a run holds; it holds nothing then. */
 void mig_run_free(struct mig_run *run);
 
 /* Whether a figure is known. */

@@ -68,6 +68,7 @@ int mig_rounds_gave_up(const struct mig_rounds *rounds, struct lxe_err *err);
 void mig_rounds_finish(struct mig_rounds *rounds,
                        const struct lxe_err *failure);
 
+/* Frees it; NULL is fine. */
 void mig_rounds_close(struct mig_rounds *rounds);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 
+/* As struct aero_verb's run. */
 int aero_cli_mem_explain(const struct aero_cli *cli, int argc, char **argv);
 
 #endif

@@ -8,6 +8,7 @@
 /* Beside the exit statuses of every verb: targets differ, and nothing was set. */
 #define AERO_EXIT_DIFFERS 3
 
+/* As struct aero_verb's run. */
 int aero_cli_mem_replay(const struct aero_cli *cli, int argc, char **argv);
 
 #endif
