@@ -376,15 +376,18 @@ end_stub
 # ---- the writable working set, on a simulated host
 
 wws() { run "$cli" wws --host "sim:$src/docs/scenarios/migration.json" "$@"; }
+all='--max-cpu 100 --max-pause 100' # a busy machine takes long for a look
 
-wws --seconds 1 --svg "$dir/wws.svg" --save "$dir/wws.json" hot-set
+# shellcheck disable=SC2086 # two options
+wws --seconds 1 $all --svg "$dir/wws.svg" --save "$dir/wws.json" hot-set
 ok 'wws' [ "$status" -eq 0 ]
 ok 'wws: a table' grep -q 'WINDOW .* PAGES' "$dir/out"
 ok 'wws: where in memory' grep -q '1024 MiB' "$dir/out"
 ok 'wws: its cost' grep -q 'of a CPU' "$dir/out"
 ok 'wws --svg' grep -q '^</svg>' "$dir/wws.svg"
 ok 'wws --save' grep -q '"format": "aerostat-wws-1"' "$dir/wws.json"
-wws --seconds 1 --method log-dirty --json hot-set
+# shellcheck disable=SC2086
+wws --seconds 1 $all --method log-dirty --json hot-set
 ok 'wws --json' grep -q '"method": "log-dirty"' "$dir/out"
 ok 'wws --json: the pause' grep -q '"pause_ns"' "$dir/out"
 wws --seconds 1 --method log-dirty passthrough
@@ -403,7 +406,8 @@ wws --max-cpu x web
 ok 'wws --max-cpu' says 2 'no percentage'
 wws --method all web
 ok 'wws --method' says 2 'neither sample nor log-dirty'
-wws --seconds 1 --svg "$dir/none/x" idle
+# shellcheck disable=SC2086
+wws --seconds 1 $all --svg "$dir/none/x" idle
 ok 'wws --svg that cannot be written' says 1 'cannot write'
 "$cli" wws --host "sim:$src/docs/scenarios/migration.json" --seconds 60 idle \
     >"$dir/out" 2>"$dir/err" &
