@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "journal.h"
@@ -93,8 +95,114 @@ static void test_logging(void)
 {
     unsigned count = play(0, true);
 
-    for (unsigned k = 1; k <= count; k += 7)
+    for (unsigned k = 1; k <= count; k += 13)
         play(k, true);
+}
+
+/* ---- the control socket ---- */
+
+#define CLIENTS 4
+
+struct control_bed {
+    uv_loop_t loop;
+    struct aero_control *control;
+    char path[96];
+    unsigned served, refused;
+};
+
+static void on_line(const struct aero_peer *peer, const char *text, size_t len,
+                    bool too_fast, void *data)
+{
+    struct control_bed *b = data;
+
+    (void)too_fast;
+    aero_control_send(b->control, peer->client, text, len);
+}
+
+static void on_gone(uint64_t client, void *data)
+{
+    (void)client;
+    (void)data;
+}
+
+static int connect_and_ask(const struct control_bed *b)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    strcpy(address.sun_path, b->path);
+    CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&address,
+                                  sizeof(address)), 0);
+    CU_ASSERT_EQUAL(send(fd, "ping\n", 5, MSG_NOSIGNAL), 5);
+    return fd;
+}
+
+static void run_loop(struct control_bed *b)
+{
+    for (int i = 0; i < 6; i++)
+        uv_run(&b->loop, UV_RUN_NOWAIT);
+}
+
+/* Nobody waits without end: an answer has come, or the end of it. */
+static void see_answer(struct control_bed *b, int fd)
+{
+    char answer[16];
+    ssize_t n = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+
+    if (n == 5 && !memcmp(answer, "ping\n", 5))
+        b->served++;
+    else if (n == 0 || (n < 0 && errno == ECONNRESET))
+        b->refused++;
+    close(fd);
+}
+
+/* Two clients at once, and two one after the other. */
+static void use(struct control_bed *b)
+{
+    int fds[2] = { connect_and_ask(b), connect_and_ask(b) };
+
+    run_loop(b);
+    see_answer(b, fds[0]);
+    see_answer(b, fds[1]);
+    for (int i = 2; i < CLIENTS; i++) {
+        fds[0] = connect_and_ask(b);
+        run_loop(b);
+        see_answer(b, fds[0]);
+    }
+    CU_ASSERT(b->refused <= 1);
+    CU_ASSERT_EQUAL(b->served + b->refused, CLIENTS);
+}
+
+static unsigned listen_and_serve(unsigned fail_at)
+{
+    struct control_bed b = { .served = 0 };
+    struct aero_control_handlers handlers = { on_line, on_gone, &b };
+    struct lxe_err err = { 0 };
+    unsigned count;
+    int rc;
+
+    snprintf(b.path, sizeof(b.path), "%s/sock", dir);
+    CU_ASSERT_EQUAL_FATAL(uv_loop_init(&b.loop), 0);
+    no_memory_at(fail_at);
+    rc = aero_control_open(&b.loop, b.path, "", &handlers, &b.control, &err);
+    CU_ASSERT(!rc || (rc == -ENOMEM && err.text[0]));
+    if (!rc) {
+        use(&b);
+        aero_control_close(b.control);
+    }
+    uv_run(&b.loop, UV_RUN_DEFAULT);
+    count = no_memory_end();
+    CU_ASSERT_EQUAL(uv_loop_close(&b.loop), 0);
+    return count;
+}
+
+static void test_control(void)
+{
+    unsigned count = listen_and_serve(0);
+
+    CU_ASSERT(count > CLIENTS);
+    for (unsigned k = 1; k <= count; k++)
+        listen_and_serve(k);
 }
 
 /* ---- what is read and written ---- */
@@ -251,6 +359,7 @@ static void test_files(void)
 static const struct unit_test tests[] = {
     { "a daemon's life", test_balancing },
     { "its log", test_logging },
+    { "the control socket", test_control },
     { "what is read and written", test_files },
 };
 
