@@ -53,7 +53,7 @@ tb_guest_wait_after() { # HOST NAME AFTER REGEX SECONDS
 until cat $(tb_log_of "$2") 2>/dev/null | tail -n +$(($3 + 1)) |
     tr -d '\\r' | grep -E '$4' | tail -n 1 | grep .; do
     [ \$(date +%s) -lt \$end ] || exit 124
-    sleep 0.3
+    sleep ${TB_POLL:-0.3}
 done" || {
         echo "guest $2 on host $1: no '$4' within $5 s; its log ends:" >&2
         tb_guest_log "$1" "$2" | tail -n 5 >&2

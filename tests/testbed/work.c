@@ -13,14 +13,18 @@
  *   hot MIB RATE      rewrite the first MIB over and over, RATE MiB/s
  *   cache MIB         read MIB of /dev/xvda into the page cache, and keep it
  *                     open, since the last close would empty the cache
+ *   read MIB          read pieces of the first MIB of /dev/xvda, at random
+ *                     and as fast as it can, from now on; 0 ends it
  *   verify            check the whole area
  *   mem               say MemTotal, MemFree, MemAvailable, and the page cache
  *   sh COMMAND        run a shell command
  *
- * Output: "tick" lines, "grew MIB", "hot MIB RATE", "cached MIB", "mem ...",
- * "VERIFY OK pages=N" or "VERIFY FAIL ...", and "downtime MS" after a jump
- * of the wall clock against the monotonic one, which is how long the guest
- * was suspended.
+ * Output: "tick" lines, "grew MIB ms=N first=N waited=N" (since the command;
+ * until the balloon gave the first MiB, or -1; and for how much of it there
+ * was no memory), "hot MIB RATE", "cached MIB", "read KIB" once a second,
+ * "mem ...", "VERIFY OK pages=N" or "VERIFY FAIL ...", and "downtime MS" after
+ * a jump of the wall clock against the monotonic one, which is how long the
+ * guest was suspended.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -46,11 +50,16 @@
 #define SWEEP_PAGES_PER_S (2 * MIB_PAGES)
 #define KEEP_FREE_KIB 8192 /* growing waits below this, as malloc would not */
 #define JUMP_NS 100000000ll
+#define PIECE 65536 /* of the disk, read at once */
 
 static uint64_t *area;       /* MAX_PAGES of address space */
 static uint32_t *generation; /* what each page was last written with */
 static size_t area_pages, wanted_pages, hot_pages, hot_pages_per_s;
 static size_t next_hot, next_sweep;
+static int64_t grow_begin_ns, grow_first_ms, grow_waited_ns;
+static unsigned long grow_total_kib; /* MemTotal when it began */
+static size_t read_pieces;   /* of the disk, over and over; 0: none */
+static uint64_t kib_read;
 static uint64_t pages_written, errors;
 
 static int64_t clock_ns(clockid_t id)
@@ -174,18 +183,43 @@ static void shrink(size_t pages)
     say("shrunk %zu", area_pages / MIB_PAGES);
 }
 
-static void cache(size_t mib)
+/* Reads one piece of the disk into the page cache; returns its bytes. */
+static size_t read_piece(size_t at)
 {
-    static char buf[65536];
+    static char buf[PIECE];
     static int fd = -1;
-    size_t done = 0;
     ssize_t n;
 
     if (fd < 0)
         fd = open("/dev/xvda", O_RDONLY | O_CLOEXEC);
-    while (done < mib << 20 && (n = pread(fd, buf, sizeof(buf), done)) > 0)
+    n = pread(fd, buf, sizeof(buf), at);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static void cache(size_t mib)
+{
+    size_t done = 0, n;
+
+    while (done < mib << 20 && (n = read_piece(done)) > 0)
         done += n;
     say("cached %zu", done >> 20);
+}
+
+/*
+ * At random, so that what is found in the cache is its share of the set; in
+ * the order of the disk the cache would be of no use until all of it fits.
+ */
+static void read_for(int64_t ns)
+{
+    static uint64_t x = 88172645463325252ull; /* xorshift64 */
+    int64_t end = clock_ns(CLOCK_MONOTONIC) + ns;
+
+    while (read_pieces > 0 && clock_ns(CLOCK_MONOTONIC) < end) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        kib_read += read_piece(x % read_pieces * PIECE) / 1024;
+    }
 }
 
 static size_t mib_arg(const char *text)
@@ -193,6 +227,15 @@ static size_t mib_arg(const char *text)
     unsigned long mib = text ? strtoul(text, NULL, 10) : 0;
 
     return mib * MIB_PAGES > MAX_PAGES ? MAX_PAGES : mib * MIB_PAGES;
+}
+
+static void grow(size_t pages)
+{
+    wanted_pages = pages;
+    grow_begin_ns = clock_ns(CLOCK_MONOTONIC);
+    grow_total_kib = meminfo_kib("MemTotal");
+    grow_first_ms = -1;
+    grow_waited_ns = 0;
 }
 
 static void hot(size_t pages, size_t pages_per_s)
@@ -216,13 +259,15 @@ static void command(char *line)
     }
     one = strtok_r(NULL, blank, &rest);
     if (!strcmp(verb, "grow"))
-        wanted_pages = mib_arg(one);
+        grow(mib_arg(one));
     else if (!strcmp(verb, "shrink"))
         shrink(mib_arg(one));
     else if (!strcmp(verb, "hot"))
         hot(mib_arg(one), mib_arg(strtok_r(NULL, blank, &rest)));
     else if (!strcmp(verb, "cache"))
         cache(mib_arg(one) / MIB_PAGES);
+    else if (!strcmp(verb, "read"))
+        read_pieces = (mib_arg(one) / MIB_PAGES << 20) / PIECE;
     else if (!strcmp(verb, "verify"))
         verify();
     else if (!strcmp(verb, "mem"))
@@ -260,19 +305,28 @@ static bool read_commands(void)
  * written. Looking at MemAvailable once a MiB keeps the growth from the OOM
  * killer: the guest waits for its balloon as a patient program would.
  */
-static void grow_some(size_t pages)
+static void grow_some(size_t pages, int64_t ns)
 {
+    int64_t took_ms = (clock_ns(CLOCK_MONOTONIC) - grow_begin_ns) / 1000000;
+
     if (area_pages >= wanted_pages)
         return;
+    if (grow_first_ms < 0 &&
+        meminfo_kib("MemTotal") >= grow_total_kib + 1024)
+        grow_first_ms = took_ms;
     while (pages-- > 0 && area_pages < wanted_pages) {
         if (area_pages % MIB_PAGES == 0 &&
-            meminfo_kib("MemAvailable") < KEEP_FREE_KIB)
+            meminfo_kib("MemAvailable") < KEEP_FREE_KIB) {
+            grow_waited_ns += ns;
             return;
+        }
         generation[area_pages] = 0;
         write_page(area_pages++);
     }
     if (area_pages >= wanted_pages)
-        say("grew %zu", area_pages / MIB_PAGES);
+        say("grew %zu ms=%lld first=%lld waited=%lld",
+            area_pages / MIB_PAGES, (long long)took_ms,
+            (long long)grow_first_ms, (long long)(grow_waited_ns / 1000000));
 }
 
 static void heat_some(size_t pages)
@@ -312,7 +366,7 @@ static void work_for(int64_t ns)
 {
     static int64_t carry_grow, carry_hot, carry_sweep;
 
-    grow_some(due(GROW_PAGES_PER_S, ns, &carry_grow));
+    grow_some(due(GROW_PAGES_PER_S, ns, &carry_grow), ns);
     heat_some(due(hot_pages_per_s, ns, &carry_hot));
     sweep_some(due(SWEEP_PAGES_PER_S, ns, &carry_sweep));
 }
@@ -346,6 +400,9 @@ static void tick(int64_t wall, int64_t gap_ns)
         area_pages / MIB_PAGES);
     written_before = pages_written;
     worst = 0;
+    if (read_pieces > 0)
+        say("read %llu", (unsigned long long)kib_read);
+    kib_read = 0;
 }
 
 static void *reserve(size_t bytes)
@@ -372,7 +429,8 @@ int main(int argc, char **argv)
     for (;;) {
         int64_t wall, mono;
 
-        if (poll(&p, 1, WAKE_MS) > 0 && !read_commands())
+        read_for(WAKE_MS * 1000000);
+        if (poll(&p, 1, read_pieces ? 0 : WAKE_MS) > 0 && !read_commands())
             p.fd = -1;
         wall = clock_ns(CLOCK_REALTIME);
         mono = clock_ns(CLOCK_MONOTONIC);
