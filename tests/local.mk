@@ -44,7 +44,8 @@ EXTRA_DIST += %D%/run %D%/packages.sh %D%/demo \
 	%D%/testbed/case-helper.sh %D%/testbed/case-migrate.sh \
 	%D%/testbed/case-plan.sh %D%/testbed/case-slow.sh \
 	%D%/testbed/case-ssh.sh %D%/testbed/case-stock.sh \
-	%D%/testbed/case-target-dies.sh %D%/testbed/case-throttle.sh \
+	%D%/testbed/case-target-dies.sh %D%/testbed/case-tax.sh \
+	%D%/testbed/case-throttle.sh \
 	%D%/testbed/case-wws.sh \
 	%D%/testbed/case-repair.sh %D%/testbed/case-reserve.sh \
 	%D%/testbed/case-together.sh \
