@@ -159,7 +159,7 @@ static void put_tiles(FILE *out, const struct mig_run *run)
 
 static void put_row(FILE *out, const struct mig_run_round *r)
 {
-    char cell[10][MIG_FIGURE];
+    char cell[11][MIG_FIGURE];
     const char *const cells[] = {
         mig_fig_count(cell[0], r->index),
         mig_fig_ms(cell[1], r->start_ms),
@@ -172,6 +172,8 @@ static void put_row(FILE *out, const struct mig_run_round *r)
         mig_fig_count(cell[8], r->dirty_pps),
         mig_fig_ms(cell[9], r->predicted_downtime_ms > 0
                                 ? r->predicted_downtime_ms : (double)NAN),
+        mig_fig_percent(cell[10], r->slowed_percent > 0
+                                      ? r->slowed_percent / 100 : (double)NAN),
     };
 
     fputs(r->final ? "<tr class=\"final\">" : "<tr>", out);
@@ -191,12 +193,12 @@ static void put_rounds(FILE *out, const struct mig_run *run)
           "<div class=\"wide\"><table><thead><tr><th>round</th><th>after</th>"
           "<th>took</th><th>pages to send</th><th>sent</th>"
           "<th>left for later</th><th>bytes</th><th>rate</th>"
-          "<th>dirtied before, pages/s</th><th>downtime, if then</th></tr>"
-          "</thead><tbody>\n", out);
+          "<th>dirtied before, pages/s</th><th>downtime, if then</th>"
+          "<th>slowed by</th></tr></thead><tbody>\n", out);
     for (size_t i = 0; i < n; i++) {
         if (n > 2 * ROWS_SHOWN && i == ROWS_SHOWN) {
             i = n - ROWS_SHOWN;
-            fprintf(out, "<tr><td colspan=\"10\">%zu rounds are left out "
+            fprintf(out, "<tr><td colspan=\"11\">%zu rounds are left out "
                          "here</td></tr>\n", n - 2 * ROWS_SHOWN);
         }
         put_row(out, &run->rounds[i]);

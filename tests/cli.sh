@@ -488,6 +488,8 @@ ok 'in which round' grep -qE '^1 +4 s .* 67.5 %$' "$dir/out"
 run "$cli" migrate-report "$dir/slowed.json" --html "$dir/slowed.html"
 ok 'a plot of it' grep -qF 'round 1: slowed by 67.5 % for 2 s' \
     "$dir/slowed.html"
+ok 'in its row' grep -qF '<td>420 ms</td><td>67.5 %</td></tr>' \
+    "$dir/slowed.html"
 ok 'and the figures' grep -qF 'it was relaxed to 600 ms' "$dir/slowed.html"
 run "$cli" migrate-report --dir "$dir/runs" --html "$dir/page.html" web
 ok 'writes a page' [ "$status" -eq 0 ]
