@@ -3,8 +3,9 @@
 
 #include "base/units.h"
 
-/* A smaller part of a larger growth waits until more is free. */
-#define PART_MIN_KIB (1u << 10)
+/* A smaller part of a larger growth waits until more is free: each would be a
+ * move of its own. */
+#define PART_MIN_KIB (64u << 10)
 
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {

@@ -17,6 +17,14 @@
 /* A guest that has its demand takes more of the surplus in steps of 1/n. */
 #define SURPLUS_PART 4u
 
+/* One that lacks memory gets no less than so much more, or 1/n of its own. */
+#define GROWTH_MIN_KIB (128u << 10)
+#define GROWTH_PART    8u
+
+#define MARGIN_LEFT_PART 4u
+
+#define WAITED_FOR_TIMES 4u
+
 /* Targets are whole superpages: a smaller step would only split one. */
 #define STEP_PAGES 512u
 
@@ -344,10 +352,21 @@ static int prefer_nodes(struct plan *p)
     return 0;
 }
 
+/*
+ * How far a target goes beyond what a guest holds. Where somebody waits there
+ * are four ticks a second, and each step would be a move of its own.
+ */
+static uint64_t most_change(const struct plan *p)
+{
+    uint64_t most = max_u64(p->host->change_kib / LXE_KIB_PER_PAGE, 1);
+
+    return p->host->missing_kib ? most * WAITED_FOR_TIMES : most;
+}
+
 /* Most that a guest is asked to give in one tick. */
 static uint64_t most_down(const struct plan *p, const struct slot *s)
 {
-    uint64_t most = max_u64(p->host->change_kib / LXE_KIB_PER_PAGE, 1);
+    uint64_t most = most_change(p);
 
     if (!p->host->shrink_part)
         return most;
@@ -358,7 +377,7 @@ static uint64_t most_down(const struct plan *p, const struct slot *s)
 /* Goes ahead of what a guest holds by no more than one tick's change. */
 static void bound_change(struct plan *p)
 {
-    uint64_t most = max_u64(p->host->change_kib / LXE_KIB_PER_PAGE, 1);
+    uint64_t most = most_change(p);
 
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
@@ -400,7 +419,7 @@ static int hasten(struct plan *p)
         };
     }
     rc = aero_hasten(d, p->n, pages_up(p->host->missing_kib),
-                     max_u64(p->host->change_kib / LXE_KIB_PER_PAGE, 1));
+                     most_change(p));
     for (size_t i = 0; i < p->n && !rc; i++) {
         p->slots[i].hastened = d[i].next < p->slots[i].next;
         p->slots[i].next = d[i].next;
@@ -441,17 +460,22 @@ static int bound_growth(struct plan *p)
     return rc;
 }
 
-/* How much more must be to be had that it is worth a change. */
+/*
+ * How much more must be to be had that it is worth a change. A margin is there
+ * to be used: who has a quarter of it left stays.
+ */
 static uint64_t band(const struct plan *p, const struct slot *s)
 {
     uint64_t margin = s->demand - s->need;
     uint64_t least = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
+    uint64_t step = min_u64(GROWTH_MIN_KIB / LXE_KIB_PER_PAGE,
+                            s->target / GROWTH_PART);
 
     if (s->target >= s->demand)
         return max_u64(least, s->target / SURPLUS_PART);
-    if (s->target >= s->need + margin / 2)
-        return max_u64(least, margin / 2);
-    return max_u64(least, margin / 16);
+    if (s->target >= s->need + margin / MARGIN_LEFT_PART)
+        return UINT64_MAX;
+    return max_u64(least, max_u64(step, margin / 16));
 }
 
 /*

@@ -30,14 +30,20 @@ static void shrinks_come_first(void)
 
 static void growth_is_cut_to_what_is_free(void)
 {
-    struct aero_apply_guest g[] = { guest(100, 100, 200),
-                                    guest(100, 100, 400) };
+    struct aero_apply_guest g[] = { guest(1000, 1000, 2000),
+                                    guest(1000, 1000, 4000) };
     struct aero_apply_step s[2];
 
-    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 100 * MIB, 60 * MIB, s), 2);
-    CU_ASSERT_EQUAL(s[0].target_kib, 110 * MIB);
-    CU_ASSERT_EQUAL(s[1].target_kib, 130 * MIB);
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 1000 * MIB, 600 * MIB, s), 2);
+    CU_ASSERT_EQUAL(s[0].target_kib, 1100 * MIB);
+    CU_ASSERT_EQUAL(s[1].target_kib, 1300 * MIB);
     CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 60 * MIB, 60 * MIB, s), 0);
+    /* A small part of a large growth waits; all of a small one does not. */
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 100 * MIB, 0, s), 1);
+    CU_ASSERT(s[0].index == 1 && s[0].target_kib == 1072 * MIB + 3 * MIB);
+    g[1].want_kib = 1010 * MIB;
+    g[0].want_kib = 1000 * MIB;
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 10 * MIB, 0, s), 1);
 }
 
 /* Memory promised to guests that they have not taken yet, in KiB. */
@@ -54,14 +60,14 @@ static uint64_t in_flight_kib(const struct aero_apply_guest *guests,
 
 static void what_is_in_flight_is_promised(void)
 {
-    struct aero_apply_guest g[] = { guest(100, 160, 160),
-                                    guest(100, 100, 200) };
+    struct aero_apply_guest g[] = { guest(1000, 1600, 1600),
+                                    guest(1000, 1000, 2000) };
     struct aero_apply_step s[2];
 
     g[0].movable = false;
-    CU_ASSERT_EQUAL(in_flight_kib(g, 2), 60 * MIB);
-    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 100 * MIB, 0, s), 1);
-    CU_ASSERT_EQUAL(s[0].target_kib, 140 * MIB);
+    CU_ASSERT_EQUAL(in_flight_kib(g, 2), 600 * MIB);
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 1000 * MIB, 0, s), 1);
+    CU_ASSERT_EQUAL(s[0].target_kib, 1400 * MIB);
 }
 
 static void called_back_shrink_costs_nothing(void)
