@@ -136,6 +136,20 @@ static int parse_seconds(struct reader *r, const struct lxe_json *node,
     return 0;
 }
 
+static int parse_step(struct reader *r, const struct lxe_json *node,
+                      const struct field *field, void *out)
+{
+    double value;
+
+    (void)field;
+    if (lxe_json_double(node, &value))
+        return wrong_type(r, node, "a number");
+    if (value < 0.01 || value > 1)
+        return refuse(r, node, "expected from 0.01 to 1 seconds");
+    *(uint64_t *)out = (uint64_t)(value * 1e9 + 0.5);
+    return 0;
+}
+
 static int parse_speed(struct reader *r, const struct lxe_json *node,
                        const struct field *field, void *out)
 {
@@ -554,6 +568,7 @@ static const struct field host_fields[] = {
 static const struct field root_fields[] = {
     FIELD("seed", parse_uint, S(seed), .max = UINT64_MAX),
     FIELD("speed", parse_speed, S(speed)),
+    FIELD("step_s", parse_step, S(step_ns)),
     FIELD("host", parse_object, 0, .required = true, .fields = host_fields),
     FIELD("guests", parse_guests, 0),
     FIELD("events", parse_events, 0),
@@ -564,6 +579,7 @@ static void scenario_defaults(struct lxe_sim_scenario *s)
 {
     s->seed = 1;
     s->speed = 1;
+    s->step_ns = LXE_SIM_STEP_NS;
     s->xen_kib = 64 << 10;
     s->wire_mb_s = 125;
     s->has_cap = true;

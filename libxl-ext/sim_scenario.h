@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "host.h"
 
+#define LXE_SIM_STEP_NS    UINT64_C(10000000) /* where none is given */
 #define LXE_SIM_MAX_BYTES  (4u << 20) /* of a scenario file */
 #define LXE_SIM_MAX_GUESTS 10000
 #define LXE_SIM_MAX_POINTS 10000      /* of one demand trace */
@@ -91,6 +92,7 @@ struct lxe_sim_event {
 struct lxe_sim_scenario {
     uint64_t seed;
     double speed; /* virtual seconds in one of real time */
+    uint64_t step_ns; /* in which guests live and balloon: 10 ms to 1 s */
 
     uint64_t total_kib;
     uint64_t xen_kib; /* what Xen keeps for itself */

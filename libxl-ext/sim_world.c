@@ -282,9 +282,9 @@ static bool step_death(struct lxe_sim_world *w, struct lxe_sim_guest *g)
 
 static void step_guest(struct lxe_sim_world *w, struct lxe_sim_guest *g)
 {
-    if (lxe_sim_guest_live(g, w->now_ns, LXE_SIM_STEP_NS))
+    if (lxe_sim_guest_live(g, w->now_ns, w->scenario->step_ns))
         lxe_sim_world_note_memory(w, g);
-    move(w, g, lxe_sim_guest_balloon(g, w->now_ns, LXE_SIM_STEP_NS,
+    move(w, g, lxe_sim_guest_balloon(g, w->now_ns, w->scenario->step_ns,
                                      w->free_kib));
 }
 
@@ -292,7 +292,7 @@ static void step_scrub(struct lxe_sim_world *w)
 {
     uint64_t kib;
 
-    w->scrub_credit += w->scenario->scrub_kib_s * LXE_SIM_STEP_NS;
+    w->scrub_credit += w->scenario->scrub_kib_s * w->scenario->step_ns;
     kib = w->scrub_credit / LXE_NS_PER_SEC;
     w->scrub_credit %= LXE_NS_PER_SEC;
     w->scrub_kib -= kib < w->scrub_kib ? kib : w->scrub_kib;
@@ -346,14 +346,14 @@ void lxe_sim_world_advance(struct lxe_sim_world *w, uint64_t ns)
     uint64_t end = w->now_ns + ns;
 
     while (w->now_ns < end) {
-        uint64_t part = LXE_SIM_STEP_NS - w->now_ns % LXE_SIM_STEP_NS;
+        uint64_t part = w->scenario->step_ns - w->now_ns % w->scenario->step_ns;
 
         if (part > end - w->now_ns)
             part = end - w->now_ns;
         for (size_t i = 0; i < w->count; i++)
             lxe_sim_guest_write(w->guests[i], part);
         w->now_ns += part;
-        if (w->now_ns % LXE_SIM_STEP_NS == 0)
+        if (w->now_ns % w->scenario->step_ns == 0)
             step(w);
     }
 }

@@ -5,9 +5,9 @@
  *
  *   total = Xen's own + given to domains + claimed by those built + free
  *
- * Time moves in steps of LXE_SIM_STEP_NS, in which guests live and balloon
- * and the scenario's events happen; the clock itself is finer. After each
- * step the books are checked.
+ * Time moves in steps (the scenario's step_ns), in which guests live and
+ * balloon and the scenario's events happen; the clock itself is finer. After
+ * each step the books are checked.
  */
 #ifndef LXE_SIM_WORLD_H
 #define LXE_SIM_WORLD_H
@@ -19,8 +19,6 @@
 #include "host_sim.h"
 #include "sim_guest.h"
 #include "sim_scenario.h"
-
-#define LXE_SIM_STEP_NS UINT64_C(10000000)
 
 struct lxe_sim_world {
     const struct lxe_sim_scenario *scenario;

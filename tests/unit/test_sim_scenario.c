@@ -37,6 +37,8 @@ static const struct {
       "line 2: host.dom0_max_kib: is less than dom0_kib" },
     { "{'speed': 0, " HOST "}", -EINVAL,
       "line 1: speed: expected a number from 0.01 to 1000" },
+    { "{'step_s': 2, " HOST "}", -EINVAL,
+      "line 1: step_s: expected from 0.01 to 1 seconds" },
     { "{'seed': -1, " HOST "}", -EINVAL,
       "line 1: seed: expected a whole number from 0 to 184467440737095516" },
     { "{" HOST ", 'guests': {}}", -EINVAL,
@@ -145,6 +147,7 @@ static void test_defaults(void)
         lxe_sim_scenario_parse(text, strlen(text), "t", &s, NULL), 0);
     CU_ASSERT_EQUAL(s->seed, 1);
     CU_ASSERT_DOUBLE_EQUAL(s->speed, 1, 0);
+    CU_ASSERT_EQUAL(s->step_ns, LXE_SIM_STEP_NS);
     CU_ASSERT_EQUAL(s->dom0.memory_kib, MIB(512));
     CU_ASSERT_EQUAL(s->dom0.static_max_kib, MIB(512));
     CU_ASSERT_EQUAL(s->guest_count, 2);
