@@ -16,6 +16,7 @@ include tests/plugin.mk
 include tests/fakexen.mk
 include tests/fuzz.mk
 include tests/bench.mk
+include tests/soak.mk
 
 # Those that draw at random, with other seeds than `make check` has.
 RANDOM_TESTS = tests/test-apply tests/test-balancer tests/test-cli-table \
