@@ -73,6 +73,7 @@ if FUZZ
 noinst_PROGRAMS += tests/fuzz-scenario
 tests_fuzz_scenario_SOURCES = tests/fuzz/fuzz_scenario.c \
 	libxl-ext/host_sim.c libxl-ext/sim_guest.c libxl-ext/sim_log.c \
+	libxl-ext/sim_numa.c \
 	libxl-ext/sim_pages.c libxl-ext/sim_sample.c libxl-ext/sim_save.c \
 	libxl-ext/page_sample.c libxl-ext/sim_scenario.c \
 	libxl-ext/sim_world.c libxl-ext/host.c libxl-ext/base/json.c

@@ -37,7 +37,7 @@ static void check_curve(const struct mig_wws *w)
 static void check_again(const struct mig_wws *w)
 {
     struct lxe_jw *jw = lxe_jw_new(false);
-    struct lxe_json *tree;
+    struct lxe_json *tree = NULL;
     struct mig_wws again;
     const char *text;
     size_t len;

@@ -70,6 +70,7 @@ tb_trace() { # JQ-FILTER
 
 # What guests were given, all together, while the trace ran.
 tb_moved_mib() {
+    # shellcheck disable=SC2016 # jq expands it
     tb_trace '[.[].guests | map_values(.now)] as $g |
         [range(1; $g | length) as $i | $g[$i] | keys[] |
             [$g[$i][.] - ($g[$i - 1][.] // $g[$i][.]), 0] | max] | add'
@@ -85,6 +86,7 @@ tb_seconds_to() { # NAME MIB
 tb_check_minima() {
     local below
 
+    # shellcheck disable=SC2016 # jq expands it
     below=$(tb_trace '[.[] | .t as $t | .guests | to_entries[] |
         select(.value.now < .value.min or .value.target < .value.min) |
         "\(.key) at \($t): \(.value)"] | .[0] // ""')
