@@ -163,7 +163,7 @@ check_promises() {
 }
 
 killed() {
-    local lines before answer
+    local lines before now answer
 
     lines=$(tb_guest_log 1 g2 | wc -l)
     kill_in_move g1 g3
@@ -173,12 +173,13 @@ killed() {
         { tb_status; tb_fail "g2 did not get its memory after the kill"; }
     echo "killed in the middle of a move: all after $(figure ms) ms"
     tb_settle 60 || tb_fail "does not settle"
-    before=$(targets)
     tb_kill 1 aerostatd KILL
+    before=$(targets) # only now nobody changes them any more
     tb_daemon 3
     sleep 10
-    [ "$(targets)" = "$before" ] || { tb_status
-        tb_fail "started again, it moved what need not move"; }
+    now=$(targets)
+    [ "$now" = "$before" ] || { tb_status
+        tb_fail "started again, it moved what need not move:" "$before" to "$now"; }
     echo "killed and started again while nothing is needed: nothing moved"
 }
 
