@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/u64.h"
 #include "base/units.h"
 #include "sim_random.h"
 
@@ -14,16 +15,6 @@
 #define DRIVER_SLEEP_NS (3600 * LXE_NS_PER_SEC)
 #define REFAULT_NS      (10 * LXE_NS_PER_SEC) /* a page is wanted again */
 #define PSI_WINDOW_NS   (10 * LXE_NS_PER_SEC) /* of "avg10" */
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
 
 static uint64_t whole_pages_kib(uint64_t kib)
 {
@@ -100,12 +91,12 @@ uint64_t lxe_sim_guest_demand_kib(const struct lxe_sim_guest_def *def,
 
 uint64_t lxe_sim_guest_total_kib(const struct lxe_sim_guest *g)
 {
-    return less(g->given_kib, g->def->videoram_kib);
+    return lxe_less(g->given_kib, g->def->videoram_kib);
 }
 
 uint64_t lxe_sim_guest_available_kib(const struct lxe_sim_guest *g)
 {
-    return less(lxe_sim_guest_total_kib(g), g->use.resident_kib);
+    return lxe_less(lxe_sim_guest_total_kib(g), g->use.resident_kib);
 }
 
 /* Shares its memory out between what it uses, its swap and its cache. */
@@ -114,11 +105,11 @@ static void settle(struct lxe_sim_guest *g)
     struct lxe_sim_use *u = &g->use;
     uint64_t total = lxe_sim_guest_total_kib(g), over;
 
-    u->resident_kib = min_u64(u->demand_kib, total);
+    u->resident_kib = lxe_min(u->demand_kib, total);
     over = u->demand_kib - u->resident_kib;
-    u->swap_kib = min_u64(over, g->def->swap_kib);
+    u->swap_kib = lxe_min(over, g->def->swap_kib);
     u->unmet_kib = over - u->swap_kib;
-    u->cache_kib = min_u64(u->cache_kib, total - u->resident_kib);
+    u->cache_kib = lxe_min(u->cache_kib, total - u->resident_kib);
 }
 
 void lxe_sim_guest_boot(struct lxe_sim_guest *g, uint64_t now_ns)
@@ -133,12 +124,12 @@ void lxe_sim_guest_boot(struct lxe_sim_guest *g, uint64_t now_ns)
 static void fill_cache(struct lxe_sim_guest *g, uint64_t dt_ns)
 {
     struct lxe_sim_use *u = &g->use;
-    uint64_t room = min_u64(lxe_sim_guest_available_kib(g),
+    uint64_t room = lxe_min(lxe_sim_guest_available_kib(g),
                             g->def->page_cache_kib);
 
     u->cache_credit += g->def->page_cache_kib * dt_ns;
-    u->cache_kib += min_u64(u->cache_credit / g->def->page_cache_fill_ns,
-                            less(room, u->cache_kib));
+    u->cache_kib += lxe_min(u->cache_credit / g->def->page_cache_fill_ns,
+                            lxe_less(room, u->cache_kib));
     u->cache_credit %= g->def->page_cache_fill_ns;
 }
 
@@ -146,7 +137,7 @@ static void fill_cache(struct lxe_sim_guest *g, uint64_t dt_ns)
 static void feel_pressure(struct lxe_sim_guest *g, uint64_t dt_ns)
 {
     struct lxe_sim_use *u = &g->use;
-    uint64_t hot = min_u64(g->def->page_cache_hot_kib,
+    uint64_t hot = lxe_min(g->def->page_cache_hot_kib,
                            lxe_sim_guest_available_kib(g));
     uint64_t missing = g->def->page_cache_hot_kib - hot + u->swap_kib +
                        u->unmet_kib;
@@ -170,7 +161,7 @@ static uint64_t said_used_kib(const struct lxe_sim_guest *g)
 
     if (g->def->greedy)
         return total;
-    return min_u64(total,
+    return lxe_min(total,
                    g->use.resident_kib * g->def->report_percent / 100);
 }
 
@@ -287,7 +278,7 @@ static void driver_failed(struct lxe_sim_driver *d, uint64_t now_ns)
 static uint64_t driver_pace(struct lxe_sim_guest *g, uint64_t movable_kib,
                             uint64_t dt_ns)
 {
-    uint64_t step = min_u64(g->def->balloon_step_kib, movable_kib);
+    uint64_t step = lxe_min(g->def->balloon_step_kib, movable_kib);
     struct lxe_sim_driver *d = &g->driver;
     uint64_t kib;
 
@@ -295,7 +286,7 @@ static uint64_t driver_pace(struct lxe_sim_guest *g, uint64_t movable_kib,
         return movable_kib;
     d->credit += g->def->balloon_kib_s * dt_ns;
     kib = d->credit / LXE_NS_PER_SEC / step * step;
-    kib = min_u64(kib, movable_kib - movable_kib % step);
+    kib = lxe_min(kib, movable_kib - movable_kib % step);
     d->credit -= kib * LXE_NS_PER_SEC;
     if (d->credit > g->def->balloon_step_kib * LXE_NS_PER_SEC)
         d->credit = g->def->balloon_step_kib * LXE_NS_PER_SEC;
@@ -305,11 +296,11 @@ static uint64_t driver_pace(struct lxe_sim_guest *g, uint64_t movable_kib,
 static uint64_t shrinkable_kib(const struct lxe_sim_guest *g,
                                uint64_t goal_kib)
 {
-    uint64_t kib = min_u64(g->given_kib - goal_kib,
+    uint64_t kib = lxe_min(g->given_kib - goal_kib,
                            lxe_sim_guest_available_kib(g));
 
-    return min_u64(kib,
-                   less(lxe_sim_guest_total_kib(g), g->def->floor_kib));
+    return lxe_min(kib,
+                   lxe_less(lxe_sim_guest_total_kib(g), g->def->floor_kib));
 }
 
 int64_t lxe_sim_guest_balloon(struct lxe_sim_guest *g, uint64_t now_ns,
@@ -330,7 +321,7 @@ int64_t lxe_sim_guest_balloon(struct lxe_sim_guest *g, uint64_t now_ns,
     if (now_ns < g->driver.wake_ns)
         return 0;
     grow = goal > g->given_kib;
-    kib = whole_pages_kib(grow ? min_u64(goal - g->given_kib, free_kib)
+    kib = whole_pages_kib(grow ? lxe_min(goal - g->given_kib, free_kib)
                                : shrinkable_kib(g, goal));
     if (!kib) {
         driver_failed(&g->driver, now_ns);
@@ -350,7 +341,7 @@ void lxe_sim_guest_write(struct lxe_sim_guest *g, uint64_t ns)
     if (!lxe_sim_guest_runs(g))
         return;
     if (g->cap_percent)
-        percent = min_u64(100, g->cap_percent / g->def->vcpus);
+        percent = lxe_min(100, g->cap_percent / g->def->vcpus);
     if (g->pages)
         lxe_sim_pages_run(g->pages, ns, percent);
     if (g->sampled)

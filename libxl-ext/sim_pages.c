@@ -5,6 +5,7 @@
 
 #include "base/bitmap.h"
 #include "base/clock.h"
+#include "base/u64.h"
 #include "base/units.h"
 #include "sim_random.h"
 
@@ -72,20 +73,15 @@ static void scatter(struct lxe_sim_pages *p, uint64_t first, uint64_t count,
                        first + lxe_sim_random(&p->random) % count);
 }
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* What a guest uses it does not give to its balloon. */
 void lxe_sim_pages_flush(struct lxe_sim_pages *p, uint64_t present)
 {
-    uint64_t hot = min_u64(p->writes->hot_kib / LXE_KIB_PER_PAGE, present);
+    uint64_t hot = lxe_min(p->writes->hot_kib / LXE_KIB_PER_PAGE, present);
 
     if (present)
         scatter(p, 0, present, p->uniform_due);
     if (p->hot_due && hot)
-        scatter(p, min_u64(p->hot_first, present - hot), hot, p->hot_due);
+        scatter(p, lxe_min(p->hot_first, present - hot), hot, p->hot_due);
     p->uniform_due = 0;
     p->hot_due = 0;
 }

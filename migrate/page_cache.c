@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/u64.h"
 
 #define POLL_NS       (200 * LXE_NS_PER_MS)
 #define DROP_WAIT_NS  (15 * LXE_NS_PER_SEC)
@@ -14,16 +15,6 @@
 #define SHRINK_NS     (60 * LXE_NS_PER_SEC)
 #define STEP_KIB      2048                 /* the balloon driver's */
 #define DEFAULT_FLOOR (64 * 1024)
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
 
 /*
  * What can be taken off: available memory but for the margin. A guest that
@@ -42,14 +33,14 @@ static uint64_t spare_kib(const struct lxe_domain *dom, uint64_t margin_kib)
 uint64_t mig_page_cache_target_kib(const struct lxe_domain *dom,
                                    uint64_t margin_kib, uint64_t floor_kib)
 {
-    uint64_t floor = max_u64(floor_kib ? floor_kib : DEFAULT_FLOOR,
+    uint64_t floor = lxe_max(floor_kib ? floor_kib : DEFAULT_FLOOR,
                              dom->current_kib / 4);
-    uint64_t base = min_u64(dom->current_kib, dom->target_kib);
+    uint64_t base = lxe_min(dom->current_kib, dom->target_kib);
     uint64_t spare = spare_kib(dom, margin_kib), target;
 
     if (dom->no_balloon || base <= floor)
         return dom->target_kib;
-    target = max_u64(base - min_u64(spare, base), floor);
+    target = lxe_max(base - lxe_min(spare, base), floor);
     target -= target % STEP_KIB;
     return target + STEP_KIB >= base ? dom->target_kib : target;
 }
@@ -154,7 +145,7 @@ static int shrink_to(struct lxe_host *host, struct lxe_domain *dom,
                      const struct mig_page_cache_plan *plan,
                      struct lxe_err *err)
 {
-    uint64_t by_kib = min_u64(dom->current_kib, dom->target_kib) - target_kib;
+    uint64_t by_kib = lxe_min(dom->current_kib, dom->target_kib) - target_kib;
     uint64_t goal_kib = dom->current_kib - by_kib;
     int rc = host->ops->set_target(host, dom->domid, target_kib, err);
 

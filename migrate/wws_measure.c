@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/u64.h"
 #include "base/units.h"
 #include "dirty_log.h"
 #include "page_sample.h"
@@ -47,11 +48,6 @@ static uint64_t now_ns(const struct state *s)
     return s->host->ops->now_ns(s->host);
 }
 
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* ---- the budget ---- */
 
 static void begin_look(struct state *s)
@@ -71,7 +67,7 @@ static void end_look(struct state *s)
     if (s->ask->method != MIG_WWS_LOG_DIRTY)
         return;
     cost->pause_ns += took;
-    cost->longest_pause_ns = max_u64(cost->longest_pause_ns, took);
+    cost->longest_pause_ns = lxe_max(cost->longest_pause_ns, took);
 }
 
 /*
@@ -87,7 +83,7 @@ static uint64_t affordable_ns(const struct state *s)
     if (s->ask->method == MIG_WWS_LOG_DIRTY)
         wait_ns = fmax(wait_ns, (double)(s->look_end_ns - s->look_ns) /
                                     s->ask->max_pause);
-    return max_u64(s->look_ns + (uint64_t)wait_ns,
+    return lxe_max(s->look_ns + (uint64_t)wait_ns,
                    s->start_ns + (uint64_t)all_ns);
 }
 
@@ -127,8 +123,8 @@ static void plan(struct state *s)
 
     if (!s->ask->window_ns && window > WINDOW_MAX_NS)
         window = WINDOW_MAX_NS;
-    window = max_u64(window, WINDOW_MIN_NS);
-    window = max_u64(window, s->ask->duration_ns / MIG_WWS_MAX_WINDOWS);
+    window = lxe_max(window, WINDOW_MIN_NS);
+    window = lxe_max(window, s->ask->duration_ns / MIG_WWS_MAX_WINDOWS);
     /* What lies between windows takes its time, too. */
     s->window_ns = window - window / 16;
     s->planned = (size_t)(s->ask->duration_ns / window);
@@ -138,7 +134,7 @@ static bool has_time(const struct state *s)
 {
     return s->run->window_count < MIG_WWS_MAX_WINDOWS &&
            !s->run->ended_early &&
-           max_u64(now_ns(s), affordable_ns(s)) + s->window_ns <=
+           lxe_max(now_ns(s), affordable_ns(s)) + s->window_ns <=
                s->start_ns + s->ask->duration_ns;
 }
 
@@ -162,7 +158,7 @@ static bool next_look(struct state *s, uint64_t begin_ns, size_t *i)
 
     while (*i < LOOKS - 1 && begin_ns + look_due_ns(s, *i) < from_ns)
         ++*i;
-    if (!wait_until(s, max_u64(begin_ns + look_due_ns(s, *i), from_ns)))
+    if (!wait_until(s, lxe_max(begin_ns + look_due_ns(s, *i), from_ns)))
         return false;
     return *i < LOOKS - 1;
 }
@@ -180,7 +176,7 @@ static void add_sample(struct state *s, uint64_t length_ns, uint64_t pages,
         (last && length_ns <= last->window_ns))
         return;
     if (last)
-        pages = max_u64(pages, last->pages);
+        pages = lxe_max(pages, last->pages);
     at[series->count++] = (struct mig_wws_sample){
         length_ns, pages < most ? pages : most
     };
@@ -451,11 +447,11 @@ static int check(const struct lxe_domain *dom, const struct mig_wws_ask *ask,
 /* A guest without a gap in its memory has no cells for what it lacks. */
 static uint64_t heat_span(const struct lxe_domain *dom)
 {
-    uint64_t pages = max_u64(dom->current_kib,
+    uint64_t pages = lxe_max(dom->current_kib,
                              dom->static_max_kib == LXE_UNKNOWN
                                  ? 0 : dom->static_max_kib) / LXE_KIB_PER_PAGE;
 
-    return max_u64(pages <= LOW_MEMORY ? pages : pages + 0x100000 - LOW_MEMORY,
+    return lxe_max(pages <= LOW_MEMORY ? pages : pages + 0x100000 - LOW_MEMORY,
                    MIG_WWS_CELLS);
 }
 
@@ -520,7 +516,7 @@ int mig_wws_measure(struct lxe_host *host, const struct lxe_domain *dom,
         .ask = ask,
         .io = io,
         .run = run,
-        .domain_pages = max_u64(dom->current_kib / LXE_KIB_PER_PAGE, 1),
+        .domain_pages = lxe_max(dom->current_kib / LXE_KIB_PER_PAGE, 1),
     };
     rc = measure(s, dom, err);
     free(s);

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "apply.h"
 
+#include "base/u64.h"
 #include "base/units.h"
 
 /* A smaller part of a larger growth waits until more is free: each would be a
  * move of its own. */
 #define PART_MIN_KIB (64u << 10)
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
 
 static bool shrinks(const struct aero_apply_guest *g)
 {
@@ -30,7 +21,7 @@ static bool grows(const struct aero_apply_guest *g)
 /* New memory that a growth needs: up to what it holds or was promised, none. */
 static uint64_t needs(const struct aero_apply_guest *g)
 {
-    return less(g->want_kib, max_u64(g->target_kib, g->held_kib));
+    return lxe_less(g->want_kib, lxe_max(g->target_kib, g->held_kib));
 }
 
 static uint64_t grow_to(const struct aero_apply_guest *g, uint64_t budget,
@@ -44,7 +35,7 @@ static uint64_t grow_to(const struct aero_apply_guest *g, uint64_t budget,
     part -= part % LXE_KIB_PER_PAGE;
     if (need && part < PART_MIN_KIB)
         part = 0;
-    return max_u64(g->target_kib, g->held_kib) + part;
+    return lxe_max(g->target_kib, g->held_kib) + part;
 }
 
 size_t aero_apply_plan(const struct aero_apply_guest *guests, size_t count,
@@ -58,13 +49,13 @@ size_t aero_apply_plan(const struct aero_apply_guest *guests, size_t count,
         const struct aero_apply_guest *g = &guests[i];
         uint64_t stands = shrinks(g) ? g->want_kib : g->target_kib;
 
-        promised += less(stands, g->held_kib);
+        promised += lxe_less(stands, g->held_kib);
         if (shrinks(g))
             steps[n++] = (struct aero_apply_step){ i, g->want_kib };
         if (grows(g))
             needed += needs(g);
     }
-    budget = less(free_kib, promised);
+    budget = lxe_less(free_kib, promised);
     for (size_t i = 0; i < count; i++) {
         uint64_t to;
 

@@ -2,6 +2,7 @@
 #include "demand.h"
 
 #include "base/clock.h"
+#include "base/u64.h"
 #include "base/units.h"
 
 #define FAST_NS (5 * LXE_NS_PER_SEC)
@@ -21,11 +22,6 @@
 
 /* Linux keeps a 64-byte struct page for each page the guest may ever have. */
 #define PAGE_STRUCT_SHARE 64
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 
 static uint64_t age_limit_ns(enum lxe_report_source source)
 {
@@ -56,11 +52,11 @@ static bool need_by_available(const struct aero_demand_input *in,
     if (in->static_max_kib != LXE_UNKNOWN &&
         r->total_kib > in->static_max_kib)
         return false;
-    used = min_u64(r->total_kib - r->available_kib, in->held_kib);
+    used = lxe_min(r->total_kib - r->available_kib, in->held_kib);
     kernel = in->held_kib > r->total_kib ? in->held_kib - r->total_kib : 0;
     out->used_kib = used;
     out->available_kib = r->available_kib;
-    out->need_kib = min_u64(used + kernel, in->held_kib);
+    out->need_kib = lxe_min(used + kernel, in->held_kib);
     return true;
 }
 
@@ -74,8 +70,8 @@ static bool need_by_used(const struct aero_demand_input *in,
         return false;
     if (in->static_max_kib != LXE_UNKNOWN)
         kernel = in->static_max_kib / PAGE_STRUCT_SHARE;
-    out->used_kib = min_u64(used, in->held_kib);
-    out->need_kib = min_u64(out->used_kib + kernel, in->held_kib);
+    out->used_kib = lxe_min(used, in->held_kib);
+    out->need_kib = lxe_min(out->used_kib + kernel, in->held_kib);
     return true;
 }
 
@@ -175,7 +171,7 @@ static uint64_t margin(const struct aero_demand_input *in, uint64_t need_kib)
 
     if (m < AERO_MARGIN_MIN_KIB)
         m = AERO_MARGIN_MIN_KIB;
-    return min_u64(m, in->margin_kib);
+    return lxe_min(m, in->margin_kib);
 }
 
 static bool has_activity(const struct aero_demand_input *in)
@@ -194,7 +190,7 @@ static void by_activity(const struct aero_demand_input *in,
                                        in->now_ns);
     uint64_t need = highest(memory, in->now_ns, in->activity->high_kib, true);
 
-    need = min_u64(need, in->held_kib);
+    need = lxe_min(need, in->held_kib);
     *out = (struct aero_demand){
         .kib = need + margin(in, need),
         .known = true,
@@ -205,11 +201,11 @@ static void by_activity(const struct aero_demand_input *in,
     };
     if (out->kib < relief) {
         out->kib = relief;
-        out->need_kib = min_u64(relief, in->held_kib);
+        out->need_kib = lxe_min(relief, in->held_kib);
         out->why = "by the pages that it writes; it stopped giving";
     }
     if (in->static_max_kib != LXE_UNKNOWN)
-        out->kib = min_u64(out->kib, in->static_max_kib);
+        out->kib = lxe_min(out->kib, in->static_max_kib);
 }
 
 /*
@@ -250,7 +246,7 @@ static void fall_back(const struct aero_demand_input *in, const char *why,
     if (!reported && in->probe)
         out->kib = probed(in, memory, &why);
     if (in->static_max_kib != LXE_UNKNOWN)
-        out->kib = min_u64(out->kib, in->static_max_kib);
+        out->kib = lxe_min(out->kib, in->static_max_kib);
     out->known = false;
     out->told = false;
     out->need_kib = LXE_UNKNOWN;
@@ -274,7 +270,7 @@ static uint64_t keep(const struct aero_demand_input *in, uint64_t need_kib)
     if (swap == LXE_UNKNOWN)
         return 0;
     least = need_kib + AERO_BREATH_KIB;
-    return least > swap ? min_u64(least - swap, in->held_kib) : 0;
+    return least > swap ? lxe_min(least - swap, in->held_kib) : 0;
 }
 
 static bool read_report(const struct aero_demand_input *in,
@@ -310,7 +306,7 @@ void aero_demand_estimate(const struct aero_demand_input *in,
         return;
     }
     out->keep_kib = keep(in, out->need_kib);
-    need = min_u64(highest(memory, in->now_ns, out->need_kib, false),
+    need = lxe_min(highest(memory, in->now_ns, out->need_kib, false),
                    in->held_kib);
     out->known = true;
     out->told = true;
@@ -319,11 +315,11 @@ void aero_demand_estimate(const struct aero_demand_input *in,
     out->kib = need + spare * (pressed(in, memory) ? 2 : 1) + lost;
     if (thrashes(memory, lost) && out->kib < in->held_kib + lost) {
         out->kib = in->held_kib + lost;
-        out->need_kib = in->held_kib - min_u64(spare,
+        out->need_kib = in->held_kib - lxe_min(spare,
                                                in->held_kib - need);
     }
     if (in->static_max_kib != LXE_UNKNOWN)
-        out->kib = min_u64(out->kib, in->static_max_kib);
+        out->kib = lxe_min(out->kib, in->static_max_kib);
     out->why = lost < MISSING_SAID_KIB
                    ? "by its report"
                    : "by its report and by what it reads back";

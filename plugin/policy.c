@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/u64.h"
 #include "base/units.h"
 #include "hasten.h"
 #include "median.h"
@@ -58,21 +59,6 @@ struct plan {
     double median;    /* of the prices */
 };
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
-
 static uint64_t whole_steps(uint64_t pages)
 {
     return pages - pages % STEP_PAGES;
@@ -90,25 +76,25 @@ static void bounds(const struct aero_policy_guest *g, uint64_t *lo,
     uint64_t held = g->held_kib / LXE_KIB_PER_PAGE;
     uint64_t top = g->max_kib / LXE_KIB_PER_PAGE;
 
-    *lo = min_u64(pages_up(g->min_kib), top);
-    *hi = max_u64(whole_steps(top), *lo);
+    *lo = lxe_min(pages_up(g->min_kib), top);
+    *hi = lxe_max(whole_steps(top), *lo);
     if (!g->demand_known) {
-        uint64_t left = min_u64(g->demand_kib / LXE_KIB_PER_PAGE, top);
+        uint64_t left = lxe_min(g->demand_kib / LXE_KIB_PER_PAGE, top);
 
         /* Who is left as it is keeps each page; a top is in whole steps. */
         if (!g->min_is_set)
-            *lo = *hi = max_u64(left, *lo);
+            *lo = *hi = lxe_max(left, *lo);
         else
-            *hi = max_u64(whole_steps(left), *lo);
+            *hi = lxe_max(whole_steps(left), *lo);
     }
-    *lo = max_u64(*lo, min_u64(pages_up(g->keep_kib), *hi));
+    *lo = lxe_max(*lo, lxe_min(pages_up(g->keep_kib), *hi));
     if (g->stuck_shrink) {
-        *lo = max_u64(*lo, min_u64(held, top));
-        *hi = max_u64(*hi, *lo);
+        *lo = lxe_max(*lo, lxe_min(held, top));
+        *hi = lxe_max(*hi, *lo);
     }
     if (g->stuck_grow) {
-        *hi = min_u64(*hi, held);
-        *lo = min_u64(*lo, *hi);
+        *hi = lxe_min(*hi, held);
+        *lo = lxe_min(*lo, *hi);
     }
 }
 
@@ -119,9 +105,9 @@ static void fill_slot(const struct aero_policy_guest *g, size_t index,
     bounds(g, &s->lo, &s->hi);
     s->knee = pages_up(g->demand_kib);
     /* In whole steps, or a little more would be rounded to less. */
-    s->demand = min_u64(max_u64(whole_steps(s->knee + STEP_PAGES - 1), s->lo),
+    s->demand = lxe_min(lxe_max(whole_steps(s->knee + STEP_PAGES - 1), s->lo),
                         s->hi);
-    s->need = g->demand_known ? min_u64(pages_up(g->need_kib), s->demand)
+    s->need = g->demand_known ? lxe_min(pages_up(g->need_kib), s->demand)
                               : s->demand;
     if (no_surplus)
         s->hi = s->demand;
@@ -138,9 +124,9 @@ static uint64_t pool_kib(const struct aero_policy_host *host,
         if (guests[i].movable)
             have += guests[i].held_kib;
         else
-            gone += less(guests[i].target_kib, guests[i].held_kib);
+            gone += lxe_less(guests[i].target_kib, guests[i].held_kib);
     }
-    return less(have, gone);
+    return lxe_less(have, gone);
 }
 
 static void collect(struct plan *p, size_t count)
@@ -175,7 +161,7 @@ static int entitle(struct plan *p)
 /* What the tax leaves of it: all that is in use, and a part of what is not. */
 static uint64_t taxed(const struct plan *p, const struct slot *s)
 {
-    uint64_t idle = less(s->due, s->demand);
+    uint64_t idle = lxe_less(s->due, s->demand);
 
     return s->due - idle / AERO_TAX_ALL * p->host->tax -
            idle % AERO_TAX_ALL * p->host->tax / AERO_TAX_ALL;
@@ -192,7 +178,7 @@ static int meet_demands(struct plan *p)
 
         p->vessels[i] = (struct aero_vessel){
             .lo = keeps,
-            .hi = max_u64(keeps, s->demand),
+            .hi = lxe_max(keeps, s->demand),
             .shares = p->guests[s->index].shares,
         };
     }
@@ -233,14 +219,14 @@ static void hold_back(struct plan *p)
     uint64_t beyond = 0, back;
 
     for (size_t i = 0; i < p->n; i++)
-        beyond += less(p->slots[i].want, p->slots[i].demand);
+        beyond += lxe_less(p->slots[i].want, p->slots[i].demand);
     if (!beyond || !p->host->slack_part)
         return;
-    back = min_u64(p->pool / p->host->slack_part, beyond / 2);
+    back = lxe_min(p->pool / p->host->slack_part, beyond / 2);
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
 
-        s->want -= aero_mul_div(less(s->want, s->demand), back, beyond);
+        s->want -= aero_mul_div(lxe_less(s->want, s->demand), back, beyond);
     }
 }
 
@@ -260,7 +246,7 @@ static int share_out(struct plan *p)
         struct slot *s = &p->slots[i];
 
         if (s->want != s->hi)
-            s->want = max_u64(whole_steps(s->want), s->lo);
+            s->want = lxe_max(whole_steps(s->want), s->lo);
     }
     return 0;
 }
@@ -273,16 +259,16 @@ static void find_place(const struct plan *p, struct slot *s)
 {
     uint64_t short_nodes = p->host->short_nodes, coarse = 0;
     uint64_t nodes = p->guests[s->index].nodes;
-    uint64_t least = max_u64(s->demand, s->lo);
+    uint64_t least = lxe_max(s->demand, s->lo);
 
     while (s->want >> coarse >= 8)
         coarse++;
     s->rank = s->want >> coarse << coarse;
-    least = max_u64(least, s->want - s->want / (SURPLUS_PART + 2));
+    least = lxe_max(least, s->want - s->want / (SURPLUS_PART + 2));
     if (nodes && !(nodes & ~short_nodes))
-        s->room = whole_steps(less(s->want, least));
+        s->room = whole_steps(lxe_less(s->want, least));
     else
-        s->give = less(min_u64(s->target, s->hi), s->want);
+        s->give = lxe_less(lxe_min(s->target, s->hi), s->want);
 }
 
 static int compare_ranks(const void *pa, const void *pb)
@@ -307,17 +293,17 @@ static void change_places(struct slot *const *equals, size_t count)
         room += equals[i]->room;
         give += equals[i]->give;
     }
-    most = min_u64(room, give);
+    most = lxe_min(room, give);
     for (size_t i = 0; most && i < count; i++) {
         struct slot *s = equals[i];
         uint64_t more = part(most, s->room, room) + STEP_PAGES - 1;
 
-        more = min_u64(whole_steps(more), s->room);
+        more = lxe_min(whole_steps(more), s->room);
         s->want -= more;
         s->near_gave = more > 0;
         given += more;
     }
-    given = min_u64(given, give);
+    given = lxe_min(given, give);
     for (size_t i = 0; given && i < count; i++) {
         uint64_t less_now = part(given, equals[i]->give, give);
 
@@ -358,7 +344,7 @@ static int prefer_nodes(struct plan *p)
  */
 static uint64_t most_change(const struct plan *p)
 {
-    uint64_t most = max_u64(p->host->change_kib / LXE_KIB_PER_PAGE, 1);
+    uint64_t most = lxe_max(p->host->change_kib / LXE_KIB_PER_PAGE, 1);
 
     return p->host->missing_kib ? most * WAITED_FOR_TIMES : most;
 }
@@ -370,7 +356,7 @@ static uint64_t most_down(const struct plan *p, const struct slot *s)
 
     if (!p->host->shrink_part)
         return most;
-    return min_u64(most, max_u64(s->held / p->host->shrink_part,
+    return lxe_min(most, lxe_max(s->held / p->host->shrink_part,
                                  SHRINK_MIN_KIB / LXE_KIB_PER_PAGE));
 }
 
@@ -382,10 +368,10 @@ static void bound_change(struct plan *p)
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
 
-        s->next = max_u64(s->want, less(s->held, most_down(p, s)));
+        s->next = lxe_max(s->want, lxe_less(s->held, most_down(p, s)));
         /* What was promised already is not taken back for this bound. */
-        s->next = min_u64(s->next, max_u64(s->held + most,
-                                           min_u64(s->target, s->want)));
+        s->next = lxe_min(s->next, lxe_max(s->held + most,
+                                           lxe_min(s->target, s->want)));
     }
 }
 
@@ -438,7 +424,7 @@ static int bound_growth(struct plan *p)
 
     for (size_t i = 0; i < p->n; i++)
         if (p->slots[i].next <= p->slots[i].held)
-            rest = less(rest, p->slots[i].next);
+            rest = lxe_less(rest, p->slots[i].next);
     for (size_t i = 0; i < p->n; i++) {
         const struct slot *s = &p->slots[i];
         bool grows = s->next > s->held;
@@ -455,7 +441,7 @@ static int bound_growth(struct plan *p)
         uint64_t x = p->vessels[i].x;
 
         if (s->next > s->held)
-            s->next = x == s->next ? x : max_u64(whole_steps(x), s->held);
+            s->next = x == s->next ? x : lxe_max(whole_steps(x), s->held);
     }
     return rc;
 }
@@ -468,14 +454,14 @@ static uint64_t band(const struct plan *p, const struct slot *s)
 {
     uint64_t margin = s->demand - s->need;
     uint64_t least = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
-    uint64_t step = min_u64(GROWTH_MIN_KIB / LXE_KIB_PER_PAGE,
+    uint64_t step = lxe_min(GROWTH_MIN_KIB / LXE_KIB_PER_PAGE,
                             s->target / GROWTH_PART);
 
     if (s->target >= s->demand)
-        return max_u64(least, s->target / SURPLUS_PART);
+        return lxe_max(least, s->target / SURPLUS_PART);
     if (s->target >= s->need + margin / MARGIN_LEFT_PART)
         return UINT64_MAX;
-    return max_u64(least, max_u64(step, margin / 16));
+    return lxe_max(least, lxe_max(step, margin / 16));
 }
 
 /*
@@ -492,7 +478,7 @@ static bool may_stay(const struct plan *p, const struct slot *s)
 
 static uint64_t excess(const struct slot *s)
 {
-    return less(s->target, s->next);
+    return lxe_less(s->target, s->next);
 }
 
 static int compare_excess(const void *pa, const void *pb)
@@ -535,7 +521,7 @@ static int leave_out_changes(struct plan *p)
         qsort(stay, n, sizeof(struct slot *), compare_excess);
     while (first < n && excess(stay[first]) &&
            (sum > p->pool || is_tie(stay, first)))
-        sum = less(sum, excess(stay[first++]));
+        sum = lxe_less(sum, excess(stay[first++]));
     for (size_t i = first; i < n; i++)
         stay[i]->next = stay[i]->target;
     return 0;
@@ -544,7 +530,7 @@ static int leave_out_changes(struct plan *p)
 /* The price that a guest pays for what it holds: shares for each page. */
 static double price(const struct plan *p, const struct slot *s)
 {
-    uint64_t active = min_u64(s->held, s->knee);
+    uint64_t active = lxe_min(s->held, s->knee);
     double idle = (double)(s->held - active);
     double cost = (double)active +
                   idle * AERO_TAX_ALL / (AERO_TAX_ALL - p->host->tax);
@@ -681,12 +667,12 @@ static uint64_t left_kib(const struct aero_policy_host *host,
         if (!guests[i].movable)
             continue;
         bounds(&guests[i], &lo, &hi);
-        lo = max_u64(lo, guests[i].floor_kib / LXE_KIB_PER_PAGE);
+        lo = lxe_max(lo, guests[i].floor_kib / LXE_KIB_PER_PAGE);
         if (leave_needs && guests[i].demand_known)
-            lo = min_u64(max_u64(pages_up(guests[i].need_kib), lo), hi);
+            lo = lxe_min(lxe_max(pages_up(guests[i].need_kib), lo), hi);
         kept += lo * LXE_KIB_PER_PAGE;
     }
-    return less(pool_kib(host, guests, count), kept);
+    return lxe_less(pool_kib(host, guests, count), kept);
 }
 
 uint64_t aero_policy_obtainable_kib(const struct aero_policy_host *host,

@@ -3,10 +3,7 @@
 
 #include "rate_share.h"
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
+#include "base/u64.h"
 
 static uint64_t weight_of(const struct aero_rate_want *w)
 {
@@ -22,14 +19,14 @@ static uint64_t part_of(uint64_t total, uint64_t part, uint64_t whole)
 /* The most that it can make use of. */
 static uint64_t limit_bps(const struct aero_rate_want *w, uint64_t total_bps)
 {
-    uint64_t limit = w->max_bps ? min_u64(w->max_bps, total_bps) : total_bps;
+    uint64_t limit = w->max_bps ? lxe_min(w->max_bps, total_bps) : total_bps;
 
     if (!w->sending)
         return 0;
     if (!w->suspended && w->used_bps && w->used_bps < w->share_bps / 2) {
         uint64_t twice = 2 * w->used_bps;
 
-        limit = min_u64(limit, twice > AERO_RATE_MIN_BPS ? twice
+        limit = lxe_min(limit, twice > AERO_RATE_MIN_BPS ? twice
                                                          : AERO_RATE_MIN_BPS);
     }
     return limit;

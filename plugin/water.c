@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/u64.h"
 #include "mul_div.h"
 
 typedef unsigned __int128 wide;
@@ -22,23 +23,13 @@ struct span {
     uint64_t lo, hi, offset;
 };
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
-
 /* In one of the two fillings: up to the bases, or above them. */
 static inline struct span span_of(const struct aero_vessel *v, bool above)
 {
-    uint64_t base = min_u64(v->base, v->hi);
+    uint64_t base = lxe_min(v->base, v->hi);
 
     if (above)
-        return (struct span){ less(v->lo, base), v->hi - base, base };
+        return (struct span){ lxe_less(v->lo, base), v->hi - base, base };
     return (struct span){ v->lo, base > v->lo ? base : v->lo, 0 };
 }
 
@@ -160,7 +151,7 @@ static int fill_to_level(struct aero_vessel *v, size_t count, bool above,
         uint64_t x = aero_mul_div(water, v[i].shares, shares);
 
         x = x < s.lo ? s.lo : x;
-        v[i].x = s.offset + min_u64(x, s.hi);
+        v[i].x = s.offset + lxe_min(x, s.hi);
     }
     return 0;
 }
