@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/u64.h"
 #include "host_sim.h"
 
 #define STEP_NS     (LXE_NS_PER_SEC / 4)
@@ -30,16 +31,6 @@ struct run {
     bool lacking[PEER_DOMIDS];
 };
 
-static uint64_t less(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* What a guest could give at once without harm, known by nobody in it. */
 static uint64_t spare_kib(struct run *r, const struct peer_guest *g)
 {
@@ -48,8 +39,9 @@ static uint64_t spare_kib(struct run *r, const struct peer_guest *g)
 
     if (lxe_sim_truth(r->host, g->domid, &truth, &err))
         return 0;
-    return less(g->held_kib, max_u64(max_u64(g->min_kib, truth.floor_kib),
-                                     truth.demand_kib));
+    return lxe_less(g->held_kib,
+                    lxe_max(lxe_max(g->min_kib, truth.floor_kib),
+                            truth.demand_kib));
 }
 
 static bool could_be_met(struct run *r, uint64_t kib)
@@ -143,7 +135,7 @@ static void measure_guest(struct run *r, const struct lxe_domain *d,
 
     if (lxe_sim_truth(r->host, d->domid, &truth, &err))
         return;
-    lack = less(truth.demand_kib, truth.used_kib);
+    lack = lxe_less(truth.demand_kib, truth.used_kib);
     all->demand_kib += truth.demand_kib;
     all->unmet_kib += lack;
     all->have_kib += d->current_kib;
@@ -158,8 +150,8 @@ static void measure_guest(struct run *r, const struct lxe_domain *d,
 
 static void sum_up(struct run *r, const struct moment *all)
 {
-    uint64_t avoidable = less(all->unmet_kib,
-                              less(all->demand_kib, all->have_kib));
+    uint64_t avoidable = lxe_less(all->unmet_kib,
+                                  lxe_less(all->demand_kib, all->have_kib));
     double mib_s = (double)STEP_NS / 1e9 / KIB_PER_MIB;
 
     r->out->unmet_mib_s += (double)all->unmet_kib * mib_s;
@@ -172,7 +164,7 @@ static void count_move(struct run *r, const struct lxe_domain *d)
 
     if (d->target_kib == LXE_UNKNOWN)
         return;
-    change = less(was, d->target_kib) + less(d->target_kib, was);
+    change = lxe_less(was, d->target_kib) + lxe_less(d->target_kib, was);
     if (was && change >= MOVE_KIB) {
         r->out->moves++;
         r->out->moved_mib += (double)change / KIB_PER_MIB;
@@ -190,7 +182,7 @@ static int measure(struct run *r)
 
     if (rc || (rc = r->host->ops->memory(r->host, &memory, &err)))
         return rc;
-    all.have_kib = less(memory.free_kib, PEER_RESERVE_KIB);
+    all.have_kib = lxe_less(memory.free_kib, PEER_RESERVE_KIB);
     for (size_t i = 0; i < list.count; i++) {
         const struct lxe_domain *d = &list.doms[i];
 
