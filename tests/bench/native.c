@@ -26,6 +26,31 @@ static int usage(void)
     return 2;
 }
 
+void bench_idle_guest(struct fx_migration *m, unsigned mib)
+{
+    fx_migration_init(m, mib);
+    m->guest.ram_pages = mib * FX_PAGES_PER_MIB;
+    m->guest.top_gfn = 0;
+    m->guest.hole_percent = 0;
+}
+
+bool bench_run(const struct fx_migration *m, struct fx_outcome *o)
+{
+    const char *wrong;
+
+    fx_migrate(m, o);
+    wrong = fx_check(m, o);
+    if (!wrong && !o->saved)
+        wrong = "not saved";
+    if (!wrong && !m->sink && !o->restored)
+        wrong = "not moved";
+    if (!wrong)
+        return true;
+    printf("  a run failed: %s\n", wrong);
+    fx_explain(m, o);
+    return false;
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

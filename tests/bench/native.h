@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/json.h"
+#include "fx_migration.h"
 
 struct bench_options {
     bool quick;          /* a few runs, to see that all works */
@@ -24,6 +25,15 @@ struct bench_options {
 bool bench_throughput(const struct bench_options *options, struct lxe_jw *w);
 bool bench_memory(const struct bench_options *options, struct lxe_jw *w);
 bool bench_sweep(const struct bench_options *options, struct lxe_jw *w);
+
+/* A guest of `mib` MiB that has all its pages and writes none. */
+void bench_idle_guest(struct fx_migration *m, unsigned mib);
+
+/*
+ * Runs a migration. Returns false, and says why, where it failed or restored
+ * a guest that differs; into a sink nothing is restored.
+ */
+bool bench_run(const struct fx_migration *m, struct fx_outcome *o);
 
 /* The value below which `share` of them lie; sorts them. 0 of none. */
 double bench_quantile(double *values, size_t count, double share);

@@ -23,25 +23,16 @@ static bool measure(enum fx_saver saver, unsigned mib,
 {
     static struct fx_outcome o;
     struct fx_migration m;
-    const char *wrong;
 
-    fx_migration_init(&m, mib);
-    m.guest.ram_pages = mib * FX_PAGES_PER_MIB;
-    m.guest.top_gfn = 0;
-    m.guest.hole_percent = 0;
+    bench_idle_guest(&m, mib);
     m.saver = saver;
     m.sink = true;
     m.writer_count = 1;
     m.writers[0] = (struct fx_writer_config){
         .pages_per_s = 10000, .pages = 8 * FX_PAGES_PER_MIB, .seed = 1,
     };
-    fx_migrate(&m, &o);
-    wrong = fx_check(&m, &o);
-    if (wrong || !o.saved) {
-        printf("  a run failed: %s\n", wrong ? wrong : "not saved");
-        fx_explain(&m, &o);
+    if (!bench_run(&m, &o))
         return false;
-    }
     *out = o.save.memory;
     return true;
 }

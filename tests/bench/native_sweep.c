@@ -98,16 +98,10 @@ static bool measure(const struct cell *c, uint64_t seed, struct result *r)
 {
     static struct fx_outcome o;
     struct fx_migration m;
-    const char *wrong;
 
     set_up(c, seed, &m);
-    fx_migrate(&m, &o);
-    wrong = fx_check(&m, &o);
-    if (wrong || !o.saved || !o.restored) {
-        printf("  a run failed: %s\n", wrong ? wrong : "not moved");
-        fx_explain(&m, &o);
+    if (!bench_run(&m, &o))
         return false;
-    }
     memset(r, 0, sizeof(*r));
     plan(c, &m, r);
     r->downtime_ms = (double)fx_downtime_ns(&o) / 1e6;

@@ -26,21 +26,12 @@ static bool measure(enum fx_saver saver, bool restored, unsigned mib,
 {
     static struct fx_outcome o;
     struct fx_migration m;
-    const char *wrong;
 
-    fx_migration_init(&m, mib);
-    m.guest.ram_pages = mib * FX_PAGES_PER_MIB;
-    m.guest.top_gfn = 0;
-    m.guest.hole_percent = 0;
+    bench_idle_guest(&m, mib);
     m.saver = saver;
     m.sink = !restored;
-    fx_migrate(&m, &o);
-    wrong = fx_check(&m, &o);
-    if (wrong || !o.saved) {
-        printf("  a run failed: %s\n", wrong ? wrong : "not saved");
-        fx_explain(&m, &o);
+    if (!bench_run(&m, &o))
         return false;
-    }
     out->seconds = (double)(o.end_ns - o.start_ns) / 1e9;
     out->cpu_seconds = seconds(o.save.usage.ru_utime) +
                        seconds(o.save.usage.ru_stime);
