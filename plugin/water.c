@@ -150,8 +150,7 @@ static int fill_to_level(struct aero_vessel *v, size_t count, bool above,
         struct span s = span_of(&v[i], above);
         uint64_t x = aero_mul_div(water, v[i].shares, shares);
 
-        x = x < s.lo ? s.lo : x;
-        v[i].x = s.offset + lxe_min(x, s.hi);
+        v[i].x = s.offset + lxe_min(lxe_max(x, s.lo), s.hi);
     }
     return 0;
 }
