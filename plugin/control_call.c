@@ -101,6 +101,13 @@ int aero_rpc_code(int rc)
     }
 }
 
+void aero_put_unkept(struct lxe_jw *w)
+{
+    lxe_jw_str(w, "note",
+               "lasts until aerostatd ends; write it into aerostat.conf to"
+               " keep it");
+}
+
 void aero_put_kib(struct lxe_jw *w, const char *key, uint64_t kib)
 {
     if (kib == LXE_UNKNOWN)

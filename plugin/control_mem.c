@@ -246,9 +246,7 @@ static int mem_policy(struct aero_call *c)
     lxe_jw_u64(c->w, "max_kib", g->max_kib);
     lxe_jw_u64(c->w, "shares", g->shares);
     if (change)
-        lxe_jw_str(c->w, "note",
-                   "lasts until aerostatd ends; write it into"
-                   " aerostat.conf to keep it");
+        aero_put_unkept(c->w);
     lxe_jw_end_object(c->w);
     return 0;
 }
