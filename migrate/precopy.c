@@ -59,12 +59,15 @@ void mig_precopy_past_init(struct mig_precopy_past *past)
 }
 
 void mig_precopy_past_round(struct mig_precopy_past *past,
-                            uint64_t left_pages, bool counts)
+                            uint64_t sent_pages, uint64_t left_pages,
+                            bool counts)
 {
-    if (left_pages < past->fewest_pages - past->fewest_pages / 10)
+    if (left_pages < past->fewest_pages - past->fewest_pages / 10) {
         past->stalled = 0;
-    else if (counts)
+    } else if (counts) {
         past->stalled++;
+        past->vain_pages += sent_pages;
+    }
     if (left_pages < past->fewest_pages)
         past->fewest_pages = left_pages;
 }
@@ -120,6 +123,13 @@ static uint64_t predict(const struct mig_precopy_in *in, double share,
 #define CHEAP   0.02 /* of the pages sent so far, for one more round */
 #define SHORTER 0.9  /* of the downtime before, for it to be worth it */
 #define NEAR    1.1  /* as good as the best that can be had */
+#define VAIN    0.2  /* of the guest, that may be sent to no gain */
+
+/* Another round would cost next to nothing. */
+static bool cheap(const struct mig_precopy_in *in)
+{
+    return (double)in->dirty_pages <= CHEAP * (double)in->sent_pages;
+}
 
 /* What fits may still be sent live for next to nothing, and to some gain. */
 static bool another_pays(const struct mig_precopy_in *in,
@@ -127,25 +137,40 @@ static bool another_pays(const struct mig_precopy_in *in,
 {
     uint64_t then;
 
-    if (in->next_pages < 0 || in->past.stalled ||
-        (double)in->dirty_pages > CHEAP * (double)in->sent_pages)
+    if (in->next_pages < 0 || in->past.stalled || !cheap(in))
         return false;
     then = downtime_of(in, in->next_pages, MIG_PRECOPY_RUNS_ON,
                        in->final_bps);
     return (double)then <= SHORTER * (double)out->downtime_ns;
 }
 
+/*
+ * How much of what rounds without gain may take was taken, by their number or
+ * by what they sent: 1 is all of it.
+ */
+static double patience_used(const struct mig_precopy_limits *limits,
+                            const struct mig_precopy_in *in)
+{
+    const struct mig_precopy_past *past = &in->past;
+    double rounds = (double)past->stalled / limits->stall_rounds, pages = 0;
+
+    if (past->stalled && in->guest_pages && !cheap(in))
+        pages = (double)past->vain_pages / (VAIN * (double)in->guest_pages);
+    return rounds > pages ? rounds : pages;
+}
+
 /* Nothing more is to be had by sending on. */
 static bool exhausted(const struct mig_precopy_limits *limits,
                       const struct mig_precopy_in *in)
 {
-    const struct mig_precopy_past *past = &in->past;
+    double used;
 
-    if (!limits->stall_rounds || past->stalled < limits->stall_rounds ||
-        limits->abort_on_timeout || in->dirty_pages == MIG_PRECOPY_UNKNOWN)
+    if (!limits->stall_rounds || limits->abort_on_timeout ||
+        in->dirty_pages == MIG_PRECOPY_UNKNOWN)
         return false;
-    return (double)in->dirty_pages <= NEAR * (double)past->fewest_pages ||
-           past->stalled >= 2 * limits->stall_rounds;
+    used = patience_used(limits, in);
+    return used >= 2 || (used >= 1 && (double)in->dirty_pages <=
+                                          NEAR * (double)in->past.fewest_pages);
 }
 
 /* The limit cannot be had even with nothing left, and this is near it. */
@@ -210,10 +235,14 @@ static void say_exhausted(const struct mig_precopy_limits *limits,
                           const struct mig_precopy_in *in,
                           struct mig_precopy_out *out)
 {
-    char why[64];
+    char why[96];
 
-    snprintf(why, sizeof(why), "%" PRIu32 " rounds brought nothing more",
-             in->past.stalled);
+    if (in->past.stalled >= limits->stall_rounds)
+        snprintf(why, sizeof(why), "%" PRIu32 " rounds brought nothing more",
+                 in->past.stalled);
+    else
+        snprintf(why, sizeof(why), "rounds that brought nothing sent %" PRIu64
+                 " MiB", in->past.vain_pages * MIG_PAGE_WIRE_BYTES >> 20);
     say_limit(limits, why, out);
 }
 

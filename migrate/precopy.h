@@ -18,9 +18,11 @@
  *     most a fiftieth of what was sent, and makes the downtime shorter by a
  *     tenth at least.
  *   - A guest that dirties memory as fast as it is sent never gets there.
- *     After some rounds none of which left fewer pages than nine tenths of
- *     the fewest before, pre-copy ends at the next one that is not far from
- *     the fewest, since more rounds cost bytes and bring nothing.
+ *     A round brought nothing if it left no fewer pages than nine tenths of
+ *     the fewest before. After some such rounds on end, or once all of them
+ *     together have sent a fifth of what the guest has, pre-copy ends at the
+ *     next one that is not far from the fewest, since more rounds cost bytes
+ *     and bring nothing. Rounds that cost next to nothing are only counted.
  *   - Where suspending alone takes more than is allowed, it ends as soon as
  *     the pages left add less than a tenth to that.
  *
@@ -67,13 +69,15 @@ struct mig_precopy_limits {
     bool relaxing;       /* max_downtime_ns may become more */
     bool abort_on_timeout; /* rather than stop beyond max_downtime_ns */
     uint32_t max_rounds; /* rounds sent live; 0: no limit */
-    uint32_t stall_rounds; /* rounds without gain; 0: no limit */
+    uint32_t stall_rounds; /* rounds on end without gain; 0: no limit, nor
+                              to what such rounds send */
 };
 
 /* How the rounds so far went. */
 struct mig_precopy_past {
     uint64_t fewest_pages; /* left after a round; UINT64_MAX: none yet */
     uint32_t stalled;      /* rounds since that was made smaller by a tenth */
+    uint64_t vain_pages;   /* sent in all rounds that did not do so */
 };
 
 struct mig_precopy_in {
@@ -96,6 +100,7 @@ struct mig_precopy_in {
     struct mig_precopy_past past; /* ROUND_SENT: with this round */
     double next_pages;      /* left after another round; < 0: unknown */
     uint64_t sent_pages;    /* live, so far; 0: unknown */
+    uint64_t guest_pages;   /* that the guest has; 0: unknown */
     uint64_t elapsed_ns;    /* since pre-copy began */
 };
 
@@ -134,12 +139,13 @@ uint64_t mig_precopy_floor_ns(const struct mig_precopy_in *in);
 void mig_precopy_past_init(struct mig_precopy_past *past);
 
 /*
- * A round left so many pages.
+ * A round sent so many pages, and left so many.
  * @counts  whether it may count as stalled; false where something else may
  *          still help, as slowing the guest more
  */
 void mig_precopy_past_round(struct mig_precopy_past *past,
-                            uint64_t left_pages, bool counts);
+                            uint64_t sent_pages, uint64_t left_pages,
+                            bool counts);
 
 /* Decides. Never fails. */
 void mig_precopy_decide(const struct mig_precopy_limits *limits,

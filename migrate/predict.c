@@ -37,6 +37,7 @@ struct run {
     double dirty_pps;    /* pages/s, < 0: not known */
     double learnt_bps;   /* as the engine measured it; 0: not yet */
     double elapsed_ns, window_ns, bytes;
+    double sent_pages;   /* in this round */
     double downtime_ns, last_pages;
     struct mig_relax relax;
     struct mig_precopy_past past;
@@ -113,8 +114,8 @@ static void send_round(struct run *r, double bps)
     }
     if (r->round == 0)
         ns += r->costs->walk_ns;
-    r->bytes += (r->pages - skipped) * MIG_PAGE_WIRE_BYTES +
-                skipped * SKIP_BYTES;
+    r->sent_pages = r->pages - skipped;
+    r->bytes += r->sent_pages * MIG_PAGE_WIRE_BYTES + skipped * SKIP_BYTES;
     r->window_ns = ns;
     r->elapsed_ns += ns;
     r->learnt_bps = bps;
@@ -188,6 +189,7 @@ static enum mig_precopy_verdict decide(struct run *r,
         .past = r->past,
         .next_pages = left_after(r, pages),
         .sent_pages = whole(r->bytes / MIG_PAGE_WIRE_BYTES),
+        .guest_pages = r->in->pages,
         .elapsed_ns = whole(r->elapsed_ns),
     };
 
@@ -236,7 +238,8 @@ static bool one_round(struct run *r)
         return true;
     left = written(r, r->window_ns);
     mig_relax_round(&r->relax, whole(left));
-    mig_precopy_past_round(&r->past, whole(left), relaxed_fully(r));
+    mig_precopy_past_round(&r->past, whole(r->sent_pages), whole(left),
+                           relaxed_fully(r));
     return decide(r, MIG_PRECOPY_ROUND_SENT, left) != MIG_PRECOPY_CONTINUE;
 }
 

@@ -327,6 +327,7 @@ static enum lxe_save_verdict decide(struct mig_rounds *r,
     in.past = r->past;
     in.next_pages = left_after(r, dirty_pages);
     in.sent_pages = sent_so_far(r);
+    in.guest_pages = r->config.domain_pages;
     in.elapsed_ns = lxe_now_ns() - r->start_ns;
     mig_precopy_decide(&limits, &in, &out);
     pthread_mutex_lock(&r->lock);
@@ -609,12 +610,13 @@ static uint64_t count_dirty(struct mig_rounds *r)
 /* Whether rounds shrink; that counts once nothing else can help. */
 static void learn_past(struct mig_rounds *r, uint64_t dirty_pages)
 {
+    uint64_t sent = sent_so_far(r) - r->before.sent_pages;
     struct mig_limits l = limits_now(r);
     bool fully = slowed_fully(r);
 
     if (fully)
         mig_relax_round(&r->relax, dirty_pages);
-    mig_precopy_past_round(&r->past, dirty_pages,
+    mig_precopy_past_round(&r->past, sent, dirty_pages,
                            fully && relaxed_fully(r, &l));
 }
 

@@ -292,15 +292,17 @@ static void test_past(void)
     struct mig_precopy_past past;
 
     mig_precopy_past_init(&past);
-    mig_precopy_past_round(&past, 1000, true);
+    mig_precopy_past_round(&past, 9000, 1000, true);
     CU_ASSERT_EQUAL(past.stalled, 0);
-    mig_precopy_past_round(&past, 950, true);
-    mig_precopy_past_round(&past, 2000, false); /* may be slowed yet */
-    mig_precopy_past_round(&past, 900, true);
+    mig_precopy_past_round(&past, 700, 950, true);
+    mig_precopy_past_round(&past, 600, 2000, false); /* may be slowed yet */
+    mig_precopy_past_round(&past, 500, 900, true);
     CU_ASSERT_EQUAL(past.stalled, 2);
     CU_ASSERT_EQUAL(past.fewest_pages, 900);
-    mig_precopy_past_round(&past, 800, true);
+    CU_ASSERT_EQUAL(past.vain_pages, 1200);
+    mig_precopy_past_round(&past, 400, 800, true);
     CU_ASSERT_EQUAL(past.stalled, 0);
+    CU_ASSERT_EQUAL(past.vain_pages, 1200); /* was sent all the same */
 }
 
 /* A guest that outruns the wire: at a good moment, or at last at any. */
@@ -328,6 +330,41 @@ static void test_stalled(void)
     mig_precopy_decide(&some, &in, &out);
     CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
     some.abort_on_timeout = false;
+    some.stall_rounds = 0;
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+}
+
+/* Rounds without gain end by what they send, before there are too many. */
+static void test_in_vain(void)
+{
+    struct mig_precopy_limits some = limits;
+    struct mig_precopy_in in = asked(MIG_PRECOPY_ROUND_SENT, 5400);
+    struct mig_precopy_out out;
+
+    some.stall_rounds = 5;
+    in.guest_pages = in.sent_pages = 40000;
+    in.past = (struct mig_precopy_past){ 5000, 1, 7999 };
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+    in.past.vain_pages = 8000;
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_STOP);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.reason, "nothing sent 31 MiB"));
+    in.dirty_pages = 5600; /* not a good moment */
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+    in.past.vain_pages = 16000;
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_STOP);
+    in.past.stalled = 0; /* the last round brought something */
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+    in.past.stalled = 1;
+    in.sent_pages = 50 * in.dirty_pages; /* another is cheap */
+    mig_precopy_decide(&some, &in, &out);
+    CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
+    in.sent_pages = 40000;
     some.stall_rounds = 0;
     mig_precopy_decide(&some, &in, &out);
     CU_ASSERT_EQUAL(out.verdict, MIG_PRECOPY_CONTINUE);
@@ -371,6 +408,7 @@ int main(void)
         {"once more, if cheap", test_once_more},
         {"how rounds went", test_past},
         {"a guest that stalls", test_stalled},
+        {"what is sent in vain", test_in_vain},
         {"suspending takes too long", test_floor},
     };
 

@@ -154,8 +154,8 @@ static void test_skip(void)
 
 static void test_hot_set(void)
 {
-    struct mig_wws wws = hot(20000, 5000, 40000);
-    struct mig_predict_in in = plain(40000);
+    struct mig_wws wws = hot(20000, 5000, 400000);
+    struct mig_predict_in in = plain(400000);
     struct mig_prediction p = predict(&wws, &in);
     struct mig_range least;
     unsigned rounds;
@@ -163,6 +163,11 @@ static void test_hot_set(void)
     /* 5000 pages take half a second, in which all are written again. */
     CU_ASSERT_EQUAL(p.rounds.expected, 6);
     CU_ASSERT_PTR_NOT_NULL(strstr(p.reason, "5 rounds brought nothing"));
+    /* Twice 5000 are more than a fifth of 40000. */
+    in.pages = wws.domain_pages = 40000;
+    p = predict(&wws, &in);
+    CU_ASSERT_EQUAL(p.rounds.expected, 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(p.reason, "nothing sent 39 MiB"));
     NEAR(p.downtime_ns.expected, 500 * MS, 1e-6);
     mig_predict_least(&wws, &in, &least, &rounds);
     NEAR(least.expected, 500 * MS, 1e-6);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Guests that write a hot set about as fast as the wire takes it, or faster,
+ * beside the loop of stock Xen: five rounds, and then the last pass. Both are
+ * lived through page by page in steps of 50 ms, with no clock.
+ */
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "dirty_curve.h"
+#include "precopy.h"
+#include "unit.h"
+
+#define PAGES     40960u /* that the guest has, of which */
+#define HOT       8192u  /* are written again and again */
+#define WIRE_PPS  1460.0 /* 6 MB/s */
+#define STEP_S    0.05
+#define STOCK_ROUNDS 5u
+#define KERNEL_PAGES 300u /* that are written while the guest suspends itself */
+
+struct guest {
+    bool sweeps;    /* one page after the other; else at random */
+    double writes_s;
+    double unrest;  /* by how much that varies, as a share of it */
+    uint64_t seed;
+};
+
+/* One migration on its way. */
+struct life {
+    struct guest guest;
+    bool skip;      /* pages that are dirty again */
+    bool dirty[PAGES], round[PAGES], seen[PAGES];
+    uint32_t at;    /* of the sweep */
+    double mood, due_writes, due_sends;
+    uint64_t sent, round_sent;
+    double seconds; /* of this round */
+    struct mig_dirty_curve curve;
+};
+
+struct cost {
+    uint64_t pages, last;
+    uint32_t rounds;
+};
+
+static uint32_t count(const bool *pages)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < PAGES; i++)
+        n += pages[i];
+    return n;
+}
+
+/* How fast it writes just now: a mood that lasts some seconds. */
+static double writes_now(struct life *l)
+{
+    double kick = (double)unit_below(&l->guest.seed, 2001) / 1000 - 1;
+
+    l->mood = 0.97 * l->mood + 0.42 * l->guest.unrest * kick;
+    return l->guest.writes_s * fmax(0, 1 + l->mood);
+}
+
+static void write_some(struct life *l)
+{
+    l->due_writes += writes_now(l) * STEP_S;
+    for (; l->due_writes >= 1; l->due_writes--) {
+        l->at = l->guest.sweeps ? (l->at + 1) % HOT
+                                : (uint32_t)unit_below(&l->guest.seed, HOT);
+        l->dirty[l->at] = true;
+    }
+}
+
+/* Returns where the round stands after a step. */
+static uint32_t send_some(struct life *l, uint32_t pfn)
+{
+    memcpy(l->seen, l->dirty, sizeof(l->seen));
+    l->due_sends += WIRE_PPS * STEP_S;
+    for (; pfn < PAGES && l->due_sends >= 1; pfn++) {
+        if (!l->round[pfn] || (l->skip && l->seen[pfn]))
+            continue;
+        l->due_sends--;
+        l->round_sent++;
+    }
+    return pfn;
+}
+
+/* Sends what is dirty. Returns how many pages are dirty after it. */
+static uint32_t one_round(struct life *l)
+{
+    uint32_t pfn = 0;
+    double sample_s = STEP_S;
+
+    memcpy(l->round, l->dirty, sizeof(l->round));
+    memset(l->dirty, 0, sizeof(l->dirty));
+    l->seconds = 0;
+    l->round_sent = 0;
+    l->curve.count = 0;
+    while (pfn < PAGES) {
+        pfn = send_some(l, pfn);
+        write_some(l);
+        l->seconds += STEP_S;
+        if (l->seconds >= sample_s || pfn == PAGES)
+            mig_dirty_curve_add(&l->curve, (uint64_t)(l->seconds * 1e9),
+                                count(l->dirty));
+        if (l->seconds >= sample_s)
+            sample_s *= 2;
+    }
+    l->sent += l->round_sent;
+    return count(l->dirty);
+}
+
+static struct life *begin(const struct guest *guest, bool skip)
+{
+    static struct life l;
+
+    memset(&l, 0, sizeof(l));
+    l.guest = *guest;
+    l.skip = skip;
+    memset(l.dirty, 1, sizeof(l.dirty));
+    return &l;
+}
+
+static struct cost stock(const struct guest *guest)
+{
+    struct life *l = begin(guest, false);
+    struct cost c = { .rounds = STOCK_ROUNDS };
+
+    for (uint32_t i = 0; i < STOCK_ROUNDS; i++)
+        c.last = one_round(l) + KERNEL_PAGES;
+    c.pages = l->sent + c.last;
+    return c;
+}
+
+static bool goes_on(const struct life *l, const struct mig_precopy_past *past,
+                    uint32_t round, uint32_t left)
+{
+    const struct mig_precopy_limits limits = {
+        .max_downtime_ns = 300 * LXE_NS_PER_MS,
+        .max_rounds = 30,
+        .stall_rounds = 5,
+    };
+    struct mig_precopy_in in = {
+        .point = MIG_PRECOPY_ROUND_SENT,
+        .round = round,
+        .dirty_pages = left,
+        .suspend_pps = mig_dirty_curve_slope_pps(&l->curve, INFINITY),
+        .live_bps = WIRE_PPS * MIG_PAGE_WIRE_BYTES,
+        .final_bps = WIRE_PPS * MIG_PAGE_WIRE_BYTES,
+        .spread = 0.05,
+        .past = *past,
+        .next_pages = mig_dirty_curve_pages(&l->curve, left / WIRE_PPS * 1e9),
+        .sent_pages = l->sent,
+        .guest_pages = PAGES,
+    };
+    struct mig_precopy_out out;
+
+    mig_precopy_decide(&limits, &in, &out);
+    return out.verdict == MIG_PRECOPY_CONTINUE;
+}
+
+static struct cost ours(const struct guest *guest)
+{
+    struct life *l = begin(guest, true);
+    struct mig_precopy_past past;
+    struct cost c = { 0 };
+    uint32_t left;
+
+    mig_precopy_past_init(&past);
+    do {
+        left = one_round(l);
+        mig_precopy_past_round(&past, l->round_sent, left, true);
+    } while (goes_on(l, &past, c.rounds++, left));
+    c.last = left + KERNEL_PAGES;
+    c.pages = l->sent + c.last;
+    return c;
+}
+
+/* Medians over guests that differ by their moods. */
+struct ratios {
+    double bytes, last, rounds;
+};
+
+#define RUNS 5
+
+static double median(double v[RUNS])
+{
+    for (int i = 1; i < RUNS; i++)
+        for (int j = i; j && v[j] < v[j - 1]; j--) {
+            double x = v[j];
+
+            v[j] = v[j - 1];
+            v[j - 1] = x;
+        }
+    return v[RUNS / 2];
+}
+
+static struct ratios compare(bool sweeps, double speed)
+{
+    double bytes[RUNS], last[RUNS], rounds[RUNS];
+
+    for (int i = 0; i < RUNS; i++) {
+        struct guest g = { sweeps, speed * WIRE_PPS, 0.3, (uint64_t)i + 1 };
+        struct cost a = stock(&g), b = ours(&g);
+
+        bytes[i] = (double)b.pages / (double)a.pages;
+        last[i] = (double)b.last / (double)a.last;
+        rounds[i] = b.rounds;
+    }
+    return (struct ratios){ median(bytes), median(last), median(rounds) };
+}
+
+static void check(bool sweeps, double speed, double bytes, double last)
+{
+    struct ratios r = compare(sweeps, speed);
+
+    printf("  %-8s %.1f of the wire: %.2f of stock's bytes, %.2f of its last"
+           " pass, %.0f rounds\n", sweeps ? "sweeps" : "random", speed,
+           r.bytes, r.last, r.rounds);
+    CU_ASSERT(r.bytes <= bytes);
+    CU_ASSERT(r.last <= last);
+}
+
+/* Faster than the wire: no rounds help, so few are made. */
+static void test_outruns(void)
+{
+    check(true, 1.5, 0.8, 1.05);
+    check(true, 3, 0.8, 1.05);
+    check(true, 6, 0.8, 1.05);
+    check(false, 3, 0.8, 1.05);
+    check(false, 6, 0.8, 1.05);
+}
+
+/* About as fast as the wire: it may be reached, at the bytes that it takes. */
+static void test_even(void)
+{
+    check(true, 1, 1.1, 0.9);
+    check(false, 1, 1, 0.5);
+    check(false, 1.5, 1, 0.65);
+}
+
+/* Slower than the wire: rounds shrink, and are let. */
+static void test_slower(void)
+{
+    check(true, 0.7, 1.05, 0.4);
+    check(false, 0.7, 1, 0.4);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        { "guests that outrun the wire", test_outruns },
+        { "guests about as fast as the wire", test_even },
+        { "guests slower than the wire", test_slower },
+    };
+
+    return unit_run("outrun", tests, sizeof(tests) / sizeof(tests[0]));
+}
