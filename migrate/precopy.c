@@ -50,7 +50,23 @@ double mig_precopy_fit_pages(uint64_t limit_ns,
     double left_s = ((double)limit_ns - (double)costs_ns(in)) / 1e9;
     double bps = in->final_bps / (1 + in->spread);
 
-    return left_s * bps / MIG_PAGE_WIRE_BYTES - until_suspended(in, MIG_PRECOPY_RUNS_ON_MOST);
+    return left_s * bps / MIG_PAGE_WIRE_BYTES -
+           until_suspended(in, MIG_PRECOPY_RUNS_ON_MOST);
+}
+
+#define MIN_SPREAD   0.05 /* no wire is more even than that */
+#define FIRST_SPREAD 0.15 /* while there is no second round to tell */
+#define FADES        0.7
+
+double mig_precopy_spread(double before, double error)
+{
+    double spread = before * FADES;
+
+    if (!(before > 0))
+        return FIRST_SPREAD;
+    if (spread < MIN_SPREAD)
+        spread = MIN_SPREAD;
+    return error > spread ? error : spread;
 }
 
 void mig_precopy_past_init(struct mig_precopy_past *past)

@@ -135,6 +135,16 @@ double mig_precopy_fit_pages(uint64_t limit_ns,
  */
 uint64_t mig_precopy_floor_ns(const struct mig_precopy_in *in);
 
+/*
+ * How far the rate of the next round may be from the one that is expected, as
+ * a share of it: by the largest error so far, which fades from round to round,
+ * and never less than a twentieth.
+ * @before  what this gave after the round before; 0: this was the first, whose
+ *          rate nothing was expected of
+ * @error   how far this round's rate was off, as a share
+ */
+double mig_precopy_spread(double before, double error);
+
 /* Before the first round. */
 void mig_precopy_past_init(struct mig_precopy_past *past);
 

@@ -36,6 +36,7 @@ struct run {
     double written_ns;   /* the window in which they were written; < 0: all */
     double dirty_pps;    /* pages/s, < 0: not known */
     double learnt_bps;   /* as the engine measured it; 0: not yet */
+    double spread;       /* how far off that may be, as the engine sees it */
     double elapsed_ns, window_ns, bytes;
     double sent_pages;   /* in this round */
     double downtime_ns, last_pages;
@@ -119,6 +120,7 @@ static void send_round(struct run *r, double bps)
     r->window_ns = ns;
     r->elapsed_ns += ns;
     r->learnt_bps = bps;
+    r->spread = mig_precopy_spread(r->spread, 0);
 }
 
 static double rate_bps(const struct run *r, enum mig_rate_phase phase)
@@ -182,6 +184,7 @@ static enum mig_precopy_verdict decide(struct run *r,
         .dirty_pages_per_s = r->dirty_pps,
         .live_bps = r->learnt_bps,
         .final_bps = rate_bps(r, MIG_RATE_FINAL_PASS),
+        .spread = r->spread,
         .fixed_cost_ns = r->limits.suspend_cost_ns,
         .last_cost_ns = r->limits.last_cost_ns,
         .suspend_pages = r->limits.suspend_pages,

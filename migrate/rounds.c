@@ -18,8 +18,6 @@
 
 #define PROGRESS_NS     (250 * LXE_NS_PER_MS)
 #define FIRST_SAMPLE_NS (5 * LXE_NS_PER_MS) /* each later one twice as late */
-#define MIN_SPREAD      0.05 /* no wire is more even than that */
-#define FIRST_SPREAD    0.15 /* while there is no second round to tell */
 #define SURE_NS         1e8  /* a shorter measure says less */
 #define LONG_REST_NS   2e8 /* of a round, for which it pays to decide anew */
 #define WIRE_MEMORY_NS  1e9 /* of sending: what the wire did lately */
@@ -144,21 +142,17 @@ static double wire_bps(const struct mig_rounds *r)
     return r->wire_bytes * 1e9 / r->wire_ns;
 }
 
-/*
- * How well the rate so far told how long a round takes: the largest error,
- * which fades from round to round. The final pass may be as far off.
- */
+/* How well the rate so far told how long a round takes; one that was soon over
+ * tells less. */
 static void learn_spread(struct mig_rounds *r, double bytes, double ns)
 {
-    double expected_ns = bytes / wire_bps(r) * 1e9, error;
+    double expected_ns = bytes / wire_bps(r) * 1e9, error = 0;
 
-    r->spread = fmax(r->spread * 0.7, MIN_SPREAD);
     if (!(wire_bps(r) > 0))
-        r->spread = FIRST_SPREAD;
-    if (!(wire_bps(r) > 0) || !(expected_ns > 0))
-        return;
-    error = fmin(fabs(ns / expected_ns - 1), 1) * fmin(ns / SURE_NS, 1);
-    r->spread = fmax(r->spread, error);
+        r->spread = 0;
+    else if (expected_ns > 0)
+        error = fmin(fabs(ns / expected_ns - 1), 1) * fmin(ns / SURE_NS, 1);
+    r->spread = mig_precopy_spread(r->spread, error);
 }
 
 /*

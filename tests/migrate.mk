@@ -14,10 +14,10 @@ SYNTH_LIBS = libsynth.a libmig.a liblxe_base.a $(UNIT_LIBS) -lm
 
 check_PROGRAMS += tests/test-stream tests/test-stream-edit tests/test-rate \
 	tests/test-precopy tests/test-relax tests/test-throttle \
-	tests/test-peek-policy tests/test-outrun
+	tests/test-peek-policy
 TESTS += tests/test-stream tests/test-stream-edit tests/test-rate \
 	tests/test-precopy tests/test-relax tests/test-throttle \
-	tests/test-peek-policy tests/test-outrun
+	tests/test-peek-policy
 tests_test_stream_SOURCES = tests/unit/test_stream.c
 tests_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_stream_LDADD = $(SYNTH_LIBS)
@@ -30,9 +30,6 @@ tests_test_rate_LDADD = $(SYNTH_LIBS)
 tests_test_precopy_SOURCES = tests/unit/test_precopy.c
 tests_test_precopy_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_precopy_LDADD = $(SYNTH_LIBS)
-tests_test_outrun_SOURCES = tests/unit/test_outrun.c
-tests_test_outrun_CPPFLAGS = $(UNIT_CPPFLAGS)
-tests_test_outrun_LDADD = $(SYNTH_LIBS)
 tests_test_relax_SOURCES = tests/unit/test_relax.c
 tests_test_relax_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_relax_LDADD = $(SYNTH_LIBS)
@@ -178,12 +175,15 @@ tests_test_wws_LDADD = $(TEXT_LIBS) -lm
 
 # What a migration will cost.
 PREDICT_TESTS = tests/test-predict tests/test-costs tests/test-past-runs \
-	tests/test-probe tests/test-plan
+	tests/test-probe tests/test-plan tests/test-outrun
 check_PROGRAMS += $(PREDICT_TESTS)
 TESTS += $(PREDICT_TESTS)
 tests_test_predict_SOURCES = tests/unit/test_predict.c
 tests_test_predict_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_predict_LDADD = $(TEXT_LIBS) -lm
+tests_test_outrun_SOURCES = tests/unit/test_outrun.c
+tests_test_outrun_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_outrun_LDADD = $(TEXT_LIBS) -lm
 tests_test_costs_SOURCES = tests/unit/test_costs.c
 tests_test_costs_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_costs_LDADD = $(TEXT_LIBS) -lm

@@ -305,6 +305,20 @@ static void test_past(void)
     CU_ASSERT_EQUAL(past.vain_pages, 1200); /* was sent all the same */
 }
 
+static void test_spread(void)
+{
+    double spread = mig_precopy_spread(0, 0);
+
+    CU_ASSERT_DOUBLE_EQUAL(spread, 0.15, 1e-9);
+    spread = mig_precopy_spread(spread, 0.01);
+    CU_ASSERT_DOUBLE_EQUAL(spread, 0.105, 1e-9);
+    spread = mig_precopy_spread(spread, 0.5);
+    CU_ASSERT_DOUBLE_EQUAL(spread, 0.5, 1e-9);
+    for (int i = 0; i < 10; i++)
+        spread = mig_precopy_spread(spread, 0);
+    CU_ASSERT_DOUBLE_EQUAL(spread, 0.05, 1e-9);
+}
+
 /* A guest that outruns the wire: at a good moment, or at last at any. */
 static void test_stalled(void)
 {
@@ -407,6 +421,7 @@ int main(void)
         {"what suspending costs", test_suspend},
         {"once more, if cheap", test_once_more},
         {"how rounds went", test_past},
+        {"how far off the rate may be", test_spread},
         {"a guest that stalls", test_stalled},
         {"what is sent in vain", test_in_vain},
         {"suspending takes too long", test_floor},
