@@ -18,6 +18,7 @@ libmig_a_SOURCES = \
 	%D%/journal.c %D%/journal.h \
 	%D%/keepalive.c %D%/keepalive.h \
 	%D%/limits.c %D%/limits.h \
+	%D%/limit_options.c %D%/limit_options.h \
 	%D%/line_io.c %D%/line_io.h \
 	%D%/outlet.c %D%/outlet.h \
 	%D%/page_cache.c %D%/page_cache.h \

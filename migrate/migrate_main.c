@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "archive.h"
+#include "limit_options.h"
 #include "past_runs.h"
 #include "progress.h"
 #include "report.h"
@@ -57,37 +58,13 @@ static void usage(FILE *f)
           "  -s, --transport CMD    reach HOST with CMD instead of ssh; ''"
           " takes HOST\n"
           "                         itself as the whole command\n"
-          "      --receiver WHICH   auto, aerostat or xl (default auto)\n"
-          "      --max-rate RATE    send at most so much, as 500Mbit or 60MB\n"
-          "      --min-rate RATE    begin with so much (default 100Mbit)\n"
-          "      --rate-policy P    clark (adapts) or fixed; default clark\n"
-          "      --max-downtime D   stop when the rest fits (default 300ms)\n"
-          "      --downtime-limit-max D  relax it so far, in steps, for a"
-          " guest that\n"
-          "                         does not get there\n"
-          "      --suspend-cost D   what suspending takes of it (default"
-          " 50ms)\n"
-          "      --suspend-pages N  pages written meanwhile (default 300)\n"
-          "      --last-cost D      of the last pass, beyond its pages"
-          " (default 10ms)\n"
-          "      --stall-rounds N   stop when N rounds brought nothing"
-          " (default 5;\n"
-          "                         0: go on)\n"
-          "      --max-rounds N     stop after N rounds (default 30)\n"
-          "      --timeout D        end pre-copy after so long\n"
-          "      --on-timeout WHAT  force (stop and copy) or abort; default"
-          " force\n"
-          "      --throttle WAY     slow a guest that outruns the wire, by a"
-          " cap or\n"
-          "                         by short pauses: none, cap or pause;"
-          " default none\n"
-          "      --throttle-max N   by N percent at most (default 99)\n"
-          "      --weight N         of its part of the host's rate (default"
+          "      --receiver WHICH   auto, aerostat or xl (default auto)\n", f);
+    mig_limit_options_help(f);
+    fputs("      --weight N         of its part of the host's rate (default"
           " 100)\n"
           "      --stall-timeout D  give up when nothing can be sent for so"
           " long\n"
           "                         (default 60s; 0: never)\n"
-          "      --no-skip          send pages even if they are dirty again\n"
           "      --no-page-cache    do not free the guest's page cache first\n"
           "      --margin SIZE      leave the guest so much beyond what it"
           " uses\n"
@@ -109,29 +86,14 @@ static void usage(FILE *f)
           " here.\n", f);
 }
 
-enum { OPT_FIRST = 256, OPT_LIMIT = OPT_FIRST, OPT_RECEIVER, OPT_NO_SKIP,
+enum { OPT_FIRST = 256, OPT_LIMIT = OPT_FIRST, OPT_RECEIVER,
        OPT_NO_PAGE_CACHE, OPT_MARGIN, OPT_REPORT, OPT_JSON, OPT_CANCEL,
        OPT_REPAIR, OPT_TAKE_BACK, OPT_WEIGHT, OPT_STALL, OPT_VERIFY,
        OPT_PLAN, OPT_WWS };
 
-static const struct option long_options[] = {
+static const struct option own_options[] = {
     { "transport", required_argument, NULL, 's' },
     { "receiver", required_argument, NULL, OPT_RECEIVER },
-    { "max-rate", required_argument, NULL, OPT_LIMIT },
-    { "min-rate", required_argument, NULL, OPT_LIMIT },
-    { "rate-policy", required_argument, NULL, OPT_LIMIT },
-    { "max-downtime", required_argument, NULL, OPT_LIMIT },
-    { "downtime-limit-max", required_argument, NULL, OPT_LIMIT },
-    { "suspend-cost", required_argument, NULL, OPT_LIMIT },
-    { "suspend-pages", required_argument, NULL, OPT_LIMIT },
-    { "last-cost", required_argument, NULL, OPT_LIMIT },
-    { "stall-rounds", required_argument, NULL, OPT_LIMIT },
-    { "throttle", required_argument, NULL, OPT_LIMIT },
-    { "throttle-max", required_argument, NULL, OPT_LIMIT },
-    { "on-timeout", required_argument, NULL, OPT_LIMIT },
-    { "max-rounds", required_argument, NULL, OPT_LIMIT },
-    { "timeout", required_argument, NULL, OPT_LIMIT },
-    { "no-skip", no_argument, NULL, OPT_NO_SKIP },
     { "no-page-cache", no_argument, NULL, OPT_NO_PAGE_CACHE },
     { "margin", required_argument, NULL, OPT_MARGIN },
     { "report", required_argument, NULL, OPT_REPORT },
@@ -148,8 +110,9 @@ static const struct option long_options[] = {
     { "verbose", no_argument, NULL, 'v' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
-    { NULL, 0, NULL, 0 },
 };
+
+#define OWN_OPTIONS (sizeof(own_options) / sizeof(own_options[0]))
 
 static int parse_receiver(const char *text, enum mig_receiver *out,
                           struct lxe_err *err)
@@ -226,7 +189,7 @@ static int load_curve(const char *path, struct options *o,
 }
 
 /* Returns 0, 1 where the program is to end well, or a negative errno. */
-static int take_option(struct options *o, int opt, int index,
+static int take_option(struct options *o, int opt, const char *name,
                        struct lxe_err *err)
 {
     switch (opt) {
@@ -234,14 +197,10 @@ static int take_option(struct options *o, int opt, int index,
         o->session.how = optarg;
         return 0;
     case OPT_LIMIT:
-        o->costs_given |= mig_limits_is_cost(long_options[index].name);
-        return mig_limits_set(&o->session.limits, long_options[index].name,
-                              optarg, err);
+        return mig_limit_option_take(&o->session.limits, name, optarg,
+                                     &o->costs_given, err);
     case OPT_RECEIVER:
         return parse_receiver(optarg, &o->session.receiver, err);
-    case OPT_NO_SKIP:
-        o->session.limits.skip = false;
-        return 0;
     case OPT_NO_PAGE_CACHE:
         o->session.page_cache = false;
         return 0;
@@ -291,11 +250,14 @@ static int take_option(struct options *o, int opt, int index,
 static int parse_options(int argc, char **argv, struct options *o,
                          struct lxe_err *err)
 {
+    struct option options[OWN_OPTIONS + MIG_LIMIT_OPTIONS + 1];
     int opt, index = 0, rc = 0;
 
-    while (!rc && (opt = getopt_long(argc, argv, "s:qvhV", long_options,
+    mig_limit_options_add(MIG_LIMITS_ALL, own_options, OWN_OPTIONS, OPT_LIMIT,
+                          options);
+    while (!rc && (opt = getopt_long(argc, argv, "s:qvhV", options,
                                      &index)) != -1)
-        rc = take_option(o, opt, index, err);
+        rc = take_option(o, opt, options[index].name, err);
     if (rc)
         return rc;
     if (o->action != MIGRATE) {

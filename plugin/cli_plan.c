@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/rpc_client.h"
 #include "base/units.h"
+#include "limit_options.h"
 #include "page_cache.h"
 #include "past_runs.h"
 #include "plan.h"
@@ -60,25 +61,12 @@ struct job {
 
 /* ---- arguments ---- */
 
-enum { OPT_LIMIT = 256, OPT_NO_SKIP, OPT_NO_CACHE, OPT_MARGIN, OPT_WWS,
-       OPT_METHOD, OPT_DURATION, OPT_WIRE_RATE, OPT_MEASURE, OPT_NO_TARGET,
+enum { OPT_LIMIT = 256, OPT_NO_CACHE, OPT_MARGIN, OPT_WWS, OPT_METHOD,
+       OPT_DURATION, OPT_WIRE_RATE, OPT_MEASURE, OPT_NO_TARGET,
        OPT_HOST, OPT_JSON };
 
-static const struct option long_options[] = {
+static const struct option own_options[] = {
     { "transport", required_argument, NULL, 's' },
-    { "max-rate", required_argument, NULL, OPT_LIMIT },
-    { "min-rate", required_argument, NULL, OPT_LIMIT },
-    { "rate-policy", required_argument, NULL, OPT_LIMIT },
-    { "max-downtime", required_argument, NULL, OPT_LIMIT },
-    { "downtime-limit-max", required_argument, NULL, OPT_LIMIT },
-    { "suspend-cost", required_argument, NULL, OPT_LIMIT },
-    { "suspend-pages", required_argument, NULL, OPT_LIMIT },
-    { "last-cost", required_argument, NULL, OPT_LIMIT },
-    { "stall-rounds", required_argument, NULL, OPT_LIMIT },
-    { "max-rounds", required_argument, NULL, OPT_LIMIT },
-    { "timeout", required_argument, NULL, OPT_LIMIT },
-    { "on-timeout", required_argument, NULL, OPT_LIMIT },
-    { "no-skip", no_argument, NULL, OPT_NO_SKIP },
     { "no-page-cache", no_argument, NULL, OPT_NO_CACHE },
     { "margin", required_argument, NULL, OPT_MARGIN },
     { "wws", required_argument, NULL, OPT_WWS },
@@ -89,8 +77,9 @@ static const struct option long_options[] = {
     { "no-target", no_argument, NULL, OPT_NO_TARGET },
     { "host", required_argument, NULL, OPT_HOST },
     { "json", no_argument, NULL, OPT_JSON },
-    { NULL, 0, NULL, 0 },
 };
+
+#define OWN_OPTIONS (sizeof(own_options) / sizeof(own_options[0]))
 
 static int take_method(const char *text, struct options *o,
                        struct lxe_err *err)
@@ -127,7 +116,7 @@ static int take_rate(const char *text, struct options *o, struct lxe_err *err)
 }
 
 /* One that takes a value. Returns 0 or a negative errno. */
-static int take_value(struct options *o, int opt, int index,
+static int take_value(struct options *o, int opt, const char *name,
                       struct lxe_err *err)
 {
     switch (opt) {
@@ -135,9 +124,8 @@ static int take_value(struct options *o, int opt, int index,
         o->how = optarg;
         return 0;
     case OPT_LIMIT:
-        o->costs_given |= mig_limits_is_cost(long_options[index].name);
-        return mig_limits_set(&o->limits, long_options[index].name, optarg,
-                              err);
+        return mig_limit_option_take(&o->limits, name, optarg,
+                                     &o->costs_given, err);
     case OPT_MARGIN:
         return lxe_parse_size_kib(optarg, &o->margin_kib, err);
     case OPT_WWS:
@@ -157,14 +145,11 @@ static int take_value(struct options *o, int opt, int index,
     }
 }
 
-static int take_option(struct options *o, int opt, int index)
+static int take_option(struct options *o, int opt, const char *name)
 {
     struct lxe_err err = { 0 };
 
     switch (opt) {
-    case OPT_NO_SKIP:
-        o->limits.skip = false;
-        return 0;
     case OPT_NO_CACHE:
         o->page_cache = false;
         return 0;
@@ -180,7 +165,7 @@ static int take_option(struct options *o, int opt, int index)
     case '?':
         return AERO_EXIT_USAGE;
     default:
-        if (!take_value(o, opt, index, &err))
+        if (!take_value(o, opt, name, &err))
             return 0;
         return aero_cli_usage(VERB, "%s", err.text);
     }
@@ -202,13 +187,15 @@ static int check(const struct options *o)
 
 static int parse(int argc, char **argv, struct options *o)
 {
+    struct option options[OWN_OPTIONS + MIG_LIMIT_OPTIONS + 1];
     int opt, index = 0, rc = 0;
 
     mig_limits_default(&o->limits);
+    mig_limit_options_add(MIG_LIMITS_FORETOLD, own_options, OWN_OPTIONS,
+                          OPT_LIMIT, options);
     optind = 0;
-    while (!rc && (opt = getopt_long(argc, argv, "s:", long_options,
-                                     &index)) != -1)
-        rc = take_option(o, opt, index);
+    while (!rc && (opt = getopt_long(argc, argv, "s:", options, &index)) != -1)
+        rc = take_option(o, opt, options[index].name);
     if (rc)
         return rc;
     if (argc - optind != 2)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "limit_options.h"
 #include "limits.h"
 #include "unit.h"
 
@@ -258,6 +259,71 @@ static void test_loose_lines(void)
     CU_ASSERT_FALSE(l.skip);
 }
 
+/* A value that is taken for each. */
+static const char *value_of(const char *name)
+{
+    static const struct {
+        const char *part, *value;
+    } values[] = {
+        { "rate-policy", "fixed" }, { "rate", "1GB" },
+        { "on-timeout", "abort" }, { "throttle-max", "7" },
+        { "throttle", "cap" }, { "rounds", "7" }, { "pages", "7" },
+        { "", "7s" },
+    };
+
+    for (size_t i = 0;; i++)
+        if (strstr(name, values[i].part))
+            return values[i].value;
+}
+
+static void test_options(void)
+{
+    static const struct option own[] = { { "own", no_argument, NULL, 'o' } };
+    struct option table[COUNT(own) + MIG_LIMIT_OPTIONS + 1];
+    char before[MIG_LIMITS_TEXT], after[MIG_LIMITS_TEXT];
+    struct mig_limits l = defaults();
+    size_t costs = 0;
+
+    mig_limits_format(&l, before);
+    mig_limit_options_add(MIG_LIMITS_ALL, own, 1, 'l', table);
+    CU_ASSERT_STRING_EQUAL(table[0].name, "own");
+    for (size_t i = 1; i <= MIG_LIMIT_OPTIONS; i++) {
+        const char *value = table[i].has_arg ? value_of(table[i].name) : NULL;
+        bool cost = false;
+
+        l = defaults();
+        CU_ASSERT_EQUAL(table[i].val, 'l');
+        CU_ASSERT_EQUAL(mig_limit_option_take(&l, table[i].name, value, &cost,
+                                              NULL), 0);
+        mig_limits_format(&l, after);
+        CU_ASSERT_STRING_NOT_EQUAL(before, after);
+        costs += cost;
+    }
+    CU_ASSERT_EQUAL(costs, 3);
+    CU_ASSERT_PTR_NULL(table[MIG_LIMIT_OPTIONS + 1].name);
+    mig_limit_options_add(MIG_LIMITS_FORETOLD, own, 1, 'l', table);
+    for (size_t i = 0; table[i].name; i++)
+        CU_ASSERT_PTR_NULL(strstr(table[i].name, "throttle"));
+}
+
+static void test_options_help(void)
+{
+    char text[4096] = "";
+    FILE *f = fmemopen(text, sizeof(text), "w");
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    mig_limit_options_help(f);
+    fclose(f);
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        text, "      --max-rounds N     stop after N rounds (default 30)\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "      --no-skip          send"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        text, "      --downtime-limit-max D  relax it so far, in steps, for a"
+              " guest that\n                         does not get there\n"));
+    for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+        CU_ASSERT(strlen(line) <= 79);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -268,6 +334,8 @@ int main(void)
         { "they survive the environment", test_round_trip },
         { "bad lines are refused", test_bad_lines },
         { "spaces do not matter", test_loose_lines },
+        { "each option of the command line", test_options },
+        { "what help says of them", test_options_help },
     };
 
     return unit_run("limits", tests, COUNT(tests));
