@@ -652,8 +652,7 @@ int main(int argc, char **argv)
 
     if (rc >= 0)
         return rc;
-    /* The journal knows the time. */
-    if (lxe_log_open(PROGRAM, d.opt.level, !getenv("JOURNAL_STREAM")))
+    if (lxe_log_open(PROGRAM, d.opt.level, true))
         return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
     start_alarms();

@@ -10,6 +10,12 @@ tests_test_units_SOURCES = tests/unit/test_units.c
 tests_test_units_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_units_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/test-journal-log
+TESTS += tests/test-journal-log
+tests_test_journal_log_SOURCES = tests/unit/test_journal_log.c
+tests_test_journal_log_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_journal_log_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/test-guest-keys
 TESTS += tests/test-guest-keys
 tests_test_guest_keys_SOURCES = tests/unit/test_guest_keys.c

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/journal_log.h"
 
 static struct {
     const char *program;
-    xentoollog_logger *logger;
-    xentoollog_logger_stdiostream *own;
+    xentoollog_logger *logger, *own;
 } state;
 
 int lxe_log_open(const char *program, xentoollog_level level, bool timestamps)
@@ -17,10 +20,14 @@ int lxe_log_open(const char *program, xentoollog_level level, bool timestamps)
 
     if (timestamps)
         flags |= XTL_STDIOSTREAM_SHOW_DATE;
-    state.own = xtl_createlogger_stdiostream(stderr, level, flags);
+    if (lxe_journal_is(getenv("JOURNAL_STREAM"), STDERR_FILENO))
+        state.own = lxe_journal_logger(stderr, program, level);
+    else
+        state.own = (xentoollog_logger *)xtl_createlogger_stdiostream(
+            stderr, level, flags);
     if (!state.own)
         return -ENOMEM;
-    state.logger = (xentoollog_logger *)state.own;
+    state.logger = state.own;
     state.program = program;
     return 0;
 }
@@ -28,7 +35,7 @@ int lxe_log_open(const char *program, xentoollog_level level, bool timestamps)
 void lxe_log_close(void)
 {
     if (state.own)
-        xtl_logger_destroy((xentoollog_logger *)state.own);
+        xtl_logger_destroy(state.own);
     state.own = NULL;
     state.logger = NULL;
 }

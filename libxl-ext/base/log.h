@@ -2,7 +2,8 @@
 /*
  * Logging through xentoollog, which libxl and libxc log through as well, so
  * that one setting governs all. Goes to stderr: stdout is for results, and in
- * a save helper it belongs to libxl.
+ * a save helper it belongs to libxl. Where that is systemd's journal, in its
+ * form: journal_log.h.
  */
 #ifndef LXE_BASE_LOG_H
 #define LXE_BASE_LOG_H
@@ -14,7 +15,7 @@
  * Opens the process's logger. Call once, early.
  * @program      name put in front of each line
  * @level        the least level that is shown
- * @timestamps   put date and time in front (a daemon without journal)
+ * @timestamps   put date and time in front; the journal knows them itself
  * Returns 0 or -ENOMEM.
  */
 int lxe_log_open(const char *program, xentoollog_level level, bool timestamps);
