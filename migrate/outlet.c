@@ -44,6 +44,8 @@ void mig_outlet_init(struct mig_outlet *o, int fd, uint64_t rate_bps,
     o->rate_bps = rate_bps;
     pthread_mutex_init(&o->lock, NULL);
     mig_bucket_init(&o->bucket, rate_bps, mig_burst_bytes(rate_bps), now_ns);
+    /* Without a burst at the begin, the first second is like any other. */
+    mig_bucket_take(&o->bucket, mig_burst_bytes(rate_bps), now_ns);
     pace_socket(o);
     restart_window(o, now_ns);
 }
