@@ -11,7 +11,8 @@ EXTRA_DIST += tests/bench/daemon-memory.sh \
 #   make bench-native BENCH_FLAGS=--quick
 check_PROGRAMS += tests/bench/native
 tests_bench_native_SOURCES = tests/bench/native.c tests/bench/native.h \
-	tests/bench/native_memory.c tests/bench/native_sweep.c \
+	tests/bench/native_limiter.c tests/bench/native_memory.c \
+	tests/bench/native_sweep.c \
 	tests/bench/native_throughput.c \
 	$(FX_SOURCES)
 tests_bench_native_CPPFLAGS = $(FX_CPPFLAGS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * bench-native [--json FILE] [--only throughput|memory|sweep] [--quick]
- *              [--pairs N] [--repeats N] [--throttle none,pause,cap]
+ * bench-native [--json FILE] [--only throughput|memory|limiter|sweep]
+ *              [--quick] [--pairs N] [--repeats N] [--throttle none,pause,cap]
  */
 #include "native.h"
 
@@ -20,8 +20,8 @@
 static int usage(void)
 {
     fprintf(stderr, "usage: bench-native [--json FILE] "
-            "[--only throughput|memory|sweep] [--quick]\n"
-            "                    [--pairs N] [--repeats N] "
+            "[--only throughput|memory|limiter|sweep]\n"
+            "                    [--quick] [--pairs N] [--repeats N] "
             "[--throttle none,pause,cap]\n");
     return 2;
 }
@@ -139,6 +139,8 @@ static bool run(const struct bench_options *o, const char *only,
         good = bench_throughput(o, w);
     if (!only || !strcmp(only, "memory"))
         good = bench_memory(o, w) && good;
+    if (!only || !strcmp(only, "limiter"))
+        good = bench_limiter(o, w) && good;
     if (!only || !strcmp(only, "sweep"))
         good = bench_sweep(o, w) && good;
     lxe_jw_end_object(w);

@@ -24,6 +24,7 @@ struct bench_options {
  * or restored a guest that differs. */
 bool bench_throughput(const struct bench_options *options, struct lxe_jw *w);
 bool bench_memory(const struct bench_options *options, struct lxe_jw *w);
+bool bench_limiter(const struct bench_options *options, struct lxe_jw *w);
 bool bench_sweep(const struct bench_options *options, struct lxe_jw *w);
 
 /* A guest of `mib` MiB that has all its pages and writes none. */

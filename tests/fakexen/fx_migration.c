@@ -207,13 +207,30 @@ static void start_restore(const struct fx_migration *m, struct fx_outcome *o,
 }
 
 /* In place of a restorer: reads all there is. */
+struct sink {
+    int fd;
+    struct fx_arrivals *arrivals;
+};
+
+static void note_arrival(struct fx_arrivals *a, uint64_t bytes)
+{
+    if (!a || !a->room)
+        return;
+    a->count += a->count < a->room;
+    a->list[a->count - 1] = (struct fx_arrival){ fx_now_ns(), bytes };
+}
+
 static void *sink_main(void *data)
 {
     static char nowhere[1 << 18];
-    int fd = *(int *)data;
+    const struct sink *sink = data;
+    uint64_t bytes = 0;
+    ssize_t n;
 
-    while (read(fd, nowhere, sizeof(nowhere)) > 0)
-        ;
+    while ((n = read(sink->fd, nowhere, sizeof(nowhere))) > 0) {
+        bytes += (uint64_t)n;
+        note_arrival(sink->arrivals, bytes);
+    }
     return NULL;
 }
 
@@ -316,14 +333,16 @@ static void carry_out(const struct fx_migration *m, struct fx_outcome *o)
     struct trouble t = { .m = m, .o = o };
     struct fx_wire *wire = NULL;
     int near[2], far[2] = { -1, -1 };
+    struct sink sink = { .arrivals = m->arrivals };
     pthread_t reader;
 
     socket_pair(near, m->socket_bytes);
     if (m->wired)
         socket_pair(far, m->socket_bytes);
+    sink.fd = near[1];
     o->start_ns = fx_now_ns();
     if (m->sink)
-        pthread_create(&reader, NULL, sink_main, &near[1]);
+        pthread_create(&reader, NULL, sink_main, &sink);
     else
         start_restore(m, o, m->wired ? far[1] : near[1]);
     start_save(m, o, near[0]);

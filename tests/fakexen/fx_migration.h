@@ -29,6 +29,14 @@ struct fx_kill {
     bool after_start; /* counts from when pre-copy began */
 };
 
+/* What a sink had got when; the last one also stands for what had no room. */
+struct fx_arrivals {
+    struct fx_arrival {
+        uint64_t at_ns, bytes; /* since the begin */
+    } *list;
+    size_t room, count;
+};
+
 struct fx_migration {
     struct fx_guest_config guest; /* its domid is filled in */
     struct fx_writer_config writers[FX_WRITERS];
@@ -38,6 +46,7 @@ struct fx_migration {
     enum fx_saver saver;
     bool stock_restore;    /* by Xen's own helper */
     bool sink;             /* no restorer: somebody reads it, and that is all */
+    struct fx_arrivals *arrivals; /* of a sink; NULL: nobody asks */
     bool wired;            /* through the wire; else straight */
     struct fx_wire_config wire;
     int socket_bytes;      /* SO_SNDBUF of the saver's end; 0: the default */
