@@ -46,6 +46,10 @@ static int op_failed(const struct xen_log *x, const char *op, int code,
         return lxe_fail(err, -ENOMEM, "log-dirty %s of domain %" PRIu32 ": "
                         "its shadow pool is too small; raise shadow_memory in "
                         "its configuration", op, x->domid);
+    case EOPNOTSUPP:
+        return lxe_fail(err, -EOPNOTSUPP, "what domain %" PRIu32 " writes "
+                        "cannot be logged: it is a PV guest, and the Xen of "
+                        "this host was built without shadow paging", x->domid);
     default:
         return lxe_fail(err, -code, "log-dirty %s of domain %" PRIu32 ": %s",
                         op, x->domid, strerror(code));

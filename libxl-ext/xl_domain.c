@@ -54,6 +54,26 @@ static void set_target(libxl_domain_build_info *b, uint64_t target_kib)
     b->target_memkb = target_kib;
 }
 
+int lxe_xl_can_log(struct lxe_xl *xl, enum lxe_dom_type type,
+                   struct lxe_err *err)
+{
+    libxl_physinfo info;
+    int rc = 0;
+
+    if (type != LXE_DOM_PV)
+        return 0;
+    libxl_physinfo_init(&info);
+    if (libxl_get_physinfo(xl->ctx, &info))
+        rc = lxe_fail(err, -EIO, "libxl does not tell what Xen can do");
+    else if (!info.cap_shadow)
+        rc = lxe_fail(err, -EOPNOTSUPP, "the Xen of this host was built "
+                      "without shadow paging, so what a PV guest writes cannot "
+                      "be logged, and it cannot be moved live; move it with "
+                      "'xl save' and 'xl restore', or make it a PVH guest");
+    libxl_physinfo_dispose(&info);
+    return rc;
+}
+
 int lxe_xl_config(struct lxe_xl *xl, uint32_t domid, uint64_t target_kib,
                   char **json, uint64_t *need_kib, struct lxe_err *err)
 {

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "host.h"
 
 struct lxe_xl;
 
@@ -36,6 +37,14 @@ int lxe_xl_config(struct lxe_xl *xl, uint32_t domid, uint64_t target_kib,
  */
 int lxe_xl_need_kib(struct lxe_xl *xl, const char *json, uint64_t *need_kib,
                     struct lxe_err *err);
+
+/*
+ * Whether Xen logs here what guests of a type write, without which they
+ * cannot be moved live: those of PV guests it logs by shadow paging, which it
+ * may have been built without. Returns 0, -EOPNOTSUPP or -EIO.
+ */
+int lxe_xl_can_log(struct lxe_xl *xl, enum lxe_dom_type type,
+                   struct lxe_err *err);
 
 /* Renames it; @from must be its name. Returns 0 or -EIO. */
 int lxe_xl_rename(struct lxe_xl *xl, uint32_t domid, const char *from,

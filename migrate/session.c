@@ -122,8 +122,6 @@ static int check_domain(const struct lxe_domain *dom, struct lxe_err *err)
     if (dom->paused || dom->shutdown)
         return lxe_fail(err, -EINVAL, "domain %s is not running, so there is"
                         " nothing to move live; see 'xl save'", dom->name);
-    if (dom->type == LXE_DOM_PV)
-        lxe_debug("domain %s is PV: holes cannot be left out", dom->name);
     return 0;
 }
 
@@ -204,6 +202,8 @@ static int plan(struct session *s, struct lxe_err *err)
         s->found_ns = s->host->ops->now_ns(s->host);
     if (!rc)
         rc = check_domain(&s->dom, err);
+    if (!rc)
+        rc = lxe_xl_can_log(s->xl, s->dom.type, err);
     if (rc)
         return rc;
     snprintf(r->domain, sizeof(r->domain), "%s", s->dom.name);

@@ -57,6 +57,7 @@ struct job {
     struct mig_plan_in in;
     const char *wire_from, *cache;
     bool on_tty;
+    bool unmovable; /* whatever the limits, so nothing is planned */
 };
 
 /* ---- arguments ---- */
@@ -319,8 +320,11 @@ static int find_facts(struct job *j, struct lxe_err *err)
     rc = lxe_xl_open(&xl, err);
     if (rc)
         return rc;
-    rc = lxe_xl_config(xl, j->dom.domid, j->dom.target_kib, &config,
-                       &j->in.need_kib, err);
+    rc = lxe_xl_can_log(xl, j->dom.type, err);
+    j->unmovable = rc == -EOPNOTSUPP;
+    if (!rc)
+        rc = lxe_xl_config(xl, j->dom.domid, j->dom.target_kib, &config,
+                           &j->in.need_kib, err);
     lxe_xl_close(xl);
     if (lxe_cpu_guest(j->dom.domid, &j->in.cpu, &why) ||
         lxe_xen_version(j->in.xen, &why))
@@ -446,8 +450,10 @@ static int plan(struct job *j)
     struct mig_plan plan;
     int rc = collect(j, &err);
 
-    if (rc)
-        return aero_cli_fail("%s", err.text);
+    if (rc) {
+        aero_cli_fail("%s", err.text);
+        return j->unmovable ? AERO_EXIT_REFUSED : AERO_EXIT_FAILED;
+    }
     mig_plan_make(&j->wws, &j->in, &plan);
     return show(j, &plan);
 }
