@@ -14,8 +14,11 @@
  * set_page_type(), which is empty for HVM. No pfn is ever depopulated, and no
  * count of entries is kept: populated_pfns is set by entries of other types
  * alone. So a pfn without an XTAB entry and one with are the same to it.
- * A PV guest is different: its restorer keeps the type of each pfn and builds
- * the p2m from it. A record with no entry left is refused ("at least 1 pfn"),
+ * A PV guest is different: its restorer keeps the type that came last for each
+ * pfn, pins page tables by it at the end (xg_sr_restore_x86_pv.c), and patches
+ * their entries as they come. XALLOC stands there until the page is sent
+ * again, whose type takes its place; and only NOTAB is retyped, never a page
+ * table. Nothing else is left out for it. A record with no entry left is refused ("at least 1 pfn"),
  * hence a length of 0. A stream of version 2 takes its first PAGE_DATA record as the
  * sign that the static data is over; any later one does as well, and a guest
  * has at least one page.
