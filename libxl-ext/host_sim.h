@@ -102,10 +102,11 @@ uint64_t lxe_sim_refused_builds(struct lxe_host *host);
 
 /* What goes on in a guest, whatever it says. */
 struct lxe_sim_truth {
-    uint64_t demand_kib;    /* by its trace */
+    uint64_t demand_kib;    /* by its trace, less waiting_kib */
     uint64_t used_kib;      /* of it, in memory */
     uint64_t swap_kib;      /* of it, in swap */
     uint64_t unmet_kib;     /* of it, nowhere: the guest suffers */
+    uint64_t waiting_kib;   /* beyond it: its programs wait for memory */
     uint64_t cache_kib;
     uint64_t available_kib;
     uint64_t floor_kib;

@@ -99,6 +99,22 @@ uint64_t lxe_sim_guest_available_kib(const struct lxe_sim_guest *g)
     return lxe_less(lxe_sim_guest_total_kib(g), g->use.resident_kib);
 }
 
+/*
+ * What its programs ask for. Patient ones take no more while too little would
+ * be left available, and keep what they have.
+ */
+static void want(struct lxe_sim_guest *g, uint64_t now_ns)
+{
+    struct lxe_sim_use *u = &g->use;
+    uint64_t trace = lxe_sim_guest_demand_kib(g->def, now_ns), most = trace;
+
+    if (g->def->patient_kib)
+        most = lxe_max(u->demand_kib, lxe_less(lxe_sim_guest_total_kib(g),
+                                               g->def->patient_kib));
+    u->demand_kib = lxe_min(trace, most);
+    u->waiting_kib = trace - u->demand_kib;
+}
+
 /* Shares its memory out between what it uses, its swap and its cache. */
 static void settle(struct lxe_sim_guest *g)
 {
@@ -221,7 +237,7 @@ bool lxe_sim_guest_live(struct lxe_sim_guest *g, uint64_t now_ns,
 
     if (!lxe_sim_guest_runs(g))
         return false;
-    g->use.demand_kib = lxe_sim_guest_demand_kib(g->def, now_ns);
+    want(g, now_ns);
     settle(g);
     fill_cache(g, dt_ns);
     feel_pressure(g, dt_ns);

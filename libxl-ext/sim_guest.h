@@ -30,6 +30,7 @@ struct lxe_sim_driver {
 /* What goes on in it, whatever it says. */
 struct lxe_sim_use {
     uint64_t demand_kib;
+    uint64_t waiting_kib; /* of its trace: its programs are patient */
     uint64_t resident_kib;
     uint64_t swap_kib;
     uint64_t unmet_kib; /* demand that neither memory nor swap holds */

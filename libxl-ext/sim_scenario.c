@@ -357,6 +357,7 @@ static const struct field guest_fields[] = {
     FIELD("report_percent", parse_uint, G(report_percent), .max = 1000),
     FIELD("demand", parse_demand, 0),
     FIELD("demand_steps", parse_bool, G(demand_steps)),
+    FIELD("patient_kib", parse_kib, G(patient_kib), .max = MAX_KIB),
     FIELD("swap_kib", parse_kib, G(swap_kib), .max = MAX_KIB),
     FIELD("page_cache_kib", parse_kib, G(page_cache_kib), .max = MAX_KIB),
     FIELD("page_cache_hot_kib", parse_kib, G(page_cache_hot_kib),

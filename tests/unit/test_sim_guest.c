@@ -32,6 +32,34 @@ static void test_shrink_stops_at_use(void)
     host->ops->close(host);
 }
 
+static void test_patient(void)
+{
+    struct lxe_host *host = sim_open(
+        "{'host': {'total_kib': 4194304}, 'guests': [{'name': 'g', "
+        "'memory_kib': 204800, 'static_max_kib': 2097152, "
+        "'patient_kib': 8192, 'demand': [[0, 102400], [10, 512000], "
+        "[20, 102400]]}]}");
+
+    lxe_sim_advance(host, SECONDS(1));
+    CU_ASSERT_EQUAL(sim_truth(host, 1).used_kib, MIB(140));
+    lxe_sim_advance(host, SECONDS(4));
+    CU_ASSERT_EQUAL(sim_truth(host, 1).used_kib, MIB(192));
+    CU_ASSERT_EQUAL(sim_truth(host, 1).waiting_kib, MIB(108));
+    CU_ASSERT_EQUAL(sim_truth(host, 1).unmet_kib, 0);
+    sim_target(host, 1, MIB(400));
+    lxe_sim_advance(host, SECONDS(1));
+    CU_ASSERT_EQUAL(sim_truth(host, 1).used_kib, MIB(340));
+    CU_ASSERT_EQUAL(sim_truth(host, 1).waiting_kib, 0);
+    /* What is taken back takes nothing that it has. */
+    sim_target(host, 1, MIB(300));
+    lxe_sim_advance(host, SECONDS(1));
+    CU_ASSERT(sim_truth(host, 1).used_kib >= MIB(340));
+    CU_ASSERT(sim_truth(host, 1).used_kib < MIB(341));
+    lxe_sim_advance(host, SECONDS(13));
+    CU_ASSERT_EQUAL(sim_truth(host, 1).used_kib, MIB(100));
+    host->ops->close(host);
+}
+
 static void test_slow(void)
 {
     struct lxe_host *host = sim_open(ONE_GUEST(", 'balloon_kib_s': 10240"));
@@ -336,6 +364,7 @@ int main(void)
     static const struct unit_test tests[] = {
         { "ideal follows at once", test_ideal },
         { "a shrink stops at what is used", test_shrink_stops_at_use },
+        { "patient programs wait", test_patient },
         { "slow keeps its speed", test_slow },
         { "limited stops at its floor", test_limited },
         { "stuck never moves", test_stuck },
