@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/u64.h"
 #include "guest_keys.h"
 
 /* The number behind a word at a line's start and blanks, or LXE_UNKNOWN. */
@@ -95,10 +96,12 @@ static bool apart(uint64_t a, uint64_t b, uint64_t step)
 bool aero_stats_differ(const struct lxe_guest_report *last,
                        const struct lxe_guest_report *now)
 {
-    return apart(last->total_kib, now->total_kib,
-                 AERO_STATS_MEMORY_STEP_KIB + 1) ||
-           apart(last->available_kib, now->available_kib,
-                 AERO_STATS_MEMORY_STEP_KIB + 1) ||
+    uint64_t left = lxe_min(now->available_kib, last->available_kib);
+    uint64_t step = lxe_min(AERO_STATS_MEMORY_STEP_KIB,
+                            left / AERO_STATS_MEMORY_PART);
+
+    return apart(last->total_kib, now->total_kib, step + 1) ||
+           apart(last->available_kib, now->available_kib, step + 1) ||
            apart(last->psi_some_x100, now->psi_some_x100,
                  AERO_STATS_PSI_STEP_X100);
 }

@@ -30,12 +30,14 @@ void aero_stats_vmstat(const char *text, struct lxe_guest_report *report);
 /* /proc/pressure/memory sets psi: "some", the average over 10 s. */
 void aero_stats_pressure(const char *text, struct lxe_guest_report *report);
 
-#define AERO_STATS_MEMORY_STEP_KIB 4096 /* 4 MiB */
+#define AERO_STATS_MEMORY_STEP_KIB 4096 /* 4 MiB, or of what is available */
+#define AERO_STATS_MEMORY_PART     8    /* an eighth, where that is less */
 #define AERO_STATS_PSI_STEP_X100   100  /* one percent */
 
 /*
  * Whether a report says so much that the last one did not that it is worth a
- * write: memory by more than 4 MiB, or pressure by a percent.
+ * write: memory by more than 4 MiB or an eighth of what is left, or pressure by a
+ * percent.
  */
 bool aero_stats_differ(const struct lxe_guest_report *last,
                        const struct lxe_guest_report *now);

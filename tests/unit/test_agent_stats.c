@@ -90,6 +90,12 @@ static void tells_what_is_worth_a_write(void)
     CU_ASSERT_FALSE(aero_stats_differ(&a, &b));
     b.available_kib--;
     CU_ASSERT_TRUE(aero_stats_differ(&a, &b));
+    /* Where little is left less counts: a guest may wait for the rest. */
+    a.available_kib = 12000;
+    b.available_kib = 10400;
+    CU_ASSERT_TRUE(aero_stats_differ(&a, &b));
+    b.available_kib = 11000;
+    CU_ASSERT_FALSE(aero_stats_differ(&a, &b));
     b = a;
     b.psi_some_x100 = AERO_STATS_PSI_STEP_X100 - 1;
     CU_ASSERT_FALSE(aero_stats_differ(&a, &b));
