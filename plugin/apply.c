@@ -4,9 +4,12 @@
 #include "base/u64.h"
 #include "base/units.h"
 
-/* A smaller part of a larger growth waits until more is free: each would be a
- * move of its own. */
+/*
+ * A smaller part of a larger growth waits until more is free: each would be a
+ * move of its own. No small guest waits for more than 1/n of what it has.
+ */
 #define PART_MIN_KIB (64u << 10)
+#define PART_OF_OWN  8u
 
 static bool shrinks(const struct aero_apply_guest *g)
 {
@@ -27,15 +30,15 @@ static uint64_t needs(const struct aero_apply_guest *g)
 static uint64_t grow_to(const struct aero_apply_guest *g, uint64_t budget,
                         uint64_t needed)
 {
-    uint64_t need = needs(g), part;
+    uint64_t need = needs(g), own = lxe_max(g->target_kib, g->held_kib), part;
 
     if (needed <= budget)
         return g->want_kib;
     part = (uint64_t)((unsigned __int128)need * budget / needed);
     part -= part % LXE_KIB_PER_PAGE;
-    if (need && part < PART_MIN_KIB)
+    if (need && part < lxe_min(PART_MIN_KIB, own / PART_OF_OWN))
         part = 0;
-    return lxe_max(g->target_kib, g->held_kib) + part;
+    return own + part;
 }
 
 size_t aero_apply_plan(const struct aero_apply_guest *guests, size_t count,

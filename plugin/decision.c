@@ -34,6 +34,7 @@ const struct aero_field aero_guest_fields[] = {
     GUEST(demand_kib),
     GUEST(demand_known),
     GUEST(need_kib),
+    GUEST(rise_kib),
     GUEST(keep_kib),
     GUEST(why),
     GUEST(target_kib),

@@ -17,6 +17,14 @@
 #define MISSING_SAID_KIB (4u << 10)
 #define COUNT_APART_S   0.5
 
+/* What rises at a pace is looked ahead so long: memory needs its time. */
+#define RISE_NS   (2 * LXE_NS_PER_SEC)
+#define LATELY_NS (1500 * LXE_NS_PER_MS)
+
+/* One that thrashes lacks memory as soon as it has less than 1/n of its margin
+ * left: the rest is its page cache, which it misses too. */
+#define THRASH_PART 4
+
 #define PRESSURE_X100 500 /* 5 % of the time some task waited for memory */
 #define PRESSED_NS (60 * LXE_NS_PER_SEC)
 
@@ -80,6 +88,19 @@ static double average(double old, double now, uint64_t dt_ns, uint64_t tau_ns)
     return old + (now - old) * (double)dt_ns / (double)(dt_ns + tau_ns);
 }
 
+/*
+ * How much more it will need in RISE_NS if it goes on like this: an average is
+ * behind what rises steadily by its time constant.
+ */
+static uint64_t rise(const struct aero_demand_memory *m, uint64_t need_kib)
+{
+    double behind = (double)need_kib - m->lately_kib;
+
+    if (behind <= 0)
+        return 0;
+    return (uint64_t)(behind * (double)RISE_NS / (double)LATELY_NS);
+}
+
 /* Takes one sample; returns the highest of the three averages. */
 static uint64_t highest(struct aero_demand_memory *m, uint64_t now_ns,
                         uint64_t need_kib, bool sampled)
@@ -92,9 +113,11 @@ static uint64_t highest(struct aero_demand_memory *m, uint64_t now_ns,
         m->sampled = sampled;
         m->fast_kib = now;
         m->slow_kib = now;
+        m->lately_kib = now;
     } else {
         m->fast_kib = average(m->fast_kib, now, dt,
                               sampled ? SAMPLES_FAST_NS : FAST_NS);
+        m->lately_kib = average(m->lately_kib, now, dt, LATELY_NS);
         m->slow_kib = average(m->slow_kib, now, dt,
                               sampled ? SAMPLES_SLOW_NS : SLOW_NS);
     }
@@ -289,6 +312,7 @@ void aero_demand_estimate(const struct aero_demand_input *in,
     enum lxe_report_source source = in->report->source;
     uint64_t need, lost, spare;
 
+    out->rise_kib = 0;
     if (source == LXE_REPORT_NONE && has_activity(in)) {
         by_activity(in, memory, out);
         return;
@@ -308,6 +332,7 @@ void aero_demand_estimate(const struct aero_demand_input *in,
     out->keep_kib = keep(in, out->need_kib);
     need = lxe_min(highest(memory, in->now_ns, out->need_kib, false),
                    in->held_kib);
+    out->rise_kib = rise(memory, out->need_kib);
     out->known = true;
     out->told = true;
     lost = missing(in, memory);
@@ -318,6 +343,9 @@ void aero_demand_estimate(const struct aero_demand_input *in,
         out->need_kib = in->held_kib - lxe_min(spare,
                                                in->held_kib - need);
     }
+    if (thrashes(memory, lost))
+        out->rise_kib = lxe_max(out->rise_kib, (out->kib - out->need_kib) /
+                                                   THRASH_PART);
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = lxe_min(out->kib, in->static_max_kib);
     out->why = lost < MISSING_SAID_KIB

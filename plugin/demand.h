@@ -67,6 +67,7 @@ struct aero_demand_memory {
     uint64_t last_ns;
     double fast_kib;
     double slow_kib;
+    double lately_kib;      /* of a second or two */
     bool counted;           /* a report with counters was seen: these */
     uint64_t counted_ns;
     uint64_t refaults, swapins;
@@ -83,6 +84,8 @@ struct aero_demand {
                                or by its pages */
     bool told;              /* by a report */
     uint64_t need_kib;      /* working set, no margin; LXE_UNKNOWN if !known */
+    uint64_t rise_kib;      /* at its pace it soon needs so much more: with
+                               less of its margin left it lacks memory */
     uint64_t keep_kib;      /* with less its programs die; 0 if not known */
     uint64_t used_kib;      /* LXE_UNKNOWN where not told, likewise below */
     uint64_t available_kib;

@@ -18,13 +18,22 @@
 /* A guest that has its demand takes more of the surplus in steps of 1/n. */
 #define SURPLUS_PART 4u
 
+/* One of a short node gives up to 1/n of its right in an equal's place. */
+#define NODE_PART 6u
+
 /* One that lacks memory gets no less than so much more, or 1/n of its own. */
 #define GROWTH_MIN_KIB (128u << 10)
 #define GROWTH_PART    8u
 
-#define MARGIN_LEFT_PART 4u
+/* A margin is there to be used, down to 1/n of it, but not below this. */
+#define MARGIN_LEFT_PART 8u
+#define MARGIN_LEFT_KIB  (16u << 10)
 
 #define WAITED_FOR_TIMES 4u
+#define FOR_SHORT_TIMES  2u
+
+/* Who will not have given in so many seconds what it was asked for is late. */
+#define LATE_S 2u
 
 /* Targets are whole superpages: a smaller step would only split one. */
 #define STEP_PAGES 512u
@@ -42,6 +51,8 @@ struct slot {
     uint64_t next;  /* what this tick comes to */
     double price;   /* for what it holds */
     bool hastened;
+    bool is_short; /* its margin is as good as used up */
+    bool is_late;  /* it does not give what it was asked for */
     uint64_t rank;  /* by which guests are equals, where nodes matter */
     uint64_t room;  /* it could give this in an equal's place */
     uint64_t give;  /* an equal could give this in its place */
@@ -57,6 +68,7 @@ struct plan {
     uint64_t pool;    /* pages */
     uint64_t bottoms; /* sum, pages */
     double median;    /* of the prices */
+    bool any_short;
 };
 
 static uint64_t whole_steps(uint64_t pages)
@@ -129,6 +141,46 @@ static uint64_t pool_kib(const struct aero_policy_host *host,
     return lxe_less(have, gone);
 }
 
+/* Whether a guest lacks memory, or is about to, beyond what was promised. */
+static bool is_short(const struct plan *p, const struct slot *s)
+{
+    uint64_t margin = s->demand - s->need;
+    uint64_t left = lxe_max(margin / MARGIN_LEFT_PART,
+                            MARGIN_LEFT_KIB / LXE_KIB_PER_PAGE);
+
+    left = lxe_max(left, pages_up(p->guests[s->index].rise_kib));
+    return s->target < s->demand && s->target < s->need + left;
+}
+
+/* Whether what was asked of a guest may stay asked. */
+static bool may_give(const struct plan *p, const struct slot *s)
+{
+    if (s->target < s->lo || s->target > s->hi)
+        return false;
+    /* Where a reservation waits, until it has come down to its need. */
+    return !s->is_short || (p->host->missing_kib && s->held >= s->need);
+}
+
+/*
+ * Somebody lacks memory, and this one does not give what it was asked for: it
+ * is taken to keep what its balloon will not have given soon.
+ */
+static void find_late(const struct plan *p, struct slot *s)
+{
+    uint64_t kib_s = p->guests[s->index].speed_kib_s;
+    uint64_t top = p->guests[s->index].max_kib / LXE_KIB_PER_PAGE, soon;
+
+    if (kib_s == UINT64_MAX || !may_give(p, s))
+        return;
+    soon = lxe_min(lxe_less(s->held, kib_s / LXE_KIB_PER_PAGE * LATE_S), top);
+    s->is_late = soon > s->target;
+    if (!s->is_late)
+        return;
+    s->lo = soon;
+    s->hi = lxe_max(s->hi, soon);
+    s->demand = lxe_max(s->demand, soon);
+}
+
 static void collect(struct plan *p, size_t count)
 {
     p->pool = pool_kib(p->host, p->guests, count) / LXE_KIB_PER_PAGE;
@@ -136,8 +188,14 @@ static void collect(struct plan *p, size_t count)
         if (!p->guests[i].movable)
             continue;
         fill_slot(&p->guests[i], i, p->host->no_surplus, &p->slots[p->n]);
-        p->bottoms += p->slots[p->n].lo;
+        p->any_short = p->any_short || is_short(p, &p->slots[p->n]);
         p->n++;
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        p->slots[i].is_short = is_short(p, &p->slots[i]);
+        if (p->any_short)
+            find_late(p, &p->slots[i]);
+        p->bottoms += p->slots[i].lo;
     }
 }
 
@@ -264,7 +322,7 @@ static void find_place(const struct plan *p, struct slot *s)
     while (s->want >> coarse >= 8)
         coarse++;
     s->rank = s->want >> coarse << coarse;
-    least = lxe_max(least, s->want - s->want / (SURPLUS_PART + 2));
+    least = lxe_max(least, s->want - s->want / NODE_PART);
     if (nodes && !(nodes & ~short_nodes))
         s->room = whole_steps(lxe_less(s->want, least));
     else
@@ -349,15 +407,21 @@ static uint64_t most_change(const struct plan *p)
     return p->host->missing_kib ? most * WAITED_FOR_TIMES : most;
 }
 
-/* Most that a guest is asked to give in one tick. */
+/*
+ * Most that a guest is asked to give in one tick: more for one that lacks
+ * memory, unless those of a node shall have the time to give first.
+ */
 static uint64_t most_down(const struct plan *p, const struct slot *s)
 {
-    uint64_t most = most_change(p);
+    uint64_t most = most_change(p), down;
 
     if (!p->host->shrink_part)
         return most;
-    return lxe_min(most, lxe_max(s->held / p->host->shrink_part,
-                                 SHRINK_MIN_KIB / LXE_KIB_PER_PAGE));
+    down = lxe_max(s->held / p->host->shrink_part,
+                   SHRINK_MIN_KIB / LXE_KIB_PER_PAGE);
+    if (p->any_short && !p->host->short_nodes)
+        down *= FOR_SHORT_TIMES;
+    return lxe_min(most, down);
 }
 
 /* Goes ahead of what a guest holds by no more than one tick's change. */
@@ -413,29 +477,48 @@ static int hasten(struct plan *p)
     return rc;
 }
 
+/* What a guest will hold soon that is on its way to a size. */
+static uint64_t counted(const struct slot *s, uint64_t to)
+{
+    return s->is_late ? lxe_max(to, s->lo) : to;
+}
+
+/* Those who grow share a part of the pool; each has x of it so far. */
+static int grow_within(struct plan *p, uint64_t rest, bool to_demands)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const struct slot *s = &p->slots[i];
+        uint64_t top = to_demands ? lxe_max(s->demand, s->held) : UINT64_MAX;
+        bool grows = s->next > s->held;
+
+        p->vessels[i].hi = grows ? lxe_min(s->next, top) : 0;
+        p->vessels[i].lo = grows ? lxe_max(p->vessels[i].x, s->held) : 0;
+        p->vessels[i].base = 0;
+    }
+    return aero_water_fill(p->vessels, p->n, rest);
+}
+
 /*
  * While some guests have not shrunk far enough yet, the others share what is
- * left of the pool for growing.
+ * left of the pool for growing: first to their demands.
  */
 static int bound_growth(struct plan *p)
 {
     uint64_t rest = p->pool;
     int rc;
 
-    for (size_t i = 0; i < p->n; i++)
-        if (p->slots[i].next <= p->slots[i].held)
-            rest = lxe_less(rest, p->slots[i].next);
     for (size_t i = 0; i < p->n; i++) {
         const struct slot *s = &p->slots[i];
-        bool grows = s->next > s->held;
 
+        if (s->next <= s->held)
+            rest = lxe_less(rest, counted(s, s->next));
         p->vessels[i] = (struct aero_vessel){
-            .lo = grows ? s->held : 0,
-            .hi = grows ? s->next : 0,
             .shares = p->guests[s->index].shares,
         };
     }
-    rc = aero_water_fill(p->vessels, p->n, rest);
+    rc = grow_within(p, rest, true);
+    if (!rc)
+        rc = grow_within(p, rest, false);
     for (size_t i = 0; i < p->n && !rc; i++) {
         struct slot *s = &p->slots[i];
         uint64_t x = p->vessels[i].x;
@@ -447,33 +530,37 @@ static int bound_growth(struct plan *p)
 }
 
 /*
- * How much more must be to be had that it is worth a change. A margin is there
- * to be used: who has a quarter of it left stays.
+ * How much more must be to be had in the end that it is worth a change. A
+ * margin is there to be used: who has some of it left stays.
  */
-static uint64_t band(const struct plan *p, const struct slot *s)
+static uint64_t band(const struct slot *s)
 {
-    uint64_t margin = s->demand - s->need;
-    uint64_t least = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
     uint64_t step = lxe_min(GROWTH_MIN_KIB / LXE_KIB_PER_PAGE,
                             s->target / GROWTH_PART);
 
     if (s->target >= s->demand)
-        return lxe_max(least, s->target / SURPLUS_PART);
-    if (s->target >= s->need + margin / MARGIN_LEFT_PART)
+        return s->target / SURPLUS_PART;
+    if (!s->is_short)
         return UINT64_MAX;
-    return lxe_max(least, lxe_max(step, margin / 16));
+    return lxe_max(step, (s->demand - s->need) / 16);
 }
 
 /*
  * Whether a target may stay that is not the one by right. Memory that nobody
- * lacks may stay with who has it.
+ * lacks may stay with who has it. Who lacks some takes what a tick allows,
+ * where it is worth it for all that is to come.
  */
 static bool may_stay(const struct plan *p, const struct slot *s)
 {
-    if (!p->host->dead_band_kib || s->hastened || s->target < s->lo ||
-        s->target > s->hi)
+    uint64_t least = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
+    uint64_t aim = s->is_short ? lxe_max(s->want, s->next) : s->next;
+
+    if (s->is_late)
+        return true;
+    if (!least || s->hastened || s->target < s->lo || s->target > s->hi)
         return false;
-    return s->target >= s->next || s->next - s->target < band(p, s);
+    return lxe_less(s->next, s->target) < least ||
+           lxe_less(aim, s->target) < band(s);
 }
 
 static uint64_t excess(const struct slot *s)
@@ -512,9 +599,13 @@ static int leave_out_changes(struct plan *p)
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
         bool stays = may_stay(p, s);
+        uint64_t to = stays ? s->target : s->next;
 
-        sum += stays ? s->target : s->next;
-        if (stays)
+        sum += counted(s, to);
+        /* It stays asked for that, and not for more. */
+        if (s->is_late)
+            s->next = to;
+        else if (stays)
             stay[n++] = s;
     }
     if (sum > p->pool)
@@ -559,6 +650,8 @@ static enum aero_cause cause(const struct plan *p, const struct slot *s)
         return AERO_CAUSE_STUCK_SHRINK;
     if (g->stuck_grow && s->want == s->hi)
         return AERO_CAUSE_STUCK_GROW;
+    if (s->is_late)
+        return AERO_CAUSE_LATE;
     if (p->bottoms > p->pool)
         return AERO_CAUSE_MINIMA;
     if (!g->demand_known && s->lo == s->hi)

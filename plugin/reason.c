@@ -49,6 +49,9 @@ static void say_cause(const struct aero_reason *r, char *out)
     case AERO_CAUSE_STUCK_GROW:
         add(out, "stuck: does not grow beyond what it has");
         break;
+    case AERO_CAUSE_LATE:
+        add(out, "late: has not given yet what it was asked for; others do");
+        break;
     case AERO_CAUSE_MINIMA:
         add(out, "host is short: less than all minima; minimum %s", goal);
         break;

@@ -18,6 +18,7 @@ enum aero_cause {
     AERO_CAUSE_FOREIGN,      /* why: who else manages it */
     AERO_CAUSE_STUCK_SHRINK,
     AERO_CAUSE_STUCK_GROW,
+    AERO_CAUSE_LATE,         /* somebody lacks what it should have given */
     AERO_CAUSE_MINIMA,       /* they do not fit */
     AERO_CAUSE_LEFT,         /* as it is; why: nobody knows its demand */
     AERO_CAUSE_FOUND,        /* the same, but not what it has now */

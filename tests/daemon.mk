@@ -2,7 +2,7 @@
 # The daemon: its pure modules, its loop on a simulated host, the program.
 daemon_tests = tests/test-demand tests/test-activity tests/test-numa tests/test-hasten tests/test-guest-state tests/test-host-state tests/test-policy \
 	tests/test-apply tests/test-reservations tests/test-config \
-	tests/test-control tests/test-balancer tests/test-migrations tests/test-rate-share tests/test-self-move tests/test-rivals \
+	tests/test-control tests/test-balancer tests/test-react tests/test-migrations tests/test-rate-share tests/test-self-move tests/test-rivals \
 	tests/test-decisions tests/test-metrics
 check_PROGRAMS += $(daemon_tests) tests/rpc-call
 TESTS += $(daemon_tests) tests/daemon.sh
@@ -73,6 +73,11 @@ tests_test_control_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_balancer_SOURCES = tests/unit/test_balancer.c
 tests_test_balancer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_balancer_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_react_SOURCES = tests/unit/test_react.c \
+	tests/unit/sim_fixture.h
+tests_test_react_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_react_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 
 tests_test_rivals_SOURCES = tests/unit/test_rivals.c
 tests_test_rivals_CPPFLAGS = $(UNIT_CPPFLAGS)

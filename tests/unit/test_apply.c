@@ -41,8 +41,13 @@ static void growth_is_cut_to_what_is_free(void)
     /* A small part of a large growth waits; all of a small one does not. */
     CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 100 * MIB, 0, s), 1);
     CU_ASSERT(s[0].index == 1 && s[0].target_kib == 1072 * MIB + 3 * MIB);
+    /* Of a small guest's less is worth a move. */
+    g[0] = guest(184, 184, 236);
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 1, 40 * MIB, 0, s), 1);
+    CU_ASSERT_EQUAL(s[0].target_kib, 224 * MIB);
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 1, 20 * MIB, 0, s), 0);
     g[1].want_kib = 1010 * MIB;
-    g[0].want_kib = 1000 * MIB;
+    g[0] = guest(1000, 1000, 1000);
     CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 10 * MIB, 0, s), 1);
 }
 

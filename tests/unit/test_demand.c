@@ -321,6 +321,28 @@ static void never_beyond_bounds_for_any_report(void)
     CU_PASS("all within bounds");
 }
 
+/* 16 MiB/s for 5 s: in two more it will need 32 MiB more, or nearly. */
+static void what_rises_is_looked_ahead(void)
+{
+    struct lxe_guest_report r = agent(1000 * MIB, 900 * MIB);
+    struct aero_demand_input in = input(&r);
+    struct aero_demand_memory memory = { 0 };
+    struct aero_demand d;
+
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.rise_kib, 0);
+    for (int i = 0; i < 5; i++) {
+        in.now_ns += LXE_NS_PER_SEC;
+        r.available_kib -= 16 * MIB;
+        aero_demand_estimate(&in, &memory, &d);
+    }
+    CU_ASSERT(d.rise_kib > 28 * MIB && d.rise_kib <= 32 * MIB);
+    in.now_ns += LXE_NS_PER_SEC;
+    r.available_kib += 80 * MIB;
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.rise_kib, 0);
+}
+
 static const struct unit_test tests[] = {
     { "used and margin", used_and_margin },
     { "a full guest asks for more", full_guest_asks_for_more_than_it_has },
@@ -337,6 +359,7 @@ static const struct unit_test tests[] = {
     { "silence keeps what others set", silence_keeps_what_others_set },
     { "Qubes says used only", qubes_says_used_only },
     { "fast up, slow down", fast_up_slow_down },
+    { "what rises is looked ahead", what_rises_is_looked_ahead },
     { "any report stays in bounds", never_beyond_bounds_for_any_report },
 };
 

@@ -266,12 +266,76 @@ static void steps_are_bounded(void)
     struct aero_policy_target t[3];
 
     g[0].max_kib = 100 * MIB;
+    g[1].need_kib = 750 * MIB;
     g[2].max_kib = 20 * MIB;
     aero_policy_run(&host, g, 3, t);
     CU_ASSERT_EQUAL(t[0].target_kib, 736 * MIB);
     CU_ASSERT_EQUAL(t[1].target_kib, 264 * MIB);
-    CU_ASSERT_EQUAL(t[2].target_kib, 64 * MIB); /* an eighth, or 16 MiB */
+    /* An eighth, or 16 MiB, and twice that for one that lacks memory. */
+    CU_ASSERT_EQUAL(t[2].target_kib, 48 * MIB);
     CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[0]), "on the way to 100 MiB"));
+    host.short_nodes = 1;
+    aero_policy_run(&host, g, 3, t);
+    CU_ASSERT_EQUAL(t[2].target_kib, 64 * MIB);
+    host.short_nodes = 0;
+    g[1].demand_kib = 200 * MIB;
+    aero_policy_run(&host, g, 3, t);
+    CU_ASSERT_EQUAL(t[2].target_kib, 64 * MIB);
+}
+
+/* One was asked for 100 MiB and does not give: the other one gives more. */
+static void others_stand_in_for_who_is_late(void)
+{
+    struct aero_policy_host host = { .change_kib = 1ull << 40,
+                                     .dead_band_kib = 4 * MIB, .tax = 750 };
+    struct aero_policy_guest g[] = { guest(64, 1000, 100, 400),
+                                     guest(64, 1000, 100, 400),
+                                     guest(64, 1000, 400, 200) };
+    struct aero_policy_target t[3];
+
+    g[0].target_kib = 300 * MIB;
+    g[0].speed_kib_s = UINT64_MAX; /* it was asked a moment ago */
+    g[2].need_kib = 190 * MIB;
+    aero_policy_run(&host, g, 3, t);
+    CU_ASSERT(t[2].target_kib >= 400 * MIB);
+    CU_ASSERT(t[0].target_kib + t[1].target_kib <= 600 * MIB);
+    g[0].speed_kib_s = 0;
+    aero_policy_run(&host, g, 3, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 300 * MIB); /* it may yet give that */
+    CU_ASSERT(t[1].target_kib <= 200 * MIB);
+    CU_ASSERT(t[2].target_kib >= 400 * MIB);
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[0]), "late"));
+    /* One that lacks memory itself is asked for none. */
+    g[0].need_kib = 350 * MIB;
+    g[0].demand_kib = 390 * MIB;
+    aero_policy_run(&host, g, 3, t);
+    CU_ASSERT(t[0].target_kib > 350 * MIB);
+    CU_ASSERT_PTR_NULL(strstr(why(&t[0]), "late"));
+}
+
+/* Little by little: what a tick allows is less than what is worth a move. */
+static void who_lacks_memory_does_not_wait_for_all_of_it(void)
+{
+    struct aero_policy_host host = { .change_kib = 256 * MIB, .tax = 750,
+                                     .dead_band_kib = 4 * MIB,
+                                     .shrink_part = 8 };
+    struct aero_policy_guest g[] = { guest(64, 1000, 90, 240),
+                                     guest(64, 1000, 340, 260) };
+    struct aero_policy_target t[2];
+
+    g[1].need_kib = 250 * MIB;
+    host.short_nodes = 2; /* of another guest: an eighth at once */
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 210 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 290 * MIB);
+    /* A third of its margin is left: it has the time. */
+    g[1].need_kib = 220 * MIB;
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[1].target_kib, 260 * MIB);
+    /* Unless that is soon used up. */
+    g[1].rise_kib = 60 * MIB;
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[1].target_kib, 290 * MIB);
 }
 
 static void stuck_is_clipped(void)
@@ -393,6 +457,17 @@ static void make_guests(uint64_t *seed, struct aero_policy_guest *g,
     host->keep_free_kib = unit_below(seed, host->free_kib / MIB + 1) * MIB;
 }
 
+/* Some have been asked for memory that they have not given yet. */
+static void ask_some(uint64_t *seed, struct aero_policy_guest *g)
+{
+    for (size_t i = 0; i < COUNT; i++) {
+        g[i].need_kib = unit_below(seed, g[i].demand_kib + 1);
+        if (unit_below(seed, 2))
+            g[i].target_kib -= unit_below(seed,
+                                          g[i].held_kib - g[i].min_kib + 1);
+    }
+}
+
 static uint64_t sum_targets(const struct aero_policy_guest *g,
                             const struct aero_policy_target *t)
 {
@@ -434,6 +509,7 @@ static void sums_and_bounds(void)
         bool good = true;
 
         make_guests(&seed, g, &host);
+        ask_some(&seed, g);
         host.missing_kib = unit_below(&seed, 2) * unit_below(&seed, 900 * MIB);
         aero_policy_run(&host, g, COUNT, t);
         good = sum_targets(g, t) <=
@@ -457,6 +533,7 @@ static void order_does_not_matter(void)
 
     for (int run = 0; run < 1000; run++) {
         make_guests(&seed, g, &host);
+        ask_some(&seed, g);
         host.change_kib = 50 * MIB;
         host.dead_band_kib = 20 * MIB;
         host.missing_kib = unit_below(&seed, 2) * unit_below(&seed, 900 * MIB);
@@ -581,6 +658,9 @@ static const struct unit_test tests[] = {
     { "no surplus is kept free", no_surplus_is_kept_free },
     { "shares decide in a shortage", shares_decide_in_shortage },
     { "steps are bounded", steps_are_bounded },
+    { "others stand in for who is late", others_stand_in_for_who_is_late },
+    { "who lacks memory does not wait for all of it",
+      who_lacks_memory_does_not_wait_for_all_of_it },
     { "a stuck guest is clipped", stuck_is_clipped },
     { "a silent guest is left", silent_guest_is_left },
     { "an untouchable guest is counted", untouchable_is_counted },
