@@ -277,6 +277,15 @@ static void write_ticks(const struct aero_balancer *b, FILE *to)
            (double)c->foreign_changes);
 }
 
+static void write_sampling(const struct aero_sampler *s, FILE *to)
+{
+    single(to, "aerostat_sampling_cpu_seconds_total", "counter",
+           "CPU time that looking at samples of pages took.",
+           (double)s->used_ns / (double)LXE_NS_PER_SEC);
+    single(to, "aerostat_sampling_looks_total", "counter",
+           "Looks at samples of pages.", (double)s->looks);
+}
+
 static void write_reservations(const struct aero_balancer *b, FILE *to)
 {
     const struct aero_counters *c = &b->counters;
@@ -325,6 +334,7 @@ void aero_metrics_write(const struct aero_balancer *b, FILE *to)
     write_guest_states(&b->guests, to);
     write_managed(&b->guests, to);
     write_ticks(b, to);
+    write_sampling(&b->sampler, to);
     write_reservations(b, to);
     write_migrations(b, to);
 }

@@ -37,6 +37,7 @@ static char *text_of(struct aero_guest *guests, size_t count)
         .guests = { guests, count },
         .counters = { .ticks = 3, .ticks_ns = 1500000000, .grow_kib = 7,
                       .migrations = { [AERO_LOST] = 2 } },
+        .sampler = { .used_ns = 250000000, .looks = 9 },
     };
     size_t len;
     char *text = aero_metrics_text(&b, &len);
@@ -67,6 +68,8 @@ static void values_in_base_units(void)
     CU_ASSERT(has_line(text, "aerostat_host_memory_reserve_bytes 65536"));
     CU_ASSERT(has_line(text, "aerostat_tick_duration_seconds_sum 1.5"));
     CU_ASSERT(has_line(text, "aerostat_tick_duration_seconds_count 3"));
+    CU_ASSERT(has_line(text, "aerostat_sampling_cpu_seconds_total 0.25"));
+    CU_ASSERT(has_line(text, "aerostat_sampling_looks_total 9"));
     CU_ASSERT(has_line(text, "aerostat_target_change_bytes_total"
                              "{direction=\"grow\"} 7168"));
     CU_ASSERT(has_line(text, "aerostat_migrations_total"
