@@ -174,11 +174,14 @@ static void say_waiting(const struct reserve_args *args)
 static int print_held(const struct reserve_args *args,
                       const struct lxe_json *result)
 {
-    char size[AERO_SIZE_TEXT];
-    const char *held = aero_cli_size(result, "kib", size);
+    char size[2][AERO_SIZE_TEXT];
+    const char *held = aero_cli_size(result, "kib", size[0]);
+    const char *there = aero_cli_size(result, "node_free_kib", size[1]);
 
     if (args->json)
         return aero_cli_print_json(result);
+    if (there)
+        fprintf(stderr, "node %" PRIu64 " has %s free\n", args->node, there);
     if (args->command) {
         fprintf(stderr, "reserved %s\n", held ? held : "-");
         return 0;

@@ -278,9 +278,13 @@ static int take_node(struct aero_call *c, uint64_t *nodes)
 
     if (rc || node == LXE_UNKNOWN)
         return rc;
-    if (node && node >= count)
+    if (!count)
+        return aero_refuse(c, AERO_RPC_CANNOT, "the host's NUMA nodes are not"
+                           " known yet; try again");
+    if (node >= count)
         return aero_refuse(c, AERO_RPC_PARAMS, "this host has no NUMA node %"
-                           PRIu64, node);
+                           PRIu64 "%s%u", node, count == 1 ? "; it has one, "
+                           : "; the last one is ", count - 1);
     *nodes = UINT64_C(1) << node;
     return 0;
 }
@@ -328,6 +332,15 @@ static int mem_reserve(struct aero_call *c)
     return 0;
 }
 
+/* How much the node has now that it was to come from, where there is one. */
+static void put_node_free(struct lxe_jw *w, const struct lxe_numa *numa,
+                          uint64_t nodes)
+{
+    for (unsigned i = 0; i < numa->count && numa->count > 1; i++)
+        if (nodes == UINT64_C(1) << i)
+            lxe_jw_u64(w, "node_free_kib", numa->nodes[i].free_kib);
+}
+
 void aero_methods_reserved(const struct aero_reservation *r, void *methods)
 {
     struct aero_methods *m = methods;
@@ -343,6 +356,7 @@ void aero_methods_reserved(const struct aero_reservation *r, void *methods)
         lxe_jw_object(w);
         lxe_jw_u64(w, "id", r->id);
         lxe_jw_u64(w, "kib", r->kib);
+        put_node_free(w, &m->balancer->numa, r->nodes);
         lxe_jw_end_object(w);
         lxe_jw_end_object(w);
     }

@@ -168,6 +168,9 @@ if [ "$(id -u)" -eq 0 ]; then
     check "a range has an order" says 'max_kib must' \
         mem.reserve '{"kib":4,"max_kib":3,"timeout_ms":1}'
 
+    check "a node must be there" says 'no NUMA node 1; it has one, 0' \
+        mem.reserve '{"kib":4,"timeout_ms":1,"node":1}'
+
     check "a migration is announced" hold \
         migration.begin '{"domid":1,"to":"far","original_target_kib":1000000}' \
         migration.update '{"domid":1,"stage":"precopy"}'
@@ -253,6 +256,17 @@ check "of all three daemons" \
 check "and to others with another policy" sh -c "'$build/xl-aerostat' \
     mem-replay '$dir/logs/decisions.jsonl' --set movable=1 --set max=600M --json |
     grep -q '\"differ\": [1-9]'"
+
+if [ "$(id -u)" -eq 0 ]; then
+    sed -i 's/"total_kib": 4194304/&, "nodes": 2/' "$dir/host.json"
+    check "it starts with two nodes" start
+    check "what is free on a node is said" sh -c "'$build/xl-aerostat' \
+        --socket '$sock' mem-reserve --node 1 1M -- true 2>&1 |
+        grep -q '^node 1 has [0-9]*M free'"
+    check "the last node is named" says 'node 2; the last one is 1' \
+        mem.reserve '{"kib":4,"timeout_ms":1,"node":2}'
+    check "and ends with them" stop
+fi
 
 [ "$failed" -eq 0 ] || { echo "the daemon's log:"; cat "$dir/log"; }
 echo "daemon: $passed passed, $failed failed"
