@@ -9,7 +9,8 @@
 #include "base/units.h"
 #include "sim_random.h"
 
-#define QUESTIONS 64
+#define QUESTIONS    64
+#define FEWEST_DRAWN 16 /* the fewest that are worth a question */
 
 uint64_t lxe_page_hash(const void *page)
 {
@@ -34,6 +35,23 @@ static size_t sort_unique(uint64_t *gfns, size_t count)
     return n;
 }
 
+/*
+ * How many frames to ask for, to have @left more: a quarter more than the part
+ * that was there so far lets expect, for a look at what is populated on demand
+ * populates it.
+ */
+static size_t draw(size_t left, size_t drawn, size_t found)
+{
+    uint64_t n = left;
+
+    if (drawn)
+        n = found ? left * (uint64_t)drawn / found : LXE_PAGE_ASK;
+    n += n / 4;
+    if (n < FEWEST_DRAWN)
+        return FEWEST_DRAWN;
+    return n < LXE_PAGE_ASK ? n : LXE_PAGE_ASK;
+}
+
 /* In the order drawn, so that stopping at @want prefers no part of memory. */
 int lxe_page_sample_choose(uint64_t span, size_t want, uint64_t *random,
                            lxe_page_ask_fn *ask, void *data, uint64_t *gfns,
@@ -41,14 +59,16 @@ int lxe_page_sample_choose(uint64_t span, size_t want, uint64_t *random,
 {
     uint64_t drawn[LXE_PAGE_ASK];
     bool there[LXE_PAGE_ASK];
-    size_t n = 0;
+    size_t n = 0, all = 0, now;
     int rc = 0;
 
     for (unsigned q = 0; !rc && n < want && q < QUESTIONS; q++) {
-        for (size_t i = 0; i < LXE_PAGE_ASK; i++)
+        now = draw(want - n, all, n);
+        all += now;
+        for (size_t i = 0; i < now; i++)
             drawn[i] = lxe_sim_random(random) % span;
-        rc = ask(data, drawn, LXE_PAGE_ASK, there, err);
-        for (size_t i = 0; !rc && i < LXE_PAGE_ASK && n < want; i++)
+        rc = ask(data, drawn, now, there, err);
+        for (size_t i = 0; !rc && i < now && n < want; i++)
             if (there[i])
                 gfns[n++] = drawn[i];
     }
