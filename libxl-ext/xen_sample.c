@@ -114,9 +114,10 @@ static int ask(void *data, const uint64_t *gfns, size_t count, bool *there,
 }
 
 /*
- * A look at a page that is to be populated on demand populates it, and where
- * nothing is left for that, Xen ends the guest. A guest whose balloon driver
- * has come to its target has none.
+ * A look at a page that is to be populated on demand populates it, from what
+ * Xen keeps for the guest. Until its balloon driver has come to its first
+ * target that is less than what may be asked for, and where nothing is left
+ * Xen ends the guest. From then on there is a page for each, and stays.
  */
 static int check_guest(xc_interface *xch, uint32_t domid, struct lxe_err *err)
 {
@@ -131,11 +132,11 @@ static int check_guest(xc_interface *xch, uint32_t domid, struct lxe_err *err)
                         "its pages cannot be sampled; use log-dirty mode",
                         domid);
     if (!xc_domain_get_pod_target(xch, domid, &pages, &cached, &entries) &&
-        entries)
+        entries > cached)
         return lxe_fail(err, -EAGAIN, "domain %" PRIu32 " has %" PRIu64
-                        " pages that are populated on demand; wait until its "
-                        "balloon driver has come to its target", domid,
-                        entries);
+                        " pages that are populated on demand, and memory for"
+                        " %" PRIu64 " of them; wait until its balloon driver"
+                        " has come to its target", domid, entries, cached);
     return 0;
 }
 
