@@ -44,6 +44,7 @@ EXTRA_DIST += %D%/run %D%/packages.sh %D%/demo \
 	%D%/testbed/case-coordinate.sh \
 	%D%/testbed/case-helper.sh %D%/testbed/case-migrate.sh \
 	%D%/testbed/case-plan.sh %D%/testbed/case-react.sh \
+	%D%/testbed/case-samples.sh \
 	%D%/testbed/case-slow.sh \
 	%D%/testbed/case-ssh.sh %D%/testbed/case-stock.sh \
 	%D%/testbed/case-target-dies.sh %D%/testbed/case-tax.sh \

@@ -13,18 +13,19 @@ tb_log_of() { # NAME
 # is a command with ':' for spaces, such as hot:8:16.
 # TB_MAXMEM: MiB it may grow to. TB_DISK=1: the shared disk as xvda.
 # TB_XL: the xl to create it with.
+# TB_AGENT=none: no agent runs in it. TB_EXTRA: more lines of its config file.
 # TB_NET=N: a vif with the address 10.78.0.N; none: with no address. TB_VCPUS: 1.
 tb_guest() { # HOST NAME MIB [WORKLOAD...]
-    local host=$1 name=$2 mib=$3 net=
+    local host=$1 name=$2 mib=$3 more=${TB_AGENT:+agent=$TB_AGENT}
     shift 3
 
-    [ "${TB_NET:-none}" = none ] || net="address=10.78.0.$TB_NET"
+    [ "${TB_NET:-none}" = none ] || more+=" address=10.78.0.$TB_NET"
     tb_run "$host" "cat >/root/$name.cfg <<END_OF_CONFIG
 name = \"$name\"
 type = \"pvh\"
 kernel = \"/boot/vmlinux\"
 ramdisk = \"/boot/guest.img\"
-cmdline = \"console=hvc0 quiet psi=1 net.ifnames=0 ipv6.disable=1 $net -- $*\"
+cmdline = \"console=hvc0 quiet psi=1 net.ifnames=0 ipv6.disable=1 $more -- $*\"
 memory = $mib
 maxmem = ${TB_MAXMEM:-$mib}
 vcpus = ${TB_VCPUS:-1}
@@ -32,6 +33,7 @@ tsc_mode = \"native\"
 on_crash = \"preserve\"
 ${TB_DISK:+disk = [\"phy:/dev/vda,xvda,w\"]}
 ${TB_NET:+vif = [\"bridge=xenbr0\"]}
+${TB_EXTRA:-}
 END_OF_CONFIG
 rm -f $(tb_log_of "$name"); ${TB_XL:-xl} create -q /root/$name.cfg" ||
         return 1

@@ -13,6 +13,23 @@ tb_cpu+=,-xsave,-xsaveopt,-xsavec,-xgetbv1
 tb_faults='Triple fault|Panic on CPU|FATAL TRAP|FATAL PAGE FAULT|Kernel panic'
 tb_faults+='|domain_crash called|Unexpected nested vmexit'
 
+# Its processors and memory; TB_NUMA: MiB of a second node, with a processor.
+# The two run in turn, as guests triple-fault with two at once; and as node 0
+# lies low, Xen would keep much of it for DMA and give away node 1 first.
+tb_machine() {
+    local mib=${TB_MEM:-2048}
+
+    if [ -z "${TB_NUMA:-}" ]; then
+        echo -accel tcg,thread=multi -smp "${TB_CPUS:-1}" -m "$mib"
+        return
+    fi
+    echo -accel tcg,thread=single -smp 2 -m $((mib + TB_NUMA)) \
+        -object "memory-backend-ram,id=m0,size=${mib}M" \
+        -object "memory-backend-ram,id=m1,size=${TB_NUMA}M" \
+        -numa node,nodeid=0,cpus=0,memdev=m0 \
+        -numa node,nodeid=1,cpus=1,memdev=m1 -numa dist,src=0,dst=1,val=20
+}
+
 # One host. Its life ends with this shell's, however that ends: timeout gets
 # a signal when its parent dies, and kills QEMU.
 tb_start_host() { # HOST
@@ -20,15 +37,17 @@ tb_start_host() { # HOST
 
     [ "$h" = 1 ] || peer=server=off
     cat "$tb_images/dom0.img" "$tb_dir/overlay.img" >"$tb_dir/dom0-$h.img"
+    # shellcheck disable=SC2046 # one option a word
     setpriv --pdeathsig TERM timeout --kill-after=5 "${TB_LIFETIME:-1500}" \
         qemu-system-x86_64 -name "host$h" -machine q35 \
-        -accel tcg,thread=multi -cpu "$tb_cpu" -smp "${TB_CPUS:-1}" \
-        -m "${TB_MEM:-2048}" -nodefaults -display none -no-reboot \
+        $(tb_machine) -cpu "$tb_cpu" \
+        -nodefaults -display none -no-reboot \
         -serial "file:$tb_dir/host$h.log" \
         -monitor "unix:$tb_dir/monitor$h,server=on,wait=off" \
         -kernel "$tb_images/xen.elf" \
         -append "console=com1 com1=115200,8n1 loglvl=warning \
-guest_loglvl=warning dom0_mem=${TB_DOM0_MEM:-768M} dom0_max_vcpus=1" \
+guest_loglvl=warning dom0_mem=${TB_DOM0_MEM:-768M} dom0_max_vcpus=1 \
+${TB_NUMA:+dom0_nodes=0 dma_bits=20}" \
         -initrd "$tb_images/vmlinux console=hvc0 quiet host=$h \
 net.ifnames=0 ipv6.disable=1,$tb_dir/dom0-$h.img" \
         -netdev "stream,id=n1,$peer,addr.type=unix,addr.path=$tb_dir/mig" \
