@@ -48,6 +48,10 @@ case_body() {
         grep -q '\"reserved_kib\": 0'" || tb_fail "the reservation stayed"
     ! tb_run 1 "xl-aerostat mem-reserve 4G -- touch /root/ran" ||
         tb_fail "more was reserved than there is"
+    ! tb_run 1 "xl-aerostat mem-reserve --node 1 1M -- touch /root/ran" \
+        >"$tb_dir/node" 2>&1 || tb_fail "memory came from a node that is not"
+    grep -q 'this host has no NUMA node 1; it has one, 0' "$tb_dir/node" ||
+        { cat "$tb_dir/node"; tb_fail "it did not say that there is no node"; }
     ! tb_run 1 "ls /root/ran 2>/dev/null" || tb_fail "the command was run"
     for name in idle1 idle2 new; do
         tb_guest_verify 1 "$name" || tb_fail "$name's memory is damaged"
