@@ -10,8 +10,9 @@
 /* Intervals of a round over which the share of skipped pages is summed. */
 #define STEPS 64
 
-/* How old what a PEEK saw is, on average: they are 50 ms apart. */
-#define PEEK_AGE_NS (25.0 * LXE_NS_PER_MS)
+/* PEEKs come at the begin of a batch, and no nearer to each other than that. */
+#define BATCH_PAGES 1024.0
+#define PEEKS_NS    (50.0 * LXE_NS_PER_MS)
 
 /* What libxc and the pump take for a page that is not sent after all. */
 #define SKIP_NS 1000.0
@@ -77,9 +78,9 @@ static double written(const struct run *r, double window_ns)
  * written both in the window before, A, and since, B:
  * |A and B| = |A| + |B| - |A or B| = D(w) + D(t) - D(w + t).
  */
-static double dirty_again(const struct run *r, double ns)
+static double dirty_again(const struct run *r, double ns, double age_ns)
 {
-    double since = ns > PEEK_AGE_NS ? ns - PEEK_AGE_NS : 0, both;
+    double since = ns > age_ns ? ns - age_ns : 0, both;
 
     if (!r->limits.skip || r->pages <= 0)
         return 0;
@@ -90,13 +91,21 @@ static double dirty_again(const struct run *r, double ns)
     return both > 0 ? at_most(both, 1) : 0;
 }
 
+/* How old what the last PEEK saw is, on average. */
+static double peek_age_ns(double bps)
+{
+    double batch_ns = BATCH_PAGES * MIG_PAGE_WIRE_BYTES / bps * LXE_NS_PER_SEC;
+
+    return (batch_ns > PEEKS_NS ? batch_ns : PEEKS_NS) / 2;
+}
+
 /* What a page takes at that time in the round, on average, in ns. */
 static double page_ns(const struct run *r, double ns, double bps,
                       double *again)
 {
     double byte_ns = LXE_NS_PER_SEC / bps;
 
-    *again = dirty_again(r, ns);
+    *again = dirty_again(r, ns, peek_age_ns(bps));
     return (1 - *again) * MIG_PAGE_WIRE_BYTES * byte_ns +
            *again * (SKIP_NS + SKIP_BYTES * byte_ns);
 }
