@@ -41,7 +41,7 @@ ended_by() { # ACTION STATUS
 
 case_body() {
     tb_boot 2
-    tb_guest 1 g1 128 grow:48 hot:8:4
+    tb_guest 1 g1 144 grow:48 hot:8:4
     tb_guest_wait 1 g1 'grew 48' 60
     ended_by ctrl_c 130
     ended_by terminate 143

@@ -13,7 +13,7 @@ set -euo pipefail
 helper=LIBXL_SAVE_HELPER=/usr/libexec/aerostat/aerostat-save-helper
 
 plain() {
-    tb_guest 1 g1 128 grow:48 hot:8:8
+    tb_guest 1 g1 144 grow:48 hot:8:8
     tb_guest_wait 1 g1 'grew 48' 60
     tb_xl_migrate g1 "$helper" || tb_fail "xl migrate: exit status $?"
     tb_moved g1
@@ -24,7 +24,7 @@ plain() {
 compared() {
     local differ
 
-    tb_guest 1 g2 128 grow:48 hot:8:8
+    tb_guest 1 g2 144 grow:48 hot:8:8
     tb_guest_wait 1 g2 'grew 48' 60
     tb_xl_migrate g2 "$helper AEROSTAT_MIGRATE='max-rate=160Mbit'" --debug ||
         tb_fail "xl migrate --debug: exit status $?"

@@ -73,7 +73,7 @@ check_report() {
 case_body() {
     tb_boot 2
     tb_guest 1 idle 96
-    tb_guest 1 hot 112 grow:32 hot:8:4
+    tb_guest 1 hot 128 grow:32 hot:8:4
     tb_guest_wait 1 hot 'hot 8 4' 60
     tb_live_migrate idle --no-page-cache ||
         tb_fail "the first migration: status $?"

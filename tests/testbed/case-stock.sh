@@ -11,7 +11,7 @@ set -euo pipefail
 
 case_body() {
     tb_boot 2
-    tb_guest 1 g1 128 grow:48 hot:8:8
+    tb_guest 1 g1 144 grow:48 hot:8:8
     tb_guest_wait 1 g1 'grew 48' 60
     tb_xl_migrate g1 || tb_fail "xl migrate: exit status $?"
     tb_moved g1

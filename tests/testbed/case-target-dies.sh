@@ -14,7 +14,7 @@ case_body() {
     local status=0 target
 
     tb_boot 2
-    tb_guest 1 g1 128 grow:48 hot:8:4
+    tb_guest 1 g1 144 grow:48 hot:8:4
     tb_guest_wait 1 g1 'grew 48' 60
     target=$(tb_target_kib 1 g1)
     tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit

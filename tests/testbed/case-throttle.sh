@@ -62,7 +62,7 @@ report() { # JQ-FILTER
 
 case_body() {
     tb_boot 2
-    tb_guest 1 g1 112 grow:32 hot:16:12
+    tb_guest 1 g1 128 grow:32 hot:16:12
     tb_guest_wait 1 g1 'grew 32' 60
     ended_while cap "$is_capped" "kill -TERM \$(pidof aerostat-migrate)" 143
     ended_while pause "$is_slowed" \
