@@ -34,12 +34,12 @@ soak-seeds: $(RANDOM_TESTS)
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/seeds.sh $(SOAK_SECONDS) $(RANDOM_TESTS)
 
 # Scripts that are run from the source tree.
-EXTRA_DIST += %D%/run %D%/packages.sh %D%/demo \
+EXTRA_DIST += %D%/run %D%/packages.sh %D%/debian %D%/demo \
 	%D%/demo.d/balance.sh %D%/demo.d/migration.sh %D%/demo.d/show.sh \
 	%D%/testbed/README.md \
 	%D%/testbed/balance.sh %D%/testbed/case.sh %D%/testbed/guest.sh \
 	%D%/testbed/host.sh %D%/testbed/image.sh %D%/testbed/lib.sh \
-	%D%/testbed/migrate.sh %D%/testbed/shell.sh \
+	%D%/testbed/migrate.sh %D%/testbed/prepare.sh %D%/testbed/shell.sh \
 	%D%/testbed/case-balance.sh %D%/testbed/case-cancel.sh \
 	%D%/testbed/case-coordinate.sh \
 	%D%/testbed/case-helper.sh %D%/testbed/case-migrate.sh \

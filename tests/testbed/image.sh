@@ -11,15 +11,18 @@ tb_source=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 tb_host_packages=(qemu-system-x86 cpio kmod xz-utils busybox-static socat
     iproute2 jq gcc libc6-dev libxen-dev)
-tb_image_packages=(xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common
-    xenstore-utils)
+# The machine's own release of Xen, as in 4.17.
+tb_xen=$(apt-cache depends libxen-dev 2>/dev/null |
+    sed -n 's/.*Depends: libxenmisc//p' | head -n 1)
+tb_image_packages=("xen-hypervisor-$tb_xen-amd64" "xen-utils-$tb_xen"
+    xen-utils-common xenstore-utils)
 
 tb_dom0_modules=(xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
     virtio_pci virtio_net virtio_blk xen-netback xen-blkback bridge sch_tbf
     sch_netem)
 tb_guest_modules=(xen-blkfront xen-netfront)
 
-tb_xen_bin=usr/lib/xen-4.17/bin
+tb_xen_bin=usr/lib/xen-$tb_xen/bin
 tb_dom0_programs=("$tb_xen_bin"/{xl,xenstored,xenconsoled,xenconsole}
     "$tb_xen_bin"/{libxl-save-helper,xen-init-dom0,xen-hvmctx,xentop})
 
@@ -51,7 +54,7 @@ tb_candidates() {
 tb_image_key() {
     {
         tb_candidates "${tb_image_packages[@]}" "$(tb_kernel_package)"
-        dpkg-query -W "${tb_host_packages[@]}" libc6 libxenmisc4.17
+        dpkg-query -W "${tb_host_packages[@]}" libc6 "libxenmisc$tb_xen"
         cat "$tb_source"/{image.sh,remote.c,work.c,logdirty.c} \
             "$tb_source"/rootfs/*
     } | sha256sum | cut -c 1-16
@@ -80,7 +83,7 @@ tb_build_images() { # BUILD
     cd "$1" || return
     tb_fetch_packages
     mkdir images
-    zcat xen/boot/xen-4.17-amd64.gz >images/xen.elf
+    zcat xen/boot/xen-"$tb_xen"*-amd64.gz >images/xen.elf
     tb_extract_vmlinux kernel/boot/vmlinuz-* >images/vmlinux
     gcc -std=gnu11 -O2 -static -o remote "$tb_source/remote.c"
     gcc -std=gnu11 -O2 -static -o work "$tb_source/work.c"
@@ -103,22 +106,30 @@ tb_fetch_packages() {
     popd >/dev/null || return
     for deb in deb/xen*.deb; do dpkg -x "$deb" xen; done
     dpkg -x deb/linux-image-*.deb kernel
+    [ -e kernel/lib ] || ln -s usr/lib kernel/lib # Debian 13 and later
 }
 
-# A bzImage holds its ELF as one compressed stream; unpacked here, it saves
-# each emulated machine about ten seconds.
+# A bzImage holds its ELF as one stream, by xz in Debian 12, by zstd since;
+# unpacked here, it saves each emulated machine about ten seconds.
 tb_extract_vmlinux() { # BZIMAGE
-    local at magic='\xFD7zXZ\x00'
+    tb_unpack_at '\xFD7zXZ\x00' xz "$1" ||
+        tb_unpack_at '\x28\xB5\x2F\xFD' zstd "$1" ||
+        tb_die "no kernel packed by xz or zstd in $1"
+}
 
-    LC_ALL=C grep -aboP "$magic" "$1" | cut -d: -f1 >streams
+# The ELF file that begins, packed, at one of the places of a mark.
+tb_unpack_at() { # MARK PROGRAM FILE
+    local at
+
+    LC_ALL=C grep -aboP "$1" "$3" | cut -d: -f1 >streams || true
     while read -r at; do
-        tail -c +$((at + 1)) "$1" | xz -dc 2>/dev/null >vmlinux.try || true
+        tail -c +$((at + 1)) "$3" | "$2" -dc 2>/dev/null >vmlinux.try || true
         if [ "$(head -c 4 vmlinux.try)" = $'\x7fELF' ]; then
             cat vmlinux.try
             return
         fi
     done <streams
-    tb_die "no xz-compressed kernel in $1"
+    return 1
 }
 
 # The folders of an initramfs, merged as Debian's are, with busybox.
@@ -198,7 +209,7 @@ tb_build_dom0() {
         cp "xen/$path" "dom0/$path"
         ln -sf "/$path" "dom0/usr/sbin/${path##*/}"
     done
-    cp -r xen/usr/lib/xen-4.17/boot dom0/usr/lib/xen-4.17/
+    cp -r "xen/usr/lib/xen-$tb_xen/boot" "dom0/usr/lib/xen-$tb_xen/"
     cp -a xen/usr/bin/xenstore* dom0/usr/bin/
     cp --remove-destination /usr/bin/socat "$(command -v tc)" logdirty \
         remote dom0/usr/bin/ # not through the links to busybox

@@ -25,15 +25,24 @@ tb_dir=    # this run's folder
 tb_images= # the images it boots
 
 # Packages, images and this run's folder; hosts are stopped and the folder
-# removed when the script ends (TB_KEEP=1 leaves it).
+# removed when the script ends (TB_KEEP=1 leaves it). TB_PREPARED: a folder
+# that prepare.sh filled, for the hosts of another Debian.
 tb_begin() { # DESTDIR
     tb_install_packages
-    tb_image
+    if [ -n "${TB_PREPARED:-}" ]; then
+        tb_images=$TB_PREPARED
+    else
+        tb_image
+    fi
     tb_dir=$(mktemp -d "${TMPDIR:-/tmp}/aerostat-testbed.XXXXXX")
     trap tb_end EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    tb_overlay "$1"
+    if [ -n "${TB_PREPARED:-}" ]; then
+        cp "$tb_images/overlay.img" "$tb_dir/"
+    else
+        tb_overlay "$1"
+    fi
 }
 
 tb_end() {
