@@ -74,7 +74,7 @@ all_grow() {
     for name in "${names[@]}"; do
         echo "T2: $name within a tenth of $fair MiB after" \
             "$(tb_seconds_to "$name" "$fair") s"
-        # Who has a quarter of its margin left stays (docs/policy.md).
+        # Who lacks some of its margin stays (docs/policy.md).
         [ "$(tb_trace ".[-1].guests.$name.now - $fair | fabs")" -le \
             $((fair / 5)) ] || tb_fail "T2: $name has not what the others have"
     done

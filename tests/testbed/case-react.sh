@@ -34,6 +34,11 @@ figure() { # KEY
     echo "${answer%% *}"
 }
 
+# How long a jump took, and for how much of it there was no memory.
+times() {
+    echo "all after $(figure ms) ms, without memory $(figure waited) ms"
+}
+
 # min/median/max of numbers of ms, in seconds.
 spread() {
     [ $# -gt 0 ] || { echo "-"; return; }
@@ -86,14 +91,14 @@ deaf() {
     before=$(tb_sizes | awk '$1 == "g3" { print $2 }')
     target_access g3 n
     jump g2 120
-    echo "beside a deaf guest: all after $(figure ms) ms"
+    echo "beside a deaf guest: $(times)"
     wait_state g3 stuck 60
     [ "$(tb_sizes | awk '$1 == "g3" { print $2 }')" = "$before" ] ||
         tb_fail "g3 was not deaf"
     tb_run 1 "xl-aerostat mem-status | grep '^g3'"
     idle g2
     jump g1 90
-    echo "once it is known to be stuck: all after $(figure ms) ms"
+    echo "once it is known to be stuck: $(times)"
     idle g1
     target_access g3 r
 }
@@ -111,12 +116,12 @@ while :; do
 done'
     # Typing asks xenstored too.
     jump g2 150
-    echo "with a xenstored that answers in bursts: all after $(figure ms) ms"
+    echo "with a xenstored that answers in bursts: $(times)"
     tb_kill 1 slow TERM
     tb_wait 1 slow 20 || true # its status is TERM's
     idle g2
     jump g1 90
-    echo "afterwards: all after $(figure ms) ms"
+    echo "afterwards: $(times)"
     idle g1
 }
 
@@ -171,7 +176,7 @@ killed() {
     tb_daemon 3
     answer=$(tb_guest_wait_after 1 g2 "$lines" "^grew $jump_mib " 90) ||
         { tb_status; tb_fail "g2 did not get its memory after the kill"; }
-    echo "killed in the middle of a move: all after $(figure ms) ms"
+    echo "killed in the middle of a move: $(times)"
     tb_settle 60 || tb_fail "does not settle"
     tb_kill 1 aerostatd KILL
     before=$(targets) # only now nobody changes them any more
