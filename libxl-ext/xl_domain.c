@@ -10,6 +10,8 @@
 #include "xen_compat.h"
 #include "xen_store.h"
 
+#define HVM_EXTRA_KIB 1024 /* LIBXL_MAXMEM_CONSTANT */
+
 #define STORE_TRIES 20 /* a guest could write all the time */
 
 struct lxe_xl {
@@ -45,12 +47,19 @@ void lxe_xl_close(struct lxe_xl *xl)
     free(xl);
 }
 
-/* In the configuration the target includes video memory: libxl takes it off
- * again when it writes xenstore. */
+/*
+ * In the configuration the target includes video memory and, for an HVM guest
+ * that may grow, a MiB more: libxl takes both off again when it writes
+ * xenstore (libxl_internal.h: libxl__get_targetmem_fudge()). Nothing gives the
+ * very target of one that is within that MiB of its maximum.
+ */
 static void set_target(libxl_domain_build_info *b, uint64_t target_kib)
 {
     if (b->video_memkb != LIBXL_MEMKB_DEFAULT)
         target_kib += b->video_memkb;
+    if (b->type == LIBXL_DOMAIN_TYPE_HVM &&
+        b->max_memkb > target_kib + HVM_EXTRA_KIB)
+        target_kib += HVM_EXTRA_KIB;
     b->target_memkb = target_kib;
 }
 
