@@ -38,12 +38,14 @@ EXTRA_DIST += %D%/run %D%/packages.sh %D%/debian %D%/demo \
 	%D%/demo.d/balance.sh %D%/demo.d/migration.sh %D%/demo.d/show.sh \
 	%D%/testbed/README.md \
 	%D%/testbed/balance.sh %D%/testbed/case.sh %D%/testbed/guest.sh \
-	%D%/testbed/host.sh %D%/testbed/image.sh %D%/testbed/lib.sh \
+	%D%/testbed/host.sh %D%/testbed/image.sh \
+	%D%/testbed/kinds.sh %D%/testbed/lib.sh \
 	%D%/testbed/migrate.sh %D%/testbed/prepare.sh %D%/testbed/shell.sh \
 	%D%/testbed/case-balance.sh %D%/testbed/case-cancel.sh \
 	%D%/testbed/case-coordinate.sh \
-	%D%/testbed/case-helper.sh %D%/testbed/case-migrate.sh \
-	%D%/testbed/case-plan.sh %D%/testbed/case-react.sh \
+	%D%/testbed/case-helper.sh %D%/testbed/case-hvm.sh \
+	%D%/testbed/case-migrate.sh %D%/testbed/case-plan.sh \
+	%D%/testbed/case-pv.sh %D%/testbed/case-react.sh \
 	%D%/testbed/case-samples.sh \
 	%D%/testbed/case-slow.sh \
 	%D%/testbed/case-ssh.sh %D%/testbed/case-stock.sh \

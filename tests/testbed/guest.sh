@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 #
-# Guests: PVH, with the workload of work.c on their console.
+# Guests, with the workload of work.c on their console.
+
+tb_cmdline="console=hvc0 quiet psi=1 net.ifnames=0 ipv6.disable=1"
 
 # A guest's log: by its own name, and by the one it arrived under.
 tb_log_of() { # NAME
@@ -9,23 +11,37 @@ tb_log_of() { # NAME
         "/var/log/xen/console/guest-$1.log"
 }
 
+# Debian's Xen boots a PV or PVH guest's kernel itself; an HVM guest's would be
+# handed over by QEMU byte by byte, so that it boots from a disk of its own.
+tb_guest_boot() { # CMDLINE
+    case ${TB_TYPE:-pvh} in
+    hvm)
+        printf '%s\n' 'vga = "none"' 'vnc = 0' 'usb = 0' 'hdtype = "ahci"' \
+            "disk = [\"vdev=hda,backendtype=qdisk,target=/boot/hvm.img\"]"
+        ;;
+    *)
+        printf '%s\n' 'kernel = "/boot/vmlinux"' \
+            'ramdisk = "/boot/guest.img"' "cmdline = \"$tb_cmdline $1\""
+        ;;
+    esac
+}
+
 # Starts a guest and waits until it runs its workload. Each workload argument
 # is a command with ':' for spaces, such as hot:8:16.
 # TB_MAXMEM: MiB it may grow to. TB_DISK=1: the shared disk as xvda.
-# TB_XL: the xl to create it with.
+# TB_XL: the xl to create it with. TB_TYPE: pv, hvm or pvh (the default);
+# kinds.sh has what the first two need.
 # TB_AGENT=none: no agent runs in it. TB_EXTRA: more lines of its config file.
 # TB_NET=N: a vif with the address 10.78.0.N; none: with no address. TB_VCPUS: 1.
 tb_guest() { # HOST NAME MIB [WORKLOAD...]
-    local host=$1 name=$2 mib=$3 more=${TB_AGENT:+agent=$TB_AGENT}
+    local host=$1 name=$2 mib=$3 more=${TB_AGENT:+agent=$TB_AGENT} work
     shift 3
 
     [ "${TB_NET:-none}" = none ] || more+=" address=10.78.0.$TB_NET"
     tb_run "$host" "cat >/root/$name.cfg <<END_OF_CONFIG
 name = \"$name\"
-type = \"pvh\"
-kernel = \"/boot/vmlinux\"
-ramdisk = \"/boot/guest.img\"
-cmdline = \"console=hvc0 quiet psi=1 net.ifnames=0 ipv6.disable=1 $more -- $*\"
+type = \"${TB_TYPE:-pvh}\"
+$(tb_guest_boot "$more -- $*")
 memory = $mib
 maxmem = ${TB_MAXMEM:-$mib}
 vcpus = ${TB_VCPUS:-1}
@@ -37,7 +53,10 @@ ${TB_EXTRA:-}
 END_OF_CONFIG
 rm -f $(tb_log_of "$name"); ${TB_XL:-xl} create -q /root/$name.cfg" ||
         return 1
-    tb_guest_wait "$host" "$name" 'GUEST UP' "${TB_GUEST_LIMIT:-90}" >/dev/null
+    tb_guest_wait "$host" "$name" 'GUEST UP' "${TB_GUEST_LIMIT:-90}" \
+        >/dev/null || return 1
+    [ "${TB_TYPE:-pvh}" = hvm ] || return 0
+    for work; do tb_guest_cmd "$host" "$name" "${work//:/ }"; done
 }
 
 tb_guest_log() { # HOST NAME

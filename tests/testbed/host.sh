@@ -44,7 +44,7 @@ tb_start_host() { # HOST
         -nodefaults -display none -no-reboot \
         -serial "file:$tb_dir/host$h.log" \
         -monitor "unix:$tb_dir/monitor$h,server=on,wait=off" \
-        -kernel "$tb_images/xen.elf" \
+        -kernel "${tb_hypervisor:-$tb_images/xen.elf}" \
         -append "console=com1 com1=115200,8n1 loglvl=warning \
 guest_loglvl=warning dom0_mem=${TB_DOM0_MEM:-768M} dom0_max_vcpus=1 \
 ${TB_NUMA:+dom0_nodes=0 dma_bits=20}" \
@@ -96,6 +96,7 @@ tb_alive() { # HOST
 tb_boot() { # HOSTS
     local h begin=$SECONDS
 
+    rm -f "$tb_dir"/monitor? "$tb_dir"/host?.log # of an earlier boot
     [ -e "$tb_dir/overlay.img" ] || : >"$tb_dir/overlay.img"
     cp --reflink=auto "$tb_images/disk.raw" "$tb_dir/disk.raw"
     [ -z "${TB_DISK_MIB:-}" ] || tb_grow_disk "$TB_DISK_MIB"

@@ -85,6 +85,7 @@ tb_build_images() { # BUILD
     mkdir images
     zcat xen/boot/xen-"$tb_xen"*-amd64.gz >images/xen.elf
     tb_extract_vmlinux kernel/boot/vmlinuz-* >images/vmlinux
+    cp kernel/boot/vmlinuz-* images/vmlinuz
     gcc -std=gnu11 -O2 -static -o remote "$tb_source/remote.c"
     gcc -std=gnu11 -O2 -static -o work "$tb_source/work.c"
     gcc -std=gnu11 -O2 -o logdirty "$tb_source/logdirty.c" -lxenctrl
@@ -92,6 +93,7 @@ tb_build_images() { # BUILD
     head -c 128M /dev/urandom >images/disk.raw
     tb_build_guest
     tb_build_dom0
+    cp guest.img images/
     mv images "$tb_images"
     cd / && rm -rf "$1"
 }

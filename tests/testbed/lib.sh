@@ -23,6 +23,7 @@ tb_pids=() # by host
 tb_port=() # of a host's command server
 tb_dir=    # this run's folder
 tb_images= # the images it boots
+tb_hypervisor= # booted in place of theirs
 
 # Packages, images and this run's folder; hosts are stopped and the folder
 # removed when the script ends (TB_KEEP=1 leaves it). TB_PREPARED: a folder

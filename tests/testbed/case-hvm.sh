@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# An HVM guest, with QEMU in dom0 as its device model: it is balanced, a
+# cancelled migration leaves it as it was, and it moves, with QEMU's state.
+# Usage: case-hvm.sh DESTDIR
+set -euo pipefail
+# shellcheck source=tests/testbed/case.sh
+. "$(dirname "$0")/case.sh"
+# shellcheck source=tests/testbed/migrate.sh
+. "$(dirname "$0")/migrate.sh"
+# shellcheck source=tests/testbed/balance.sh
+. "$(dirname "$0")/balance.sh"
+# shellcheck source=tests/testbed/kinds.sh
+. "$(dirname "$0")/kinds.sh"
+
+TB_TYPE=hvm
+TB_DOM0_MEM=1024M # its initramfs is larger
+TB_GUEST_LIMIT=150
+
+case_body() {
+    tb_add_hvm
+    tb_boot 2
+    TB_MAXMEM=288 tb_guest 1 g1 160 grow:32 hot:8:4
+    tb_guest_wait 1 g1 'grew 32' 60
+    tb_kind_balanced g1
+    tb_kind_cancelled g1
+    tb_kind_moved g1
+}
+
+tb_case hvm 600 "$@"
