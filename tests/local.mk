@@ -49,11 +49,16 @@ EXTRA_DIST += %D%/run %D%/packages.sh %D%/debian %D%/demo \
 	%D%/testbed/case-samples.sh \
 	%D%/testbed/case-slow.sh \
 	%D%/testbed/case-ssh.sh %D%/testbed/case-stock.sh \
+	%D%/testbed/case-systemd.sh \
 	%D%/testbed/case-target-dies.sh %D%/testbed/case-tax.sh \
 	%D%/testbed/case-throttle.sh \
 	%D%/testbed/case-wws.sh \
 	%D%/testbed/case-repair.sh %D%/testbed/case-reserve.sh \
 	%D%/testbed/case-together.sh \
+	%D%/testbed/debian.sh \
+	%D%/testbed/debian/init %D%/testbed/debian/network \
+	%D%/testbed/debian/tb-network.service \
+	%D%/testbed/debian/tb-remote.service \
 	%D%/testbed/logdirty.c %D%/testbed/remote.c %D%/testbed/work.c \
 	%D%/testbed/rootfs/block %D%/testbed/rootfs/dom0-init \
 	%D%/testbed/rootfs/guest-init %D%/testbed/rootfs/vif-bridge

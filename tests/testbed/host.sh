@@ -13,6 +13,10 @@ tb_cpu+=,-xsave,-xsaveopt,-xsavec,-xgetbv1
 tb_faults='Triple fault|Panic on CPU|FATAL TRAP|FATAL PAGE FAULT|Kernel panic'
 tb_faults+='|domain_crash called|Unexpected nested vmexit'
 
+tb_dom0_image= # in place of the testbed's own dom0 and its overlay
+tb_dom0_args=  # more arguments of dom0's kernel
+tb_more_drives=()
+
 # Its processors and memory; TB_NUMA: MiB of a second node, with a processor.
 # The two run in turn, as guests triple-fault with two at once; and as node 0
 # lies low, Xen would keep much of it for DMA and give away node 1 first.
@@ -30,13 +34,21 @@ tb_machine() {
         -numa node,nodeid=1,cpus=1,memdev=m1 -numa dist,src=0,dst=1,val=20
 }
 
+tb_host_initrd() {
+    if [ -n "$tb_dom0_image" ]; then
+        cat "$tb_dom0_image"
+    else
+        cat "$tb_images/dom0.img" "$tb_dir/overlay.img"
+    fi
+}
+
 # One host. Its life ends with this shell's, however that ends: timeout gets
 # a signal when its parent dies, and kills QEMU.
 tb_start_host() { # HOST
     local h=$1 peer=server=on
 
     [ "$h" = 1 ] || peer=server=off
-    cat "$tb_images/dom0.img" "$tb_dir/overlay.img" >"$tb_dir/dom0-$h.img"
+    tb_host_initrd >"$tb_dir/dom0-$h.img"
     # shellcheck disable=SC2046 # one option a word
     setpriv --pdeathsig TERM timeout --kill-after=5 "${TB_LIFETIME:-1500}" \
         qemu-system-x86_64 -name "host$h" -machine q35 \
@@ -48,8 +60,8 @@ tb_start_host() { # HOST
         -append "console=com1 com1=115200,8n1 loglvl=warning \
 guest_loglvl=warning dom0_mem=${TB_DOM0_MEM:-768M} dom0_max_vcpus=1 \
 ${TB_NUMA:+dom0_nodes=0 dma_bits=20}" \
-        -initrd "$tb_images/vmlinux console=hvc0 quiet host=$h \
-net.ifnames=0 ipv6.disable=1,$tb_dir/dom0-$h.img" \
+        -initrd "$tb_images/vmlinux console=hvc0 quiet host=$h net.ifnames=0 \
+ipv6.disable=1${tb_dom0_args:+ $tb_dom0_args},$tb_dir/dom0-$h.img" \
         -netdev "stream,id=n1,$peer,addr.type=unix,addr.path=$tb_dir/mig" \
         -device "virtio-net-pci,netdev=n1,mac=52:54:00:01:00:0$h" \
         -netdev "stream,id=n2,$peer,addr.type=unix,addr.path=$tb_dir/lan" \
@@ -58,6 +70,7 @@ net.ifnames=0 ipv6.disable=1,$tb_dir/dom0-$h.img" \
         -device "virtio-net-pci,netdev=n3,mac=52:54:00:03:00:0$h" \
         -drive "file=$tb_dir/disk.raw,format=raw,if=none,id=d1,\
 file.locking=off" -device "virtio-blk-pci,drive=d1,share-rw=on" \
+        "${tb_more_drives[@]}" \
         </dev/null >"$tb_dir/qemu$h.log" 2>&1 &
     tb_pids[h]=$!
 }
