@@ -46,7 +46,7 @@ EXTRA_DIST += %D%/run %D%/packages.sh %D%/debian %D%/demo \
 	%D%/testbed/case-helper.sh %D%/testbed/case-hvm.sh \
 	%D%/testbed/case-migrate.sh %D%/testbed/case-plan.sh \
 	%D%/testbed/case-pv.sh %D%/testbed/case-react.sh \
-	%D%/testbed/case-samples.sh \
+	%D%/testbed/case-numa.sh %D%/testbed/case-samples.sh \
 	%D%/testbed/case-slow.sh \
 	%D%/testbed/case-ssh.sh %D%/testbed/case-stock.sh \
 	%D%/testbed/case-systemd.sh \
