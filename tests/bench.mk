@@ -6,7 +6,8 @@ BENCH_RUNS = 3
 BENCH_CASES =
 EXTRA_DIST += tests/bench/daemon-memory.sh \
 	tests/bench/probe.c tests/bench/testbed.sh \
-	tests/bench/testbed-run.sh tests/bench/testbed-table.jq
+	tests/bench/testbed-run.sh tests/bench/testbed-table.jq \
+	tests/bench/foretold.jq
 
 #   make bench-native BENCH_FLAGS=--quick
 check_PROGRAMS += tests/bench/native

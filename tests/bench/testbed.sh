@@ -4,12 +4,15 @@
 # Measures migrations against stock `xl migrate` on the testbed: the same
 # guest, load and link, stock and ours in turns.
 #
-# Usage: testbed.sh [-n RUNS] [-o FOLDER] [-a OPTIONS] DESTDIR [CASE...]
+# Usage: testbed.sh [-n RUNS] [-o FOLDER] [-s SAVER] [-a OPTIONS] DESTDIR
+#                   [CASE...]
 #   CASE        a workload (idle, cache, hot8, hot32, writer, web), with an
 #               "@RATE" for a link that is capped, as in hot32@50mbit
 #   -n RUNS     of each saver in each case (3)
 #   -o FOLDER   where results.json and results.md go (a new one)
-#   -a OPTIONS  more options for ours
+#   -s SAVER    only this one: stock or ours
+#   -a OPTIONS  more options for ours; with --plan each of its migrations is
+#               foretold, and results.md compares that with what came
 #
 # What is measured:
 #   bytes       that left host 1 over the migration link
@@ -35,6 +38,7 @@ seconds_a_run=75 # as seen; for the estimate before there is a better one
 runs=3
 out=
 ours_options=
+savers=(stock ours)
 
 usage() {
     sed -n '3,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"
@@ -44,10 +48,11 @@ usage() {
 parse() { # ARGUMENT...
     local opt
 
-    while getopts n:o:a:h opt; do
+    while getopts n:o:s:a:h opt; do
         case $opt in
         n) runs=$OPTARG ;;
         o) out=$OPTARG ;;
+        s) savers=("$OPTARG") ;;
         a) ours_options=$OPTARG ;;
         *) usage ;;
         esac
@@ -55,6 +60,7 @@ parse() { # ARGUMENT...
     shift $((OPTIND - 1))
     [ $# -ge 1 ] || usage
     [[ $runs =~ ^[1-9][0-9]*$ ]] || usage
+    [[ ${savers[*]} =~ ^(stock|ours|stock ours)$ ]] || usage
     destdir=$1
     shift
     cases=("$@")
@@ -112,7 +118,7 @@ run_case() { # CASE
     [[ $1 != *@* ]] || link=${1#*@}
     boot
     for ((i = 1; i <= runs; i++)); do
-        for saver in stock ours; do
+        for saver in "${savers[@]}"; do
             say "$1, $saver, run $i of $runs;" \
                 "$(estimate "$done_runs" "$all_runs" "$began")"
             one_run "$workload" "$link" "$saver"
@@ -137,6 +143,9 @@ write_results() {
     jq -s --argjson machine "$machine" '{ machine: $machine, runs: . }' \
         "$out/results.jsonl" >"$out/results.json"
     jq -r -f "$here/testbed-table.jq" "$out/results.json" >"$out/results.md"
+    if compgen -G "$out/reports/*.json" >/dev/null; then
+        jq -rn -f "$here/foretold.jq" "$out"/reports/*.json >>"$out/results.md"
+    fi
     rm "$out/results.jsonl"
 }
 
@@ -151,7 +160,7 @@ main() {
     mkdir "$work"
     gcc -std=gnu11 -O2 -static -Wall -Wextra -o "$work/probe" "$here/probe.c"
     machine=$(machine)
-    all_runs=$((${#cases[@]} * runs * 2))
+    all_runs=$((${#cases[@]} * runs * ${#savers[@]}))
     done_runs=0
     began=$SECONDS
     say "$all_runs runs, about $((all_runs * seconds_a_run / 60)) minutes"
