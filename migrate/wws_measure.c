@@ -29,6 +29,7 @@ struct state {
     uint64_t domain_pages;
     uint64_t start_ns, window_ns, start_cpu_ns;
     size_t planned;
+    bool broke; /* a look cost more than can be waited for */
 
     /* The last look, whose cost decides when the next may be. */
     uint64_t look_ns, look_end_ns, look_cpu_ns;
@@ -114,6 +115,26 @@ static bool wait_until(struct state *s, uint64_t until_ns)
     return false;
 }
 
+static bool is_over(const struct state *s)
+{
+    return s->run->ended_early || s->broke;
+}
+
+/*
+ * Waits until it is time and the last look is paid for. Returns false where it
+ * is to end: early, or because it would take more than twice the time that was
+ * asked for. One look delayed by others on the host may cost minutes, in which
+ * log-dirty mode would slow the guest for nothing.
+ */
+static bool wait_paid(struct state *s, uint64_t due_ns)
+{
+    uint64_t until_ns = lxe_max(due_ns, affordable_ns(s));
+
+    s->broke = s->broke ||
+               until_ns > s->start_ns + 2 * s->ask->duration_ns;
+    return !s->broke && wait_until(s, until_ns);
+}
+
 /* ---- windows ---- */
 
 static void plan(struct state *s)
@@ -133,7 +154,7 @@ static void plan(struct state *s)
 static bool has_time(const struct state *s)
 {
     return s->run->window_count < MIG_WWS_MAX_WINDOWS &&
-           !s->run->ended_early &&
+           !is_over(s) &&
            lxe_max(now_ns(s), affordable_ns(s)) + s->window_ns <=
                s->start_ns + s->ask->duration_ns;
 }
@@ -158,7 +179,7 @@ static bool next_look(struct state *s, uint64_t begin_ns, size_t *i)
 
     while (*i < LOOKS - 1 && begin_ns + look_due_ns(s, *i) < from_ns)
         ++*i;
-    if (!wait_until(s, lxe_max(begin_ns + look_due_ns(s, *i), from_ns)))
+    if (!wait_paid(s, begin_ns + look_due_ns(s, *i)))
         return false;
     return *i < LOOKS - 1;
 }
@@ -249,7 +270,7 @@ static int log_window(struct state *s, struct lxe_dirty_log *log,
             add_sample(s, s->look_ns - begin_ns, pages, s->domain_pages);
         i++;
     }
-    if (!rc && !s->run->ended_early) {
+    if (!rc && !is_over(s)) {
         rc = clean(s, log, &pages, err);
         if (!rc) {
             add_sample(s, s->look_ns - begin_ns, pages, s->domain_pages);
@@ -273,7 +294,7 @@ static int log_windows(struct state *s, struct lxe_dirty_log *log,
     if (!s->hot)
         return lxe_fail(err, -ENOMEM, "no memory to count the writes to %"
                         PRIu64 " pages", log->pages);
-    rc = wait_until(s, affordable_ns(s)) ? clean(s, log, &pages, err) : 0;
+    rc = wait_paid(s, 0) ? clean(s, log, &pages, err) : 0;
     while (!rc && has_time(s))
         rc = log_window(s, log, err);
     if (!rc)
@@ -295,8 +316,8 @@ static int by_log(struct state *s, uint32_t domid, double *hot_pages,
     if (rc)
         return rc;
     rc = log_windows(s, log, hot_pages, err);
-    if (!rc && !s->run->ended_early)
-        wait_until(s, affordable_ns(s));
+    if (!rc && !is_over(s))
+        wait_paid(s, 0);
     begin_look(s);
     log->ops->close(log);
     end_look(s);
@@ -383,7 +404,7 @@ static int looks(struct state *s, struct lxe_page_sample *sample,
         rc = look(s, sample, r, err);
         i++;
     }
-    if (!rc && !s->run->ended_early)
+    if (!rc && !is_over(s))
         rc = look(s, sample, r, err);
     if (!rc)
         note_round(s, sample, r);
@@ -404,11 +425,11 @@ static int sample_window(struct state *s, uint32_t domid, struct round *r,
     s->look_end_ns = now_ns(s);
     if (rc)
         return rc;
-    if (wait_until(s, affordable_ns(s)))
+    if (wait_paid(s, 0))
         rc = looks(s, sample, r, err);
     sample->ops->close(sample);
-    if (!rc && !s->run->ended_early)
-        wait_until(s, affordable_ns(s));
+    if (!rc && !is_over(s))
+        wait_paid(s, 0);
     return rc;
 }
 

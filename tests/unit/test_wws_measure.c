@@ -319,6 +319,26 @@ static void test_budget_too_small(void)
     end();
 }
 
+/* A look that others on the host delayed is not waited for without end. */
+static void test_delayed_look(void)
+{
+    for (int method = 0; method < 2; method++) {
+        struct lxe_err err = { 0 };
+        uint64_t begin_ns;
+
+        begin(writer, method ? MIG_WWS_SAMPLE : MIG_WWS_LOG_DIRTY);
+        slow.op_ns = 2 * LXE_NS_PER_SEC;
+        slow.op_cpu_ns = 2 * LXE_NS_PER_SEC;
+        begin_ns = slow_now(NULL);
+        ask.max_cpu = 0.0001;
+        CU_ASSERT(measure(&err) == -ENODATA);
+        CU_ASSERT(strstr(err.text, "share of CPU and pause") != NULL);
+        CU_ASSERT(slow_now(NULL) - begin_ns <=
+                  2 * ask.duration_ns + SECONDS(10));
+        end();
+    }
+}
+
 /* ---- what goes wrong ---- */
 
 static void test_ended_early(void)
@@ -381,6 +401,7 @@ int main(void)
         { "the guest's time", test_pause_budget },
         { "our CPU", test_cpu_budget },
         { "too small a budget", test_budget_too_small },
+        { "a look that was delayed", test_delayed_look },
         { "ended early", test_ended_early },
         { "a host that fails", test_host_fails },
         { "refused", test_refused },
