@@ -223,6 +223,7 @@ static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
             .demand_known = g->demand.known,
             .need_kib = g->demand.need_kib,
             .rise_kib = g->demand.rise_kib,
+            .fresh_kib = g->demand.fresh_kib,
             .keep_kib = g->demand.keep_kib,
             .why = g->demand.why,
             .target_kib = promised_kib(b, g),

@@ -35,6 +35,7 @@ const struct aero_field aero_guest_fields[] = {
     GUEST(demand_known),
     GUEST(need_kib),
     GUEST(rise_kib),
+    GUEST(fresh_kib),
     GUEST(keep_kib),
     GUEST(why),
     GUEST(target_kib),

@@ -229,6 +229,7 @@ static void by_activity(const struct aero_demand_input *in,
     }
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = lxe_min(out->kib, in->static_max_kib);
+    out->fresh_kib = out->kib;
 }
 
 /*
@@ -270,6 +271,7 @@ static void fall_back(const struct aero_demand_input *in, const char *why,
         out->kib = probed(in, memory, &why);
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = lxe_min(out->kib, in->static_max_kib);
+    out->fresh_kib = out->kib;
     out->known = false;
     out->told = false;
     out->need_kib = LXE_UNKNOWN;
@@ -310,7 +312,7 @@ void aero_demand_estimate(const struct aero_demand_input *in,
                           struct aero_demand *out)
 {
     enum lxe_report_source source = in->report->source;
-    uint64_t need, lost, spare;
+    uint64_t need, fresh, lost, spare;
 
     out->rise_kib = 0;
     if (source == LXE_REPORT_NONE && has_activity(in)) {
@@ -333,6 +335,8 @@ void aero_demand_estimate(const struct aero_demand_input *in,
     need = lxe_min(highest(memory, in->now_ns, out->need_kib, false),
                    in->held_kib);
     out->rise_kib = rise(memory, out->need_kib);
+    fresh = lxe_min(lxe_max(out->need_kib, (uint64_t)memory->fast_kib),
+                    in->held_kib);
     out->known = true;
     out->told = true;
     lost = missing(in, memory);
@@ -343,6 +347,10 @@ void aero_demand_estimate(const struct aero_demand_input *in,
         out->need_kib = in->held_kib - lxe_min(spare,
                                                in->held_kib - need);
     }
+    out->fresh_kib = out->kib;
+    if (!thrashes(memory, lost))
+        out->fresh_kib = fresh + lost +
+                         margin(in, fresh) * (memory->pressed ? 2 : 1);
     if (thrashes(memory, lost))
         out->rise_kib = lxe_max(out->rise_kib, (out->kib - out->need_kib) /
                                                    THRASH_PART);

@@ -86,6 +86,7 @@ struct aero_demand {
     uint64_t need_kib;      /* working set, no margin; LXE_UNKNOWN if !known */
     uint64_t rise_kib;      /* at its pace it soon needs so much more: with
                                less of its margin left it lacks memory */
+    uint64_t fresh_kib;     /* the same by the last seconds alone */
     uint64_t keep_kib;      /* with less its programs die; 0 if not known */
     uint64_t used_kib;      /* LXE_UNKNOWN where not told, likewise below */
     uint64_t available_kib;

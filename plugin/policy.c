@@ -152,6 +152,18 @@ static bool is_short(const struct plan *p, const struct slot *s)
     return s->target < s->demand && s->target < s->need + left;
 }
 
+/* Somebody lacks memory: what this one needed a while ago may go to it. */
+static void forget_past(const struct plan *p, struct slot *s)
+{
+    const struct aero_policy_guest *g = &p->guests[s->index];
+    uint64_t fresh;
+
+    if (!g->demand_known || s->is_short)
+        return;
+    fresh = whole_steps(pages_up(g->fresh_kib) + STEP_PAGES - 1);
+    s->demand = lxe_min(s->demand, lxe_max(fresh, lxe_max(s->lo, s->need)));
+}
+
 /* Whether what was asked of a guest may stay asked. */
 static bool may_give(const struct plan *p, const struct slot *s)
 {
@@ -193,8 +205,10 @@ static void collect(struct plan *p, size_t count)
     }
     for (size_t i = 0; i < p->n; i++) {
         p->slots[i].is_short = is_short(p, &p->slots[i]);
-        if (p->any_short)
+        if (p->any_short) {
+            forget_past(p, &p->slots[i]);
             find_late(p, &p->slots[i]);
+        }
         p->bottoms += p->slots[i].lo;
     }
 }

@@ -517,7 +517,7 @@ ok 'nowhere to write' says 1 "none/x: No such file"
 cat >"$dir/log" <<'LOG'
 {"decisions":1,"aerostat":"x"}
 {"tick":5,"time_ms":1700000000000,"full":true,"guests":1,"lines":1,"gone":[],"reserve_kib":65536,"host":{"free_kib":409600,"keep_free_kib":65536,"change_kib":262144,"shrink_part":8,"dead_band_kib":4096,"slack_part":16,"tax":750,"missing_kib":0,"no_surplus":false,"short_nodes":0}}
-{"domid":1,"name":"a\u001b","in":{"movable":true,"min_kib":65536,"max_kib":1048576,"min_is_set":false,"shares":100,"demand_kib":524288,"demand_known":true,"need_kib":400000,"rise_kib":0,"keep_kib":0,"why":"x","target_kib":524288,"held_kib":524288,"floor_kib":0,"speed_kib_s":null,"stuck_shrink":false,"stuck_grow":false,"nodes":0},"out":{"target_kib":786432},"reason":"r"}
+{"domid":1,"name":"a\u001b","in":{"movable":true,"min_kib":65536,"max_kib":1048576,"min_is_set":false,"shares":100,"demand_kib":524288,"demand_known":true,"need_kib":400000,"rise_kib":0,"fresh_kib":524288,"keep_kib":0,"why":"x","target_kib":524288,"held_kib":524288,"floor_kib":0,"speed_kib_s":null,"stuck_shrink":false,"stuck_grow":false,"nodes":0},"out":{"target_kib":786432},"reason":"r"}
 LOG
 run "$cli" mem-replay "$dir/log"
 ok 'a replay to the same' [ "$status" -eq 0 ]

@@ -567,7 +567,8 @@ static void a_link_is_not_followed(void)
     "{\"domid\":" domid ",\"name\":\"a\",\"in\":{\"movable\":true,"            \
     "\"min_kib\":" min ",\"max_kib\":1048576,\"min_is_set\":false,"            \
     "\"shares\":" shares ",\"demand_kib\":524288,\"demand_known\":true,"       \
-    "\"need_kib\":400000,\"rise_kib\":0,\"keep_kib\":0,"                     \
+    "\"need_kib\":400000,\"rise_kib\":0,\"fresh_kib\":524288,"               \
+    "\"keep_kib\":0,"                                                        \
     "\"why\":\"x\","                                                        \
     "\"target_kib\":524288,"                                                 \
     "\"held_kib\":524288,\"floor_kib\":0,\"speed_kib_s\":null,"              \

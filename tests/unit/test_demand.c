@@ -321,6 +321,25 @@ static void never_beyond_bounds_for_any_report(void)
     CU_PASS("all within bounds");
 }
 
+/* It freed 300 MiB: after 10 s most of that may go to others who lack it. */
+static void what_was_freed_is_soon_forgotten(void)
+{
+    struct lxe_guest_report r = agent(1000 * MIB, 500 * MIB);
+    struct aero_demand_input in = input(&r);
+    struct aero_demand_memory memory = { 0 };
+    struct aero_demand d;
+
+    aero_demand_estimate(&in, &memory, &d);
+    CU_ASSERT_EQUAL(d.fresh_kib, d.kib);
+    r.available_kib = 800 * MIB;
+    for (int i = 0; i < 10; i++) {
+        in.now_ns += LXE_NS_PER_SEC;
+        aero_demand_estimate(&in, &memory, &d);
+    }
+    CU_ASSERT(d.fresh_kib >= 250 * MIB && d.fresh_kib < 320 * MIB);
+    CU_ASSERT(d.kib > 420 * MIB);
+}
+
 /* 16 MiB/s for 5 s: in two more it will need 32 MiB more, or nearly. */
 static void what_rises_is_looked_ahead(void)
 {
@@ -359,6 +378,7 @@ static const struct unit_test tests[] = {
     { "silence keeps what others set", silence_keeps_what_others_set },
     { "Qubes says used only", qubes_says_used_only },
     { "fast up, slow down", fast_up_slow_down },
+    { "what was freed is soon forgotten", what_was_freed_is_soon_forgotten },
     { "what rises is looked ahead", what_rises_is_looked_ahead },
     { "any report stays in bounds", never_beyond_bounds_for_any_report },
 };

@@ -23,7 +23,7 @@ static struct aero_policy_guest guest(uint64_t min, uint64_t max,
     return (struct aero_policy_guest){
         .movable = true, .min_kib = min * MIB, .max_kib = max * MIB,
         .shares = 100, .demand_kib = demand * MIB, .demand_known = true,
-        .why = "by its report", .target_kib = held * MIB,
+        .fresh_kib = demand * MIB, .why = "by its report", .target_kib = held * MIB,
         .held_kib = held * MIB,
     };
 }
@@ -338,6 +338,26 @@ static void who_lacks_memory_does_not_wait_for_all_of_it(void)
     CU_ASSERT_EQUAL(t[1].target_kib, 290 * MIB);
 }
 
+/* What it needed half a minute ago is worth less than what another lacks. */
+static void the_past_gives_way_to_who_is_short(void)
+{
+    struct aero_policy_guest g[] = { guest(64, 1000, 300, 300),
+                                     guest(64, 1000, 300, 200) };
+    struct aero_policy_host host = no_limits;
+    struct aero_policy_target t[2];
+
+    host.tax = 750;
+    g[0].need_kib = 90 * MIB;
+    g[0].fresh_kib = 122 * MIB;
+    g[1].need_kib = 150 * MIB;
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 250 * MIB);
+    g[1].need_kib = 190 * MIB;
+    aero_policy_run(&host, g, 2, t);
+    CU_ASSERT(t[0].target_kib >= 122 * MIB && t[0].target_kib <= 200 * MIB);
+    CU_ASSERT(t[1].target_kib >= 300 * MIB);
+}
+
 static void stuck_is_clipped(void)
 {
     struct aero_policy_guest g[] = { guest(100, 2000, 200, 1000),
@@ -462,6 +482,7 @@ static void ask_some(uint64_t *seed, struct aero_policy_guest *g)
 {
     for (size_t i = 0; i < COUNT; i++) {
         g[i].need_kib = unit_below(seed, g[i].demand_kib + 1);
+        g[i].fresh_kib = g[i].need_kib + unit_below(seed, 100 * MIB);
         if (unit_below(seed, 2))
             g[i].target_kib -= unit_below(seed,
                                           g[i].held_kib - g[i].min_kib + 1);
@@ -661,6 +682,8 @@ static const struct unit_test tests[] = {
     { "others stand in for who is late", others_stand_in_for_who_is_late },
     { "who lacks memory does not wait for all of it",
       who_lacks_memory_does_not_wait_for_all_of_it },
+    { "the past gives way to who is short",
+      the_past_gives_way_to_who_is_short },
     { "a stuck guest is clipped", stuck_is_clipped },
     { "a silent guest is left", silent_guest_is_left },
     { "an untouchable guest is counted", untouchable_is_counted },

@@ -153,6 +153,18 @@ static void beside_one_that_does_not_give(void)
     }
 }
 
+/* Two share what three had, and one of them has only just freed its part. */
+static void beside_one_that_is_stuck(void)
+{
+    struct bench b;
+
+    set_up(&b, HOST(QUICK("g1", JUMP(102, 109, 140, 140.1)) ","
+                    QUICK("g2", JUMP(60, 67, 100, 100.1)) ","
+                    GUEST("g3", ", 'stuck': true", "")));
+    CU_ASSERT(run_s(&b, 140) <= 2);
+    tear_down(&b);
+}
+
 /* At 1 MiB/s nobody is surprised, and nobody is left a little short. */
 static void who_grows_slowly_never_waits(void)
 {
@@ -170,6 +182,7 @@ static const struct unit_test tests[] = {
       what_is_freed_comes_to_who_needs_it },
     { "and by the interval alone", and_by_the_interval_alone },
     { "beside one that does not give", beside_one_that_does_not_give },
+    { "beside one that is stuck", beside_one_that_is_stuck },
     { "who grows slowly never waits", who_grows_slowly_never_waits },
 };
 
