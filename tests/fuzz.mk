@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# configure --enable-fuzz CC=clang; make fuzz FUZZ_SECONDS=600. Each fuzzer
-# compiles what it fuzzes itself, so that this is instrumented.
+# configure --enable-fuzz CC=clang; make fuzz FUZZ_SECONDS=600. All code is
+# instrumented then, and each fuzzer is linked from the libraries.
 EXTRA_DIST += tests/fuzz/fuzz_stream.c tests/fuzz/corpus_stream.c \
 	tests/fuzz/fuzz_save_ipc.c tests/fuzz/fuzz_hello.c \
 	tests/fuzz/fuzz_status.c tests/fuzz/fuzz_report.c \
@@ -12,88 +12,63 @@ EXTRA_DIST += tests/fuzz/fuzz_config.c tests/fuzz/fuzz_control.c \
 	tests/fuzz/seeds/control/memory tests/fuzz/seeds/control/migration
 .PHONY: fuzz fuzz-stream fuzz-small
 if FUZZ
-FUZZ_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer,address,undefined \
-	-fno-sanitize-recover=all
 FUZZ_SECONDS = 30
+FUZZ_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(XEN_CFLAGS) $(YAJL_CFLAGS)
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 
-noinst_PROGRAMS += tests/fuzz-stream tests/corpus-stream
-tests_fuzz_stream_SOURCES = tests/fuzz/fuzz_stream.c \
-	migrate/stream.c migrate/stream_edit.c libxl-ext/base/err.c
-tests_fuzz_stream_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_stream_SOURCES = tests/fuzz/fuzz_stream.c
+tests_fuzz_stream_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_stream_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_stream_LDADD = $(AERO_LIBS)
+tests_fuzz_wws_SOURCES = tests/fuzz/fuzz_wws.c
+tests_fuzz_wws_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_wws_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_wws_LDADD = $(AERO_LIBS)
+tests_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c
+tests_fuzz_journal_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_journal_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_journal_LDADD = $(AERO_LIBS)
+tests_fuzz_save_ipc_SOURCES = tests/fuzz/fuzz_save_ipc.c
+tests_fuzz_save_ipc_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_save_ipc_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_save_ipc_LDADD = $(AERO_LIBS)
+tests_fuzz_hello_SOURCES = tests/fuzz/fuzz_hello.c
+tests_fuzz_hello_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_hello_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_hello_LDADD = $(AERO_LIBS)
+tests_fuzz_status_SOURCES = tests/fuzz/fuzz_status.c
+tests_fuzz_status_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_status_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_status_LDADD = $(AERO_LIBS)
+tests_fuzz_report_SOURCES = tests/fuzz/fuzz_report.c
+tests_fuzz_report_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_report_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_report_LDADD = $(AERO_LIBS)
+tests_fuzz_replay_SOURCES = tests/fuzz/fuzz_replay.c
+tests_fuzz_replay_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_replay_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_replay_LDADD = $(AERO_LIBS)
+tests_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
+tests_fuzz_config_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_config_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_config_LDADD = $(AERO_LIBS)
+tests_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c
+tests_fuzz_control_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_control_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_control_LDADD = $(AERO_LIBS)
+tests_fuzz_guest_keys_SOURCES = tests/fuzz/fuzz_guest_keys.c
+tests_fuzz_guest_keys_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_guest_keys_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_guest_keys_LDADD = $(AERO_LIBS)
+tests_fuzz_scenario_SOURCES = tests/fuzz/fuzz_scenario.c
+tests_fuzz_scenario_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_scenario_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_scenario_LDADD = $(AERO_LIBS)
+
+noinst_PROGRAMS += tests/corpus-stream
 tests_corpus_stream_SOURCES = tests/fuzz/corpus_stream.c
 tests_corpus_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_corpus_stream_LDADD = $(SYNTH_LIBS)
-
-# The small parsers; those of guest keys and scenarios are in libxl-ext.mk.
-FUZZ_JSON_SOURCES = libxl-ext/base/json.c libxl-ext/base/err.c
-noinst_PROGRAMS += tests/fuzz-save-ipc tests/fuzz-hello tests/fuzz-status
-tests_fuzz_save_ipc_SOURCES = tests/fuzz/fuzz_save_ipc.c \
-	libxl-ext/save_ipc.c libxl-ext/base/err.c libxl-ext/base/fd_io.c
-tests_fuzz_save_ipc_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_hello_SOURCES = tests/fuzz/fuzz_hello.c migrate/hello.c \
-	migrate/line.c \
-	migrate/probe.c \
-	$(FUZZ_JSON_SOURCES)
-tests_fuzz_hello_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
-tests_fuzz_hello_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_hello_LDADD = $(YAJL_LIBS)
-tests_fuzz_status_SOURCES = tests/fuzz/fuzz_status.c migrate/status.c \
-	libxl-ext/base/fd_io.c \
-	migrate/limits.c libxl-ext/base/units.c $(FUZZ_JSON_SOURCES)
-tests_fuzz_status_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
-tests_fuzz_status_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_status_LDADD = $(YAJL_LIBS)
-
-noinst_PROGRAMS += tests/fuzz-report
-tests_fuzz_report_SOURCES = tests/fuzz/fuzz_report.c \
-	migrate/report_read.c migrate/report_compare.c \
-	migrate/report_html.c migrate/report_plots.c \
-	migrate/figures.c migrate/svg.c $(FUZZ_JSON_SOURCES)
-tests_fuzz_report_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
-tests_fuzz_report_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_report_LDADD = $(YAJL_LIBS) -lm
-
-noinst_PROGRAMS += tests/fuzz-replay
-tests_fuzz_replay_SOURCES = tests/fuzz/fuzz_replay.c plugin/replay.c \
-	plugin/decision.c plugin/fields.c plugin/policy.c plugin/hasten.c \
-	plugin/median.c plugin/reason.c plugin/water.c \
-	libxl-ext/base/units.c $(FUZZ_JSON_SOURCES)
-tests_fuzz_replay_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
-tests_fuzz_replay_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_replay_LDADD = $(YAJL_LIBS)
-
-noinst_PROGRAMS += tests/fuzz-wws
-tests_fuzz_wws_SOURCES = tests/fuzz/fuzz_wws.c migrate/wws.c \
-	$(FUZZ_JSON_SOURCES)
-tests_fuzz_wws_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
-tests_fuzz_wws_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_wws_LDADD = $(YAJL_LIBS) -lm
-
-noinst_PROGRAMS += tests/fuzz-journal
-tests_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c migrate/journal.c \
-	libxl-ext/base/fd_io.c libxl-ext/base/log.c $(FUZZ_JSON_SOURCES)
-tests_fuzz_journal_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
-tests_fuzz_journal_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_journal_LDADD = $(YAJL_LIBS) $(XTL_LIBS)
-
-noinst_PROGRAMS += tests/fuzz-config
-tests_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c \
-	plugin/daemon_config.c libxl-ext/guest_keys.c \
-	libxl-ext/base/units.c libxl-ext/base/err.c
-tests_fuzz_config_CPPFLAGS = $(AM_CPPFLAGS) $(XEN_CFLAGS)
-tests_fuzz_config_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_config_LDADD = $(XEN_LIBS)
-
-# The socket and its methods; the host behind them is the libraries'.
-noinst_PROGRAMS += tests/fuzz-control
-tests_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c plugin/control.c \
-	plugin/control_call.c plugin/control_mem.c \
-	plugin/control_methods.c plugin/control_migration.c \
-	plugin/decision_history.c plugin/migrations.c \
-	plugin/reservations.c libxl-ext/base/json.c
-tests_fuzz_control_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(YAJL_CFLAGS)
-tests_fuzz_control_CFLAGS = $(FUZZ_CFLAGS)
-tests_fuzz_control_LDADD = $(AERO_LIBS)
 
 SMALL_FUZZER_NAMES = wws journal save-ipc hello status report replay config \
 	control guest-keys scenario
@@ -101,6 +76,7 @@ SMALL_FUZZERS = tests/fuzz-wws tests/fuzz-journal tests/fuzz-save-ipc \
 	tests/fuzz-hello tests/fuzz-status tests/fuzz-report \
 	tests/fuzz-replay tests/fuzz-config tests/fuzz-control \
 	tests/fuzz-guest-keys tests/fuzz-scenario
+noinst_PROGRAMS += tests/fuzz-stream $(SMALL_FUZZERS)
 
 fuzz: fuzz-stream fuzz-small
 fuzz-small: $(SMALL_FUZZERS)

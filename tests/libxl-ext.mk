@@ -35,13 +35,6 @@ tests_test_host_xen_SOURCES = tests/unit/test_host_xen.c
 tests_test_host_xen_CPPFLAGS = $(UNIT_CPPFLAGS) $(XEN_CFLAGS)
 tests_test_host_xen_LDADD = $(LXE_LIBS) $(UNIT_LIBS)
 
-if FUZZ
-noinst_PROGRAMS += tests/fuzz-guest-keys
-tests_fuzz_guest_keys_SOURCES = tests/fuzz/fuzz_guest_keys.c \
-	libxl-ext/guest_keys.c
-tests_fuzz_guest_keys_CFLAGS = $(FUZZ_CFLAGS)
-endif
-
 SIM_TESTS = tests/test-page-sample tests/test-sim-guest tests/test-sim-host \
 	tests/test-sim-property tests/test-sim-scenario
 check_PROGRAMS += $(SIM_TESTS)
@@ -73,23 +66,6 @@ TESTS += tests/test-cpu-features
 tests_test_cpu_features_SOURCES = tests/unit/test_cpu_features.c
 tests_test_cpu_features_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_cpu_features_LDADD = $(LXE_LIBS) $(UNIT_LIBS)
-
-if FUZZ
-# The parser and the host are compiled in, so that the fuzzer sees them.
-noinst_PROGRAMS += tests/fuzz-scenario
-tests_fuzz_scenario_SOURCES = tests/fuzz/fuzz_scenario.c \
-	libxl-ext/host_sim.c libxl-ext/sim_guest.c libxl-ext/sim_log.c \
-	libxl-ext/sim_numa.c \
-	libxl-ext/sim_pages.c libxl-ext/sim_sample.c libxl-ext/sim_save.c \
-	libxl-ext/page_sample.c libxl-ext/sim_scenario.c \
-	libxl-ext/sim_world.c libxl-ext/host.c libxl-ext/base/json.c
-tests_fuzz_scenario_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) \
-	$(XXHASH_CFLAGS)
-tests_fuzz_scenario_CFLAGS = $(AM_CFLAGS) -fsanitize=fuzzer,address,undefined
-tests_fuzz_scenario_LDFLAGS = $(AM_LDFLAGS) \
-	-fsanitize=fuzzer,address,undefined
-tests_fuzz_scenario_LDADD = $(BASE_LIBS) $(XXHASH_LIBS)
-endif
 
 # Tries the host's ops by hand, in the testbed and on a dom0.
 noinst_PROGRAMS += tests/testbed/hostprobe
