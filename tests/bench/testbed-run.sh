@@ -18,7 +18,7 @@ start_guest() { # WORKLOAD
     cache) mib=480 load="grow:32 cache:352" wait='cached 352' ;;
     hot8) mib=160 load="grow:48 hot:8:8" wait='grew 48' ;;
     hot32) mib=160 load="grow:64 hot:32:16" wait='grew 64' ;;
-    writer) mib=192 load="grow:104 hot:104:16" wait='grew 104' ;;
+    writer) mib=208 load="grow:104 hot:104:16" wait='grew 104' ;;
     web) mib=160 load="grow:32" wait='grew 32' ;;
     esac
     # shellcheck disable=SC2086 # each command is a word
