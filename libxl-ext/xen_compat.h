@@ -4,7 +4,9 @@
  * compiles it, so that a Xen it does not know stops there with a word.
  *
  *   4.17   the reference (Debian 12)
- *   4.18+  libxc's domain information became xc_domain_getinfo_single()
+ *   4.20   tried as well (Debian 13)
+ *
+ * xc_domain_getinfo() is gone since 4.18; xc_domain_getinfolist() is in all.
  *
  * Save helper: the message numbers (save_ipc.h) are those of 4.14 to 4.22.
  */
