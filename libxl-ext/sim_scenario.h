@@ -60,7 +60,7 @@ struct lxe_sim_guest_def {
     struct lxe_sim_point *demand; /* by rising time, one at least */
     size_t demand_count;
     bool demand_steps;
-    uint64_t patient_kib; /* with less available its programs wait; 0: none do */
+    uint64_t patient_kib; /* with less available its programs wait; 0: none */
     uint64_t swap_kib;
     uint64_t page_cache_kib;
     uint64_t page_cache_hot_kib;

@@ -18,10 +18,11 @@
  * pfn, pins page tables by it at the end (xg_sr_restore_x86_pv.c), and patches
  * their entries as they come. XALLOC stands there until the page is sent
  * again, whose type takes its place; and only NOTAB is retyped, never a page
- * table. Nothing else is left out for it. A record with no entry left is refused ("at least 1 pfn"),
- * hence a length of 0. A stream of version 2 takes its first PAGE_DATA record as the
- * sign that the static data is over; any later one does as well, and a guest
- * has at least one page.
+ * table. Nothing else is left out for it.
+ * A record with no entry left is refused ("at least 1 pfn"), hence a length of
+ * 0. A stream of version 2 takes its first PAGE_DATA record as the sign that
+ * the static data is over; any later one does as well, and a guest has at
+ * least one page.
  */
 #include "stream_edit.h"
 

@@ -132,7 +132,7 @@ static bool wait_paid(struct state *s, uint64_t due_ns)
 
     s->broke = s->broke ||
                until_ns > s->start_ns + 2 * s->ask->duration_ns;
-    return !s->broke && wait_until(s, until_ns);
+    return !is_over(s) && wait_until(s, until_ns);
 }
 
 /* ---- windows ---- */
@@ -316,7 +316,7 @@ static int by_log(struct state *s, uint32_t domid, double *hot_pages,
     if (rc)
         return rc;
     rc = log_windows(s, log, hot_pages, err);
-    if (!rc && !is_over(s))
+    if (!rc)
         wait_paid(s, 0);
     begin_look(s);
     log->ops->close(log);
@@ -428,7 +428,7 @@ static int sample_window(struct state *s, uint32_t domid, struct round *r,
     if (wait_paid(s, 0))
         rc = looks(s, sample, r, err);
     sample->ops->close(sample);
-    if (!rc && !is_over(s))
+    if (!rc)
         wait_paid(s, 0);
     return rc;
 }

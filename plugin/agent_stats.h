@@ -36,8 +36,8 @@ void aero_stats_pressure(const char *text, struct lxe_guest_report *report);
 
 /*
  * Whether a report says so much that the last one did not that it is worth a
- * write: memory by more than 4 MiB or an eighth of what is left, or pressure by a
- * percent.
+ * write: memory by more than 4 MiB or an eighth of what is left, or pressure by
+ * a percent.
  */
 bool aero_stats_differ(const struct lxe_guest_report *last,
                        const struct lxe_guest_report *now);

@@ -307,12 +307,28 @@ static bool read_report(const struct aero_demand_input *in,
     return need_by_available(in, out);
 }
 
+/* One that thrashes has too little already, whatever it said a while ago. */
+static void keep_what_it_has(const struct aero_demand_input *in,
+                             uint64_t need_kib, uint64_t lost_kib,
+                             struct aero_demand *out)
+{
+    if (out->kib < in->held_kib + lost_kib) {
+        out->kib = in->held_kib + lost_kib;
+        out->need_kib = in->held_kib - lxe_min(margin(in, need_kib),
+                                               in->held_kib - need_kib);
+    }
+    out->fresh_kib = out->kib;
+    out->rise_kib = lxe_max(out->rise_kib,
+                            (out->kib - out->need_kib) / THRASH_PART);
+}
+
 void aero_demand_estimate(const struct aero_demand_input *in,
                           struct aero_demand_memory *memory,
                           struct aero_demand *out)
 {
     enum lxe_report_source source = in->report->source;
-    uint64_t need, fresh, lost, spare;
+    uint64_t need, fresh, lost;
+    unsigned margins;
 
     out->rise_kib = 0;
     if (source == LXE_REPORT_NONE && has_activity(in)) {
@@ -340,20 +356,11 @@ void aero_demand_estimate(const struct aero_demand_input *in,
     out->known = true;
     out->told = true;
     lost = missing(in, memory);
-    spare = margin(in, need);
-    out->kib = need + spare * (pressed(in, memory) ? 2 : 1) + lost;
-    if (thrashes(memory, lost) && out->kib < in->held_kib + lost) {
-        out->kib = in->held_kib + lost;
-        out->need_kib = in->held_kib - lxe_min(spare,
-                                               in->held_kib - need);
-    }
-    out->fresh_kib = out->kib;
-    if (!thrashes(memory, lost))
-        out->fresh_kib = fresh + lost +
-                         margin(in, fresh) * (memory->pressed ? 2 : 1);
+    margins = pressed(in, memory) ? 2 : 1;
+    out->kib = need + margin(in, need) * margins + lost;
+    out->fresh_kib = fresh + margin(in, fresh) * margins + lost;
     if (thrashes(memory, lost))
-        out->rise_kib = lxe_max(out->rise_kib, (out->kib - out->need_kib) /
-                                                   THRASH_PART);
+        keep_what_it_has(in, need, lost, out);
     if (in->static_max_kib != LXE_UNKNOWN)
         out->kib = lxe_min(out->kib, in->static_max_kib);
     out->why = lost < MISSING_SAID_KIB

@@ -76,6 +76,11 @@ static uint64_t whole_steps(uint64_t pages)
     return pages - pages % STEP_PAGES;
 }
 
+static uint64_t whole_steps_up(uint64_t pages)
+{
+    return whole_steps(pages + STEP_PAGES - 1);
+}
+
 static uint64_t pages_up(uint64_t kib)
 {
     return (kib + LXE_KIB_PER_PAGE - 1) / LXE_KIB_PER_PAGE;
@@ -117,8 +122,7 @@ static void fill_slot(const struct aero_policy_guest *g, size_t index,
     bounds(g, &s->lo, &s->hi);
     s->knee = pages_up(g->demand_kib);
     /* In whole steps, or a little more would be rounded to less. */
-    s->demand = lxe_min(lxe_max(whole_steps(s->knee + STEP_PAGES - 1), s->lo),
-                        s->hi);
+    s->demand = lxe_min(lxe_max(whole_steps_up(s->knee), s->lo), s->hi);
     s->need = g->demand_known ? lxe_min(pages_up(g->need_kib), s->demand)
                               : s->demand;
     if (no_surplus)
@@ -160,7 +164,7 @@ static void forget_past(const struct plan *p, struct slot *s)
 
     if (!g->demand_known || s->is_short)
         return;
-    fresh = whole_steps(pages_up(g->fresh_kib) + STEP_PAGES - 1);
+    fresh = whole_steps_up(pages_up(g->fresh_kib));
     s->demand = lxe_min(s->demand, lxe_max(fresh, lxe_max(s->lo, s->need)));
 }
 
@@ -179,12 +183,12 @@ static bool may_give(const struct plan *p, const struct slot *s)
  */
 static void find_late(const struct plan *p, struct slot *s)
 {
-    uint64_t kib_s = p->guests[s->index].speed_kib_s;
-    uint64_t top = p->guests[s->index].max_kib / LXE_KIB_PER_PAGE, soon;
+    const struct aero_policy_guest *g = &p->guests[s->index];
+    uint64_t gives = g->speed_kib_s / LXE_KIB_PER_PAGE * LATE_S, soon;
 
-    if (kib_s == UINT64_MAX || !may_give(p, s))
+    if (g->speed_kib_s == UINT64_MAX || !may_give(p, s))
         return;
-    soon = lxe_min(lxe_less(s->held, kib_s / LXE_KIB_PER_PAGE * LATE_S), top);
+    soon = lxe_min(lxe_less(s->held, gives), g->max_kib / LXE_KIB_PER_PAGE);
     s->is_late = soon > s->target;
     if (!s->is_late)
         return;
@@ -195,21 +199,24 @@ static void find_late(const struct plan *p, struct slot *s)
 
 static void collect(struct plan *p, size_t count)
 {
+    struct slot *s;
+
     p->pool = pool_kib(p->host, p->guests, count) / LXE_KIB_PER_PAGE;
     for (size_t i = 0; i < count; i++) {
         if (!p->guests[i].movable)
             continue;
-        fill_slot(&p->guests[i], i, p->host->no_surplus, &p->slots[p->n]);
-        p->any_short = p->any_short || is_short(p, &p->slots[p->n]);
-        p->n++;
+        s = &p->slots[p->n++];
+        fill_slot(&p->guests[i], i, p->host->no_surplus, s);
+        s->is_short = is_short(p, s);
+        p->any_short |= s->is_short;
     }
     for (size_t i = 0; i < p->n; i++) {
-        p->slots[i].is_short = is_short(p, &p->slots[i]);
+        s = &p->slots[i];
         if (p->any_short) {
-            forget_past(p, &p->slots[i]);
-            find_late(p, &p->slots[i]);
+            forget_past(p, s);
+            find_late(p, s);
         }
-        p->bottoms += p->slots[i].lo;
+        p->bottoms += s->lo;
     }
 }
 
@@ -368,9 +375,9 @@ static void change_places(struct slot *const *equals, size_t count)
     most = lxe_min(room, give);
     for (size_t i = 0; most && i < count; i++) {
         struct slot *s = equals[i];
-        uint64_t more = part(most, s->room, room) + STEP_PAGES - 1;
+        uint64_t more = lxe_min(whole_steps_up(part(most, s->room, room)),
+                                s->room);
 
-        more = lxe_min(whole_steps(more), s->room);
         s->want -= more;
         s->near_gave = more > 0;
         given += more;
@@ -507,7 +514,6 @@ static int grow_within(struct plan *p, uint64_t rest, bool to_demands)
 
         p->vessels[i].hi = grows ? lxe_min(s->next, top) : 0;
         p->vessels[i].lo = grows ? lxe_max(p->vessels[i].x, s->held) : 0;
-        p->vessels[i].base = 0;
     }
     return aero_water_fill(p->vessels, p->n, rest);
 }
@@ -618,7 +624,7 @@ static int leave_out_changes(struct plan *p)
         sum += counted(s, to);
         /* It stays asked for that, and not for more. */
         if (s->is_late)
-            s->next = to;
+            s->next = s->target;
         else if (stays)
             stay[n++] = s;
     }

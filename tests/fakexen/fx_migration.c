@@ -206,7 +206,6 @@ static void start_restore(const struct fx_migration *m, struct fx_outcome *o,
         abort();
 }
 
-/* In place of a restorer: reads all there is. */
 struct sink {
     int fd;
     struct fx_arrivals *arrivals;
@@ -220,6 +219,7 @@ static void note_arrival(struct fx_arrivals *a, uint64_t bytes)
     a->list[a->count - 1] = (struct fx_arrival){ fx_now_ns(), bytes };
 }
 
+/* In place of a restorer: reads all there is. */
 static void *sink_main(void *data)
 {
     static char nowhere[1 << 18];

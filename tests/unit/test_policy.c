@@ -23,8 +23,8 @@ static struct aero_policy_guest guest(uint64_t min, uint64_t max,
     return (struct aero_policy_guest){
         .movable = true, .min_kib = min * MIB, .max_kib = max * MIB,
         .shares = 100, .demand_kib = demand * MIB, .demand_known = true,
-        .fresh_kib = demand * MIB, .why = "by its report", .target_kib = held * MIB,
-        .held_kib = held * MIB,
+        .fresh_kib = demand * MIB, .why = "by its report",
+        .target_kib = held * MIB, .held_kib = held * MIB,
     };
 }
 
