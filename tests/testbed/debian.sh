@@ -25,9 +25,9 @@ tb_debian_key() {
 # The disk of such a dom0 and the initramfs that mounts it, as debian.raw and
 # debian-init.img in tb_debian. Packages first: tb_begin has been called.
 tb_debian_image() {
-    local begin=$SECONDS lock tb_host_packages=(debootstrap e2fsprogs)
+    local begin=$SECONDS lock
 
-    tb_install_packages
+    tb_install debootstrap e2fsprogs
     tb_debian=$tb_cache/debian-$(tb_debian_key)
     exec {lock}>"$tb_cache/lock"
     flock -w 900 "$lock"

@@ -11,34 +11,42 @@ tb_source=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 tb_host_packages=(qemu-system-x86 cpio kmod xz-utils busybox-static socat
     iproute2 jq gcc libc6-dev libxen-dev)
-# The machine's own release of Xen, as in 4.17.
-tb_xen=$(apt-cache depends libxen-dev 2>/dev/null |
-    sed -n 's/.*Depends: libxenmisc//p' | head -n 1)
-tb_image_packages=("xen-hypervisor-$tb_xen-amd64" "xen-utils-$tb_xen"
-    xen-utils-common xenstore-utils)
 
 tb_dom0_modules=(xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
     virtio_pci virtio_net virtio_blk xen-netback xen-blkback bridge sch_tbf
     sch_netem)
 tb_guest_modules=(xen-blkfront xen-netfront)
 
-tb_xen_bin=usr/lib/xen-$tb_xen/bin
-tb_dom0_programs=("$tb_xen_bin"/{xl,xenstored,xenconsoled,xenconsole}
-    "$tb_xen_bin"/{libxl-save-helper,xen-init-dom0,xen-hvmctx,xentop})
+# What depends on the machine's own release of Xen, tb_xen, as in 4.17. Its
+# libxen-dev must be installed: a bare Debian's apt knows of no package yet.
+tb_find_xen() {
+    tb_xen=$(dpkg-query -W -f '${Depends}' libxen-dev |
+        grep -Eo 'libxenmisc[0-9.]+')
+    tb_xen=${tb_xen#libxenmisc}
+    tb_image_packages=("xen-hypervisor-$tb_xen-amd64" "xen-utils-$tb_xen"
+        xen-utils-common xenstore-utils)
+    tb_xen_bin=usr/lib/xen-$tb_xen/bin
+    tb_dom0_programs=("$tb_xen_bin"/{xl,xenstored,xenconsoled,xenconsole}
+        "$tb_xen_bin"/{libxl-save-helper,xen-init-dom0,xen-hvmctx,xentop})
+}
 
 tb_have_packages() {
     dpkg-query -W -f '${db:Status-Status}\n' "$@" 2>/dev/null |
         awk -v want=$# '$1 == "installed" { n++ } END { exit n != want }'
 }
 
-# Installs what a bare Debian 12 lacks, if anything.
-tb_install_packages() {
-    tb_have_packages "${tb_host_packages[@]}" && return
+# Installs what is missing of some packages, if anything.
+tb_install() { # PACKAGE...
+    tb_have_packages "$@" && return
     tb_say "installing packages"
-    export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -y -qq --no-install-recommends "${tb_host_packages[@]}" \
-        >/dev/null
+    DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# What a bare Debian 12 lacks.
+tb_install_packages() {
+    tb_install "${tb_host_packages[@]}"
 }
 
 # The generic kernel's package: the cloud kernel has no dom0 support.
@@ -65,6 +73,7 @@ tb_image_key() {
 tb_image() {
     local begin=$SECONDS lock
 
+    tb_find_xen
     [ -n "$(tb_kernel_package)" ] || apt-get update -qq
     tb_images=$tb_cache/$(tb_image_key)
     mkdir -p "$tb_cache"

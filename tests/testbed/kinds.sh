@@ -11,8 +11,7 @@
 tb_add_hvm() {
     local root=$tb_dir/hvm dm=/usr/libexec/xen-qemu-system-i386
 
-    tb_have_packages "${tb_hvm_packages[@]}" ||
-        tb_apt_install "${tb_hvm_packages[@]}"
+    tb_install "${tb_hvm_packages[@]}"
     mkdir -p "$root"/{boot,usr/libexec} \
         "$root"/usr/share/{qemu/keymaps,seabios}
     cp "$dm" "$root/usr/libexec/"
@@ -44,12 +43,6 @@ tb_boot_disk() { # FILE
     rm -rf "$cd"
 }
 
-tb_apt_install() { # PACKAGE...
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
-
 # Boots hosts from here on with Debian's Xen built anew with shadow paging,
 # which Debian leaves out. Built once, in a few minutes, and kept.
 tb_use_shadow_xen() {
@@ -72,7 +65,7 @@ tb_build_shadow_xen() { # BUILD
 
     cd "$1" || return
     chmod 777 . # apt's own user writes here
-    tb_apt_install bison flex gcc libc6-dev make python3 xz-utils
+    tb_install bison flex gcc libc6-dev make python3 xz-utils
     apt-get download -qq "xen-hypervisor-$tb_xen-amd64"
     dpkg -x xen-hypervisor-*.deb package
     tb_fetch_xen_source
