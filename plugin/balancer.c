@@ -196,7 +196,8 @@ static uint64_t promised_kib(const struct aero_balancer *b,
     const struct aero_migration *m =
         aero_migrations_find(&b->migrations, g->dom.domid);
 
-    if (m && m->original_target_kib > standing_kib(g))
+    if (m && m->original_target_kib != LXE_UNKNOWN &&
+        m->original_target_kib > standing_kib(g))
         return m->original_target_kib;
     if (g->condition.state == AERO_GUEST_HOST ||
         aero_reservations_following(&b->reservations, g->dom.domid))

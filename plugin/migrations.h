@@ -39,7 +39,7 @@ struct aero_migration {
     char uuid[LXE_UUID_TEXT];
     char name[LXE_DOM_NAME];
     char to[AERO_MIGRATION_TO];    /* as the client names the target host */
-    uint64_t original_target_kib;
+    uint64_t original_target_kib; /* LXE_UNKNOWN: its journal tells none yet */
     uint64_t started_ns;
     bool committed;
     bool lost;                     /* its client is gone: to be undone */

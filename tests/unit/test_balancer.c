@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "balancer.h"
 #include "base/clock.h"
 #include "host_sim.h"
+#include "journal.h"
 #include "unit.h"
 
 #define MIB 1024ull
@@ -726,6 +728,49 @@ static void a_migrations_targets_are_its_clients(void)
     tear_down(&b);
 }
 
+static void no_repair(void *data)
+{
+    (void)data;
+}
+
+/*
+ * Until its client announces it, a migration is known by its journal, which
+ * tells no target before one is about to be changed: that promises nothing.
+ */
+static void a_journal_without_a_target_promises_nothing(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"moves\", \"memory_kib\": 1048576,"
+        "    \"report\": \"agent\", \"demand\": [[0, 204800]] },"
+        "  { \"name\": \"stays\", \"memory_kib\": 1048576,"
+        "    \"report\": \"agent\", \"demand\": [[0, 819200]] } ] }";
+    char dir[] = "/tmp/test-balancer-XXXXXX";
+    struct mig_journal j;
+    struct lxe_domain d;
+    struct bench b;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    set_up(&b, scenario);
+    run_s(&b, 30);
+    d = domain(&b, 1);
+    mig_journal_init(&j, MIG_JOURNAL_SOURCE);
+    j.domid = d.domid;
+    memcpy(j.uuid, d.uuid, sizeof(j.uuid));
+    memcpy(j.name, d.name, sizeof(j.name));
+    CU_ASSERT_EQUAL_FATAL(mig_journal_write(dir, &j, NULL), 0);
+    b.balancer.migrations.journals =
+        (struct aero_journals){ .dir = dir, .repair = no_repair };
+    d = domain(&b, 2);
+    run_s(&b, 30);
+    CU_ASSERT_EQUAL(state(&b, 1), AERO_GUEST_MIGRATING);
+    CU_ASSERT_EQUAL(domain(&b, 2).target_kib, d.target_kib);
+    CU_ASSERT(b.balancer.obtainable_kib > 0);
+    tear_down(&b);
+    mig_journal_remove(dir, &j);
+    rmdir(dir);
+}
+
 static const struct unit_test tests[] = {
     { "idle ones give to one that grows", idle_give_to_one_that_grows },
     { "comes to rest", comes_to_rest },
@@ -749,6 +794,8 @@ static const struct unit_test tests[] = {
     { "another balancer is not fought", another_balancer_is_not_fought },
     { "a migration's targets are its client's",
       a_migrations_targets_are_its_clients },
+    { "a journal without a target promises nothing",
+      a_journal_without_a_target_promises_nothing },
     { "a transfer is not counted twice", a_transfer_does_not_count_twice },
 };
 
