@@ -397,6 +397,29 @@ int mig_repair_all(const struct mig_repair *r, struct mig_repair_count *count,
     return 0;
 }
 
+/* Whether the guest may go on here, and is the one of the journal. */
+static int may_take_back(const struct mig_repair *r,
+                         const struct mig_journal *j, const char *what,
+                         struct lxe_err *err)
+{
+    struct lxe_domain now;
+    int rc;
+
+    if (mig_journal_alive(j))
+        return lxe_fail(err, -EBUSY, "the migration of %s goes on; see"
+                        " 'xl-aerostat migrate-cancel'", what);
+    if (j->state == MIG_JOURNAL_MOVED)
+        return lxe_fail(err, -EALREADY, "%s has moved: %s said that it runs"
+                        " there; 'aerostat-migrate --repair' removes what is"
+                        " left of it here", what, j->to);
+    rc = r->host->ops->get_domain(r->host, j->domid, &now, err);
+    if (!rc && strcmp(now.uuid, j->uuid))
+        rc = lxe_fail(err, -ESRCH, "domain %" PRIu32 " is another guest now;"
+                      " 'aerostat-migrate --repair' forgets the migration of"
+                      " %s", j->domid, what);
+    return rc;
+}
+
 int mig_repair_take_back(const struct mig_repair *r, const char *what,
                          struct mig_journal *out, struct lxe_err *err)
 {
@@ -407,12 +430,11 @@ int mig_repair_take_back(const struct mig_repair *r, const char *what,
     if (rc)
         return rc;
     found = mig_journal_find(&list, what);
-    if (!found)
-        rc = lxe_fail(err, -ESRCH, "no migration of %s is known here", what);
-    else if (mig_journal_alive(found))
-        rc = lxe_fail(err, -EBUSY, "the migration of %s goes on; see"
-                      " 'xl-aerostat migrate-cancel'", what);
+    if (found)
+        rc = may_take_back(r, found, what, err);
     else
+        rc = lxe_fail(err, -ESRCH, "no migration of %s is known here", what);
+    if (!rc)
         *out = *found;
     mig_journal_list_free(&list);
     if (rc)

@@ -82,11 +82,12 @@ int mig_repair_all(const struct mig_repair *r, struct mig_repair_count *count,
 
 /*
  * An administrator has seen that a guest does not run at the target: undoes
- * its migration here, committed or not.
+ * its migration here, committed or not, unless the target has said that it
+ * runs there.
  * @what  domid, name or UUID
  * @out   gets its journal
- * Returns 0; -ESRCH where no journal is about it; -EBUSY where its migration
- * goes on; what failed.
+ * Returns 0; -ESRCH where no journal is about it, or it has gone; -EBUSY where
+ * its migration goes on; -EALREADY where it has moved; what failed.
  */
 int mig_repair_take_back(const struct mig_repair *r, const char *what,
                          struct mig_journal *out, struct lxe_err *err);

@@ -288,6 +288,42 @@ static void test_committed(void)
     end(&b);
 }
 
+/* The target said that it runs there: resumed here, there would be two. */
+static void test_moved_is_not_taken_back(void)
+{
+    struct mig_journal j;
+    struct lxe_err err = { 0 };
+    struct bed b;
+
+    begin(&b);
+    b.j.state = MIG_JOURNAL_MOVED;
+    suspend(&b);
+    CU_ASSERT_EQUAL_FATAL(mig_journal_write(dir, &b.j, NULL), 0);
+    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", &j, &err),
+                    -EALREADY);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "--repair"));
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
+    end(&b);
+}
+
+/* The guest went, and another one has its number. */
+static void test_another_is_not_taken_back(void)
+{
+    struct mig_journal j;
+    struct bed b;
+
+    begin(&b);
+    b.j.state = MIG_JOURNAL_COMMITTED;
+    b.j.uuid[0] = b.j.uuid[0] == '0' ? '1' : '0';
+    b.host->ops->set_target(b.host, 1, MIB(512), NULL);
+    suspend(&b);
+    CU_ASSERT_EQUAL_FATAL(mig_journal_write(dir, &b.j, NULL), 0);
+    CU_ASSERT_EQUAL(mig_repair_take_back(&b.repair, "g", &j, NULL), -ESRCH);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(512));
+    end(&b);
+}
+
 static void test_living(void)
 {
     struct mig_repair_count count;
@@ -338,6 +374,8 @@ int main(void)
         { "a request to suspend is taken back", test_pending_suspend },
         { "one step fails: the others are made", test_one_step_fails },
         { "committed: left to a person, who takes it back", test_committed },
+        { "what moved is not taken back", test_moved_is_not_taken_back },
+        { "another guest is not taken back", test_another_is_not_taken_back },
         { "a living migration is left alone", test_living },
         { "a domain that is gone", test_gone },
         { "a host that does not answer", test_host_fails },
