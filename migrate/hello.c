@@ -41,6 +41,19 @@ int mig_hello_write_answer(const struct mig_hello_answer *answer,
     return mig_line_finish(w, buf);
 }
 
+/* As libxl writes it: nothing else finds only the domain that is meant. */
+static bool is_uuid(const char *text)
+{
+    static const char form[] = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
+    size_t i = 0;
+
+    for (; form[i] && text[i]; i++)
+        if (form[i] == 'h' ? !strchr("0123456789abcdef", text[i])
+                           : text[i] != '-')
+            return false;
+    return !form[i] && !text[i];
+}
+
 int mig_hello_parse(const char *line, struct mig_hello *out,
                     struct lxe_err *err)
 {
@@ -52,7 +65,7 @@ int mig_hello_parse(const char *line, struct mig_hello *out,
     if (mig_line_text(out->name, sizeof(out->name), lxe_json_get(root, "name")))
         rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'name'");
     else if (mig_line_text(out->uuid, sizeof(out->uuid),
-                       lxe_json_get(root, "uuid")))
+                           lxe_json_get(root, "uuid")) || !is_uuid(out->uuid))
         rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'uuid'");
     else if (lxe_json_u64(lxe_json_get(root, "need_kib"), &out->need_kib) ||
              out->need_kib > NEED_MAX_KIB)

@@ -89,11 +89,21 @@ static const struct bad bad_hellos[] = {
     { "{\"name\":\"a\",\"need_kib\":1}", "'uuid'" },
     { "{\"name\":\"a\",\"uuid\":\"" UUID UUID "\",\"need_kib\":1}",
       "'uuid'" },
-    { "{\"name\":\"a\",\"uuid\":\"u\"}", "'need_kib'" },
-    { "{\"name\":\"a\",\"uuid\":\"u\",\"need_kib\":-1}", "'need_kib'" },
-    { "{\"name\":\"a\",\"uuid\":\"u\",\"need_kib\":1.5}", "'need_kib'" },
-    { "{\"name\":\"a\",\"uuid\":\"u\",\"need_kib\":1099511627777}",
+    /* A number or a name could be taken for another domain's. */
+    { "{\"name\":\"a\",\"uuid\":\"3\",\"need_kib\":1}", "'uuid'" },
+    { "{\"name\":\"a\",\"uuid\":\"web\",\"need_kib\":1}", "'uuid'" },
+    { "{\"name\":\"a\",\"uuid\":\"" UUID "0\",\"need_kib\":1}", "'uuid'" },
+    { "{\"name\":\"a\",\"uuid\":\"3F1C0B52-8A4E-4A4F-9A6E-1F9B3F6C7D21\","
+      "\"need_kib\":1}", "'uuid'" },
+    { "{\"name\":\"a\",\"uuid\":\"3f1c0b52-8a4e-4a4f-9a6e01f9b3f6c7d21\","
+      "\"need_kib\":1}", "'uuid'" },
+    { "{\"name\":\"a\",\"uuid\":\"" UUID "\"}", "'need_kib'" },
+    { "{\"name\":\"a\",\"uuid\":\"" UUID "\",\"need_kib\":-1}",
       "'need_kib'" },
+    { "{\"name\":\"a\",\"uuid\":\"" UUID "\",\"need_kib\":1.5}",
+      "'need_kib'" },
+    { "{\"name\":\"a\",\"uuid\":\"" UUID "\","
+      "\"need_kib\":1099511627777}", "'need_kib'" },
     { "{\"name\":\"a\",\"name\":\"b\",\"uuid\":\"u\",\"need_kib\":1}",
       "not JSON" },
 };
@@ -118,8 +128,8 @@ static void test_unknown_members(void)
     struct mig_hello_answer answer;
     struct mig_hello hello;
 
-    CU_ASSERT_EQUAL(mig_hello_parse("{\"name\":\"a\",\"uuid\":\"u\","
-                                    "\"need_kib\":1,\"more\":[1]}", &hello,
+    CU_ASSERT_EQUAL(mig_hello_parse("{\"name\":\"a\",\"uuid\":\"" UUID
+                                    "\",\"need_kib\":1,\"more\":[1]}", &hello,
                                     NULL), 0);
     CU_ASSERT_EQUAL(mig_hello_parse_answer("{\"ok\":true,\"reserved_kib\":3,"
                                            "\"more\":{}}", &answer, NULL), 0);
