@@ -4,20 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "line.h"
 #include "xl_stream.h"
 
 #define GREETING_MS 60000 /* ssh may ask for a password */
 #define ANSWER_MS   90000 /* the target may have to squeeze its guests */
 
 /* ---- the hello ---- */
-
-/* The target's words may not write to our terminal. */
-static void make_printable(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
-}
 
 static int say_hello(struct mig_transport *t, const struct mig_hello *hello,
                      uint64_t *reserved_kib, struct lxe_err *err)
@@ -37,7 +30,7 @@ static int say_hello(struct mig_transport *t, const struct mig_hello *hello,
     if (rc)
         return rc;
     if (*answer.refusal) {
-        make_printable(answer.refusal);
+        mig_line_make_shown(answer.refusal);
         return lxe_fail(err, -EREMOTEIO, "the target refuses: %s",
                         answer.refusal);
     }

@@ -31,12 +31,21 @@ int mig_line_text(char *out, size_t size, const struct lxe_json *node)
     return 0;
 }
 
+void mig_line_make_shown(char *text)
+{
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+            p[0] = p[1] = '?';
+        else if (*p < ' ' || *p == 0x7f)
+            *p = '?';
+    }
+}
+
 int mig_line_shown(char *out, size_t size, const struct lxe_json *node)
 {
     int rc = mig_line_text(out, size, node);
 
-    for (char *p = out; !rc && *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            *p = '?';
+    if (!rc)
+        mig_line_make_shown(out);
     return rc;
 }

@@ -68,6 +68,11 @@ static void test_refusals(void)
                           "\"no \\u001b[2J room\"}'; ", &g, &err),
                     -EREMOTEIO);
     CU_ASSERT_STRING_EQUAL(err.text, "the target refuses: no ?[2J room");
+    /* U+009B is ESC [ in one character; a letter of two bytes is none. */
+    CU_ASSERT_EQUAL(greet(GREETING "echo '{\"ok\":false,\"error\":"
+                          "\"n\\u00f6 \\u009b2J\\u007f\"}'; ", &g, &err),
+                    -EREMOTEIO);
+    CU_ASSERT_STRING_EQUAL(err.text, "the target refuses: n\u00f6 ??2J?");
 }
 
 static void test_strangers(void)

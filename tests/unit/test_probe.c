@@ -117,6 +117,9 @@ static void test_hostile(void)
     CU_ASSERT_EQUAL(mig_probe_parse_answer("{\"ok\":true,\"xen\":\"4\\n.17\"}",
                                            &out, NULL), 0);
     CU_ASSERT_STRING_EQUAL(out.xen, "4?.17");
+    CU_ASSERT_EQUAL(mig_probe_parse_answer("{\"ok\":true,\"xen\":"
+                                           "\"4\\u009b.17\"}", &out, NULL), 0);
+    CU_ASSERT_STRING_EQUAL(out.xen, "4??.17");
 }
 
 static void test_count(void)
