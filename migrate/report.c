@@ -3,6 +3,8 @@
 #include "report.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -364,24 +366,57 @@ static void make_folders(const char *path)
     }
 }
 
+/* A device, a pipe, /dev/stdout: nothing may be put in their place. */
+static bool is_no_file(const char *path)
+{
+    struct stat st;
+
+    return !strncmp(path, "/dev/", 5) ||
+           (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+}
+
+/* A file that was not there; what is left of an earlier one goes. */
+static FILE *create(const char *path)
+{
+    int fd;
+    FILE *f;
+
+    unlink(path);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    f = fd < 0 ? NULL : fdopen(fd, "w");
+    if (fd >= 0 && !f)
+        close(fd);
+    return f;
+}
+
+/* Closes it, too; NULL is one that could not be opened. */
+static int put_text(FILE *f, const char *path, const char *text,
+                    struct lxe_err *err)
+{
+    int rc = 0;
+
+    if (!f)
+        return lxe_fail(err, -errno, "cannot write %s: %m", path);
+    if (fputs(text, f) < 0)
+        rc = lxe_fail(err, -errno, "cannot write %s: %m", path);
+    if (fclose(f) && !rc)
+        rc = lxe_fail(err, -errno, "cannot write %s: %m", path);
+    return rc;
+}
+
 static int write_file(const char *path, const char *text, struct lxe_err *err)
 {
     _cleanup_free_ char *temp = NULL;
-    FILE *f;
-    int rc = 0;
+    int rc;
 
+    if (is_no_file(path))
+        return put_text(fopen(path, "we"), path, text, err);
     if (asprintf(&temp, "%s.part", path) < 0) {
         temp = NULL;
         return lxe_fail(err, -ENOMEM, "out of memory");
     }
     make_folders(path);
-    f = fopen(temp, "we");
-    if (!f)
-        return lxe_fail(err, -errno, "cannot write %s: %m", temp);
-    if (fputs(text, f) < 0)
-        rc = lxe_fail(err, -errno, "cannot write %s: %m", temp);
-    if (fclose(f) && !rc)
-        rc = lxe_fail(err, -errno, "cannot write %s: %m", temp);
+    rc = put_text(create(temp), temp, text, err);
     if (!rc && rename(temp, path))
         rc = lxe_fail(err, -errno, "cannot write %s: %m", path);
     if (rc)

@@ -88,7 +88,8 @@ uint64_t mig_report_skipped_pages(const struct mig_report *report);
 uint64_t mig_report_downtime_ns(const struct mig_report *report);
 
 /*
- * Writes it to a file, atomically, making its folder; "-" is stdout.
+ * Writes it to a file, atomically, making its folder; "-" is stdout. A device
+ * or a pipe is written to as it is.
  * Returns 0 or a negative errno.
  */
 int mig_report_write(const struct mig_report *report, const char *path,

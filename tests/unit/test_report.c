@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What happened, from statuses to JSON. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,49 @@ static void test_cannot_write(void)
     rmdir(path);
 }
 
+/* Root may say --report /dev/null: it must still be there afterwards. */
+static void test_no_file(void)
+{
+    struct mig_report r = { 0 };
+    struct lxe_err err = { 0 };
+    struct stat st = { 0 };
+    char path[256], text[32] = "";
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/pipe", folder);
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    fd = open(path, O_RDWR | O_NONBLOCK);
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(mig_report_write(&r, path, &err), 0);
+    CU_ASSERT_TRUE(read(fd, text, sizeof(text) - 1) > 0);
+    CU_ASSERT_EQUAL(text[0], '{');
+    close(fd);
+    CU_ASSERT_EQUAL(lstat(path, &st), 0);
+    CU_ASSERT_TRUE(S_ISFIFO(st.st_mode));
+    unlink(path);
+}
+
+/* Somebody who may write to the folder waits there with a link. */
+static void test_a_link_is_not_followed(void)
+{
+    struct mig_report r = { 0 };
+    struct lxe_err err = { 0 };
+    struct stat st = { 0 };
+    char path[256], part[300], victim[256];
+
+    snprintf(path, sizeof(path), "%s/r.json", folder);
+    snprintf(part, sizeof(part), "%s.part", path);
+    snprintf(victim, sizeof(victim), "%s/victim", folder);
+    CU_ASSERT_EQUAL_FATAL(symlink(victim, part), 0);
+    CU_ASSERT_EQUAL(mig_report_write(&r, path, &err), 0);
+    CU_ASSERT_EQUAL(access(victim, F_OK), -1);
+    CU_ASSERT_EQUAL(lstat(path, &st), 0);
+    CU_ASSERT_TRUE(S_ISREG(st.st_mode));
+    unlink(path);
+    unlink(part);
+    unlink(victim);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -325,6 +369,8 @@ int main(void)
         { "its stages", test_stages },
         { "a failure's report", test_failed },
         { "where it cannot be written", test_cannot_write },
+        { "to what is no file", test_no_file },
+        { "a link is not followed", test_a_link_is_not_followed },
     };
     int rc;
 
