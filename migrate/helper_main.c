@@ -112,8 +112,11 @@ static int catch_signals(struct lxe_err *err)
         return lxe_fail(err, -errno, "cannot open /dev/null: %m");
     sigaction(SIGTERM, &term, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
-    /* A Ctrl-C is the migration's to answer, not each of its processes'. */
+    /* What a terminal sends to each of its processes is the migration's to
+     * answer: where it dies of it, SIGTERM comes, as below. */
     sigaction(SIGINT, &ignore, NULL);
+    sigaction(SIGQUIT, &ignore, NULL);
+    sigaction(SIGHUP, &ignore, NULL);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &set, NULL);

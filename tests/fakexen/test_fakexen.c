@@ -539,6 +539,22 @@ static void the_wire_stalls_and_the_user_cancels(void)
     CU_ASSERT_FALSE(run(&m)->saved);
 }
 
+/*
+ * They come to each process of a terminal, with Ctrl-C, Ctrl-\\ and when it is
+ * closed. Who runs the migration decides, and the kernel tells of its end.
+ */
+static void what_the_terminal_sends(void)
+{
+    static const int signals[] = { SIGINT, SIGQUIT, SIGHUP };
+    struct fx_migration m;
+
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        hot_migration(&m, "max-rounds=3");
+        m.kill = (struct fx_kill){ signals[i], 50000, true };
+        moves(&m);
+    }
+}
+
 static void the_restorer_is_killed(void)
 {
     struct fx_migration m;
@@ -589,6 +605,7 @@ int main(int argc, char **argv)
         { "short writes and signals", short_writes_and_signals },
         { "a stalled wire, and the user cancels",
           the_wire_stalls_and_the_user_cancels },
+        { "what the terminal sends is for others", what_the_terminal_sends },
         { "the restorer is killed", the_restorer_is_killed },
         { "by chance", by_chance },
     };
