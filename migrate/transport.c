@@ -79,10 +79,12 @@ static void run_child(const char *command, int in_fd, int out_fd)
     sigset_t none;
 
     /*
-     * A Ctrl-C is for us; the command ends when we close its input. It stays
-     * in our process group, so that ssh may ask for a password.
+     * A Ctrl-C is for us, as is the end of the terminal; the command ends when
+     * we close its input. It stays in our process group, so that ssh may ask
+     * for a password.
      */
     signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -227,6 +228,25 @@ static void test_ignores_sigterm(void)
     CU_ASSERT_EQUAL(kill(pid, 0), -1);
 }
 
+/* Ctrl-C and a closed terminal are for who migrates, and maybe has to commit. */
+static void test_keeps_the_line(void)
+{
+    static const char *const names[] = { "INT", "HUP" };
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct mig_transport t;
+        struct lxe_err err = { 0 };
+        char how[64], line[16] = "";
+
+        snprintf(how, sizeof(how), "kill -%s $$; echo there", names[i]);
+        CU_ASSERT_EQUAL_FATAL(mig_transport_start(&t, how, -1, &err), 0);
+        CU_ASSERT_EQUAL(mig_transport_read_line(&t, line, sizeof(line), "it",
+                                                60000, &err), 0);
+        CU_ASSERT_STRING_EQUAL(line, "there");
+        mig_transport_stop(&t);
+    }
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -240,6 +260,7 @@ int main(void)
         { "cancelled while waiting", test_cancel },
         { "a command that ends by itself", test_ends_by_itself },
         { "one that ignores SIGTERM is killed", test_ignores_sigterm },
+        { "the terminal does not end it", test_keeps_the_line },
     };
 
     signal(SIGPIPE, SIG_IGN);
