@@ -346,6 +346,10 @@ static void put_report(struct lxe_jw *w, const struct mig_report *r)
     put_sums(w, r);
     lxe_jw_str(w, "stop_reason", *r->stop_reason ? r->stop_reason : NULL);
     put_prediction(w, r);
+    if (r->has_wws)
+        mig_wws_write(w, "wws", &r->wws);
+    else
+        lxe_jw_null(w, "wws");
     lxe_jw_key(w, "rounds");
     lxe_jw_array(w);
     for (size_t i = 0; i < r->round_count; i++)

@@ -63,6 +63,8 @@ struct mig_report {
     char stop_reason[MIG_STATUS_REASON];
     bool has_prediction;
     struct mig_prediction predicted; /* before the first round */
+    bool has_wws;
+    struct mig_wws wws; /* what the guest was seen to write before that */
 
     enum mig_outcome outcome;
     char error[LXE_ERR_TEXT]; /* "" where nothing failed */

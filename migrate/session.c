@@ -317,7 +317,7 @@ static int watch(struct session *s, const struct mig_predict_in *in,
     const struct mig_wws_watch how = {
         .method = MIG_WWS_SAMPLE,
         .duration_ns = s->config->watch_ns,
-        .round_ns = mig_predict_first_ns(in),
+        .round_ns = in->wire_bps > 0 ? mig_predict_first_ns(in) : 0,
         .cancelled = is_cancelled,
         .data = s,
     };
@@ -325,6 +325,26 @@ static int watch(struct session *s, const struct mig_predict_in *in,
     int rc = s->host->ops->get_domain(s->host, s->dom.domid, &dom, err);
 
     return rc ? rc : mig_wws_watch(s->host, &dom, &how, out, err);
+}
+
+/* The report keeps the curve: a later prediction learns the guest's pace from
+ * it, beside what then came. */
+static int find_curve(struct session *s, const struct mig_predict_in *in,
+                      struct lxe_err *err)
+{
+    struct lxe_err why = { 0 };
+    int rc = 0;
+
+    if (s->config->wws)
+        s->report->wws = *s->config->wws;
+    else
+        rc = watch(s, in, &s->report->wws, &why);
+    if (rc == -ECANCELED)
+        return lxe_fail(err, rc, "%s", why.text);
+    if (rc)
+        lxe_warn("nothing can be predicted: %s", why.text);
+    s->report->has_wws = !rc;
+    return 0;
 }
 
 /* The report keeps it beside what then happens. */
@@ -338,26 +358,24 @@ static int predict(struct session *s, struct lxe_err *err)
         .wire_bps = c->wire_bps,
     };
     uint64_t share_bps = s->daemon.share_bps;
-    struct mig_wws wws;
-    struct lxe_err why = { 0 };
-    int rc = 0;
+    int rc;
 
     if (share_bps && (share_bps < in.limits.rate.max_bps ||
                       !in.limits.rate.max_bps))
         in.limits.rate.max_bps = share_bps;
     if (in.wire_bps <= 0)
         in.wire_bps = (double)in.limits.rate.max_bps;
-    if (!(in.wire_bps > 0) || !in.pages || (!c->wws && !c->watch_ns))
+    if (!in.pages || (!c->wws && !c->watch_ns))
         return 0;
-    if (!c->wws)
-        rc = watch(s, &in, &wws, &why);
-    if (rc == -ECANCELED)
-        return lxe_fail(err, rc, "%s", why.text);
-    if (rc) {
-        lxe_warn("nothing can be predicted: %s", why.text);
+    rc = find_curve(s, &in, err);
+    if (rc || !s->report->has_wws)
+        return rc;
+    if (!(in.wire_bps > 0)) {
+        lxe_warn("nothing can be predicted: how fast the wire to %s is will be"
+                 " known after this migration", c->to);
         return 0;
     }
-    mig_predict(c->wws ? c->wws : &wws, &in, &s->report->predicted);
+    mig_predict(&s->report->wws, &in, &s->report->predicted);
     s->report->has_prediction = true;
     return 0;
 }

@@ -246,6 +246,29 @@ static void test_prediction(void)
     mig_report_free(&r);
 }
 
+/* The curve that was seen before is kept as xl wws would write it. */
+static void test_curve(void)
+{
+    struct mig_report r = moved();
+    struct lxe_json *root = written(&r, "none.json");
+    struct mig_wws wws;
+
+    check_null(root, "wws");
+    lxe_json_free(root);
+    r.has_wws = true;
+    r.wws = (struct mig_wws){
+        .points = { { MS(2000), 500, 400, 600 } },
+        .count = 1,
+        .windows = 3,
+        .domain_pages = 1000,
+    };
+    root = written(&r, "curve.json");
+    CU_ASSERT_EQUAL(mig_wws_parse(root, &wws, NULL), 0);
+    CU_ASSERT_EQUAL(mig_wws_pages(&wws, MS(1000)), 250);
+    lxe_json_free(root);
+    mig_report_free(&r);
+}
+
 /* Each stage ends where the next one begins, the last at the end. */
 static void test_stages(void)
 {
@@ -366,6 +389,7 @@ int main(void)
         { "too many rounds", test_too_many_rounds },
         { "the JSON adds up", test_adds_up },
         { "predicted and actual", test_prediction },
+        { "the curve", test_curve },
         { "its stages", test_stages },
         { "a failure's report", test_failed },
         { "where it cannot be written", test_cannot_write },
