@@ -20,6 +20,7 @@ struct mig_costs {
     double round_ns;      /* between rounds: CLEAN, counting, deciding */
     double walk_ns;       /* of the first round: frames that hold nothing */
     double last_ns;       /* of the last pass: what is no page */
+    double pace;          /* of the guest while it is sent (pace.h) */
 };
 
 /* What is usual, and between what nearly all lie. */
@@ -30,11 +31,12 @@ struct mig_cost_range {
 
 #define MIG_COSTS_MAX_RUNS 16
 
-/* What is assumed of a host that has not yet sent a guest. */
+/* What is assumed of a host that has not yet sent a guest: its pace is 1. */
 void mig_costs_assume(struct mig_cost_range *out);
 
 /*
- * What one report tells. Only of a guest that was moved.
+ * What one report tells; NaN is a cost of which it tells nothing, as of the
+ * pace where it has no curve. Only of a guest that was moved.
  * @bps  gets the bytes/s that the wire carried while nothing but the wire
  *       held the stream back; 0 where the rate was limited throughout
  * Returns 0, or -EINVAL for a report that does not tell.
@@ -43,12 +45,21 @@ int mig_costs_of_report(const struct lxe_json *report, struct mig_costs *out,
                         double *bps);
 
 /*
- * The medians over several migrations, with the least and the most as bounds;
- * of fewer than three, bounds are a third less and half as much again at
- * least. None: what is assumed. At most MIG_COSTS_MAX_RUNS are looked at.
+ * The medians over several migrations, the newest first, each of which counts
+ * for a fifth less than the next newer one; with the least and the most as
+ * bounds; of fewer than three, bounds are a third less and half as much again
+ * at least. A cost of which none tells stays as it is in `out`, where
+ * mig_costs_assume() or others' runs have put it. At most MIG_COSTS_MAX_RUNS
+ * are looked at.
  */
 void mig_costs_learn(struct mig_costs *runs, size_t count,
                      struct mig_cost_range *out);
+
+/*
+ * The median of what was seen, the newest first, weighed as above. Values
+ * that are NaN do not count; NaN if all are.
+ */
+double mig_costs_median(const double *seen, size_t count);
 
 /*
  * Tells the engine what a suspend and the last pass cost, if that was learnt.

@@ -21,6 +21,7 @@ libmig_a_SOURCES = \
 	%D%/limit_options.c %D%/limit_options.h \
 	%D%/line_io.c %D%/line_io.h \
 	%D%/outlet.c %D%/outlet.h \
+	%D%/pace.c %D%/pace.h \
 	%D%/page_cache.c %D%/page_cache.h \
 	%D%/past_runs.c %D%/past_runs.h \
 	%D%/plan.c %D%/plan.h \

@@ -17,7 +17,8 @@ struct past {
     struct mig_costs runs[MIG_COSTS_MAX_RUNS]; /* of any guest */
     struct mig_costs own[MIG_COSTS_MAX_RUNS];  /* of this one */
     size_t count, own_count;
-    double wire_bps;
+    double wire_bps[MIG_COSTS_MAX_RUNS]; /* to that target; the newest first */
+    size_t wires;
 };
 
 static bool is(const struct lxe_json *report, const char *key,
@@ -44,8 +45,8 @@ static void take_in(struct past *p, const struct lxe_json *report)
         p->runs[p->count++] = costs;
     if (p->own_count < MIG_COSTS_MAX_RUNS && of_guest(p, report))
         p->own[p->own_count++] = costs;
-    if (is(report, "to", p->to) && p->wire_bps <= 0)
-        p->wire_bps = bps;
+    if (is(report, "to", p->to) && bps > 0 && p->wires < MIG_COSTS_MAX_RUNS)
+        p->wire_bps[p->wires++] = bps;
 }
 
 static void read_one(struct past *p, const char *id)
@@ -78,10 +79,10 @@ void mig_past_runs(const char *dir, const char *to, const char *domain,
     for (size_t i = 0; i < archive.count && i < LOOKED_AT; i++)
         read_one(&p, archive.ids[archive.count - 1 - i]);
     mig_archive_free(&archive);
+    mig_costs_assume(costs);
+    mig_costs_learn(p.runs, p.count, costs);
     if (p.own_count)
         mig_costs_learn(p.own, p.own_count, costs);
-    else
-        mig_costs_learn(p.runs, p.count, costs);
     if (wire_bps)
-        *wire_bps = p.wire_bps;
+        *wire_bps = p.wires ? mig_costs_median(p.wire_bps, p.wires) : 0;
 }

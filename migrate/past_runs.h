@@ -12,9 +12,10 @@
  * @dir  of the archive
  * @to   HOST as given to migrate-live; its wire is wanted. May be NULL
  * @domain  the guest, by name or UUID: if it moved from here before, its own
- *       costs are wanted rather than those of others. May be NULL
- * @wire_bps  gets bytes/s of the last migration there that no limit held
- *       back; 0 where there is none. May be NULL
+ *       costs are wanted rather than those of others, as far as its reports
+ *       tell them. May be NULL
+ * @wire_bps  gets the median bytes/s of the last migrations there that no
+ *       limit held back; 0 where there is none. May be NULL
  * Never fails: without reports, costs are assumed.
  */
 void mig_past_runs(const char *dir, const char *to, const char *domain,

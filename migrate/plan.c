@@ -180,10 +180,12 @@ static void judge_curve(const struct mig_wws *wws,
 {
     const struct mig_wws_point *last = &wws->points[wws->count - 1];
     uint64_t first_ns = mig_predict_first_ns(&in->predict);
+    uint64_t reach_ns =
+        (uint64_t)((double)first_ns * in->predict.costs.usual.pace);
     char text[2][MIG_PLAN_TIME];
 
-    if (first_ns > last->window_ns &&
-        mig_wws_pages(wws, first_ns) > last->pages * FAR_BEYOND)
+    if (reach_ns > last->window_ns &&
+        mig_wws_pages(wws, reach_ns) > last->pages * FAR_BEYOND)
         add(plan, "writes", MIG_PLAN_WARN, "the guest was seen in windows of"
             " %s, and the first round takes %s: what it writes in that is"
             " guessed, and rather too much; watch it longer (--duration)",

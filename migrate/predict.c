@@ -57,12 +57,12 @@ static uint64_t whole(double x)
 }
 
 /*
- * D(t). The curve's bounds are those of a mean, but one window is what is
- * met: windows differ by the curve's spread.
+ * D(c t), with the guest's pace c. The curve's bounds are those of a mean, but
+ * one window is what is met: windows differ by the curve's spread.
  */
 static double written(const struct run *r, double window_ns)
 {
-    uint64_t ns = whole(window_ns);
+    uint64_t ns = whole(window_ns * r->costs->pace);
     double mean = mig_wws_pages(r->wws, ns), pages = mean;
     double apart = TWO_SIGMA * r->wws->spread * mean;
 
@@ -330,6 +330,7 @@ void mig_predict(const struct mig_wws *wws, const struct mig_predict_in *in,
         take_in(&out->total_ns, b, r.elapsed_ns);
         take_in(&out->downtime_ns, b, r.downtime_ns);
         take_in(&out->last_pages, b, r.last_pages);
+        take_in(&out->pace, b, r.costs->pace);
         if (b != EXPECTED)
             continue;
         out->gives_up = r.decision.verdict == MIG_PRECOPY_ABORT;
@@ -413,5 +414,6 @@ void mig_prediction_write(struct lxe_jw *w, const char *key,
     mig_range_write(w, "total_ms", &p->total_ns, LXE_NS_PER_MS);
     mig_range_write(w, "downtime_ms", &p->downtime_ns, LXE_NS_PER_MS);
     mig_range_write(w, "last_pages", &p->last_pages, 1);
+    mig_range_write(w, "pace", &p->pace, 1);
     lxe_jw_end_object(w);
 }

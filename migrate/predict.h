@@ -43,6 +43,7 @@ struct mig_prediction {
     struct mig_range downtime_ns; /* from asking the guest to suspend to the
                                      last byte restored: the engine's */
     struct mig_range last_pages;  /* sent while the guest stands still */
+    struct mig_range pace;        /* of the guest, as learnt (pace.h) */
     bool gives_up; /* the time-out ends it and the guest stays; then there is
                       no downtime, and the total is the time until that */
     char reason[MIG_PRECOPY_REASON]; /* why pre-copy will end, expected */

@@ -371,7 +371,7 @@ static int find_wire(struct job *j, double past_bps, struct lxe_err *err)
     } else if (past_bps > 0) {
         in->wire_bps = past_bps;
         in->wire_spread = SPREAD_PAST;
-        j->wire_from = "as in the last migration there";
+        j->wire_from = "as in the last migrations there";
     } else if (j->o->limits.rate.max_bps) {
         in->wire_bps = (double)j->o->limits.rate.max_bps;
         j->wire_from = "if it carries the --max-rate";

@@ -127,6 +127,9 @@ static void print_facts(const struct aero_plan_facts *f,
                in->predict.costs.usual.suspend_ns / LXE_NS_PER_MS);
     else
         printf("costs of this host: assumed, until it has migrated a guest\n");
+    if (in->predict.costs.usual.pace != 1)
+        printf("pace: it writes %.0f %% as fast while it is sent, going by"
+               " earlier migrations\n", in->predict.costs.usual.pace * 100);
     if (f->cache)
         printf("page cache: %s\n", f->cache);
     else

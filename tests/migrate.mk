@@ -175,7 +175,7 @@ tests_test_wws_LDADD = $(TEXT_LIBS) -lm
 
 # What a migration will cost.
 PREDICT_TESTS = tests/test-predict tests/test-costs tests/test-past-runs \
-	tests/test-probe tests/test-plan tests/test-outrun
+	tests/test-probe tests/test-plan tests/test-outrun tests/test-pace
 check_PROGRAMS += $(PREDICT_TESTS)
 TESTS += $(PREDICT_TESTS)
 tests_test_predict_SOURCES = tests/unit/test_predict.c
@@ -184,6 +184,9 @@ tests_test_predict_LDADD = $(TEXT_LIBS) -lm
 tests_test_outrun_SOURCES = tests/unit/test_outrun.c
 tests_test_outrun_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_outrun_LDADD = $(TEXT_LIBS) -lm
+tests_test_pace_SOURCES = tests/unit/test_pace.c
+tests_test_pace_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_pace_LDADD = $(TEXT_LIBS) -lm
 tests_test_costs_SOURCES = tests/unit/test_costs.c
 tests_test_costs_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_costs_LDADD = $(TEXT_LIBS) -lm

@@ -119,6 +119,7 @@ static void learn(const struct cell *c, const struct fx_outcome *o,
         .round_ns = last > 1 ? gaps_ns / (last - 1) : 1e6,
         .last_ns = fmax(0, beyond(fx_downtime_ns(o), r[last].bytes, bps) -
                                SUSPEND_MS * 1e6),
+        .pace = 1,
     };
 }
 
@@ -149,6 +150,7 @@ static void set_up(const struct cell *c, uint64_t seed, double last_ms,
 
 static void range_of(struct costs *costs, struct mig_cost_range *out)
 {
+    mig_costs_assume(out);
     mig_costs_learn(costs->runs, costs->count < MIG_COSTS_MAX_RUNS
                                      ? costs->count
                                      : MIG_COSTS_MAX_RUNS, out);

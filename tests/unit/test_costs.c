@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -46,6 +47,49 @@ static void test_report(void)
     CU_ASSERT_DOUBLE_EQUAL(c.suspend_pages, 118.4875, 1e-6);
     /* Round 0 says nothing of the wire: it waited for frames. */
     CU_ASSERT_DOUBLE_EQUAL(c.walk_ns, 1000 * MS, 1);
+    /* Nor is it known what the guest was seen to write before. */
+    CU_ASSERT(isnan(c.pace));
+}
+
+/*
+ * Seen to write a thousand pages a second, up to 4000. Of rounds of 2 s, 1 s
+ * and 0.1 s it wrote half of that in the first, nothing in the second, in
+ * which it was slowed, and 50 pages in the last. The wire had 20 MB/s in the
+ * end.
+ */
+static const char watched[] =
+    "{\"outcome\":\"moved\",\"downtime_ms\":{\"suspend\":100},"
+    "\"wws\":{\"format\":\"aerostat-wws-1\",\"method\":\"sample\","
+    "\"domain_pages\":9000,\"windows\":3,\"spread\":0,\"hot_pages\":0,"
+    "\"points\":[{\"window_ns\":4000000000,\"pages\":4000,\"low\":4000,"
+    "\"high\":4000}]},\"rounds\":["
+    "{\"start_ms\":1000,\"duration_ms\":1990,\"bytes\":36936000,"
+    "\"sent_pages\":9000,\"dirty_pages\":9000,\"limit_bps\":0},"
+    "{\"start_ms\":3000,\"duration_ms\":990,\"bytes\":4104000,"
+    "\"sent_pages\":1000,\"dirty_pages\":1000,\"limit_bps\":0,"
+    "\"slowed_percent\":99},"
+    "{\"start_ms\":4000,\"duration_ms\":100,\"bytes\":0,"
+    "\"sent_pages\":0,\"dirty_pages\":0,\"left_pages\":50,"
+    "\"limit_bps\":0,\"wire_bps\":20000000},"
+    "{\"start_ms\":4200,\"duration_ms\":100,\"bytes\":1641600,"
+    "\"sent_pages\":400,\"dirty_pages\":400,\"limit_bps\":0}]}";
+
+static void test_pace(void)
+{
+    char text[sizeof(watched)], *at;
+    struct mig_costs c;
+    double bps;
+
+    CU_ASSERT_EQUAL_FATAL(from(watched, &c, &bps), 0);
+    CU_ASSERT_DOUBLE_EQUAL(c.pace, 0.5, 0.01);
+    CU_ASSERT_EQUAL(bps, 20000000);
+    /* A curve that is none tells nothing, and no more is lost. */
+    memcpy(text, watched, sizeof(text));
+    at = strstr(text, "\"points\"");
+    at[1] = 'q';
+    CU_ASSERT_EQUAL_FATAL(from(text, &c, &bps), 0);
+    CU_ASSERT(isnan(c.pace));
+    CU_ASSERT_EQUAL(c.suspend_ns, 100 * MS);
 }
 
 static void test_useless(void)
@@ -70,6 +114,24 @@ static void test_useless(void)
         CU_ASSERT_EQUAL(from(texts[i], &c, &bps), -EINVAL);
 }
 
+/* Newer ones come first, and count for more. */
+static void test_median(void)
+{
+    static const double same[] = { 4, 4, 4 }, two[] = { 10, 20 };
+    static const double rose[] = { 9, 9, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1 };
+    const double some[] = { NAN, 7, NAN };
+
+    CU_ASSERT_EQUAL(mig_costs_median(same, 3), 4);
+    CU_ASSERT_EQUAL(mig_costs_median(same, 1), 4);
+    CU_ASSERT_EQUAL(mig_costs_median(some, 3), 7);
+    CU_ASSERT(isnan(mig_costs_median(some, 1)));
+    CU_ASSERT(isnan(mig_costs_median(same, 0)));
+    /* Weights of 1 and 0.8: their middles are 0.9 apart. */
+    CU_ASSERT_DOUBLE_EQUAL(mig_costs_median(two, 2), 10 + 10 * 0.4 / 0.9,
+                           1e-9);
+    CU_ASSERT(mig_costs_median(rose, 12) > 5);
+}
+
 static void test_learn(void)
 {
     struct mig_costs runs[5] = { { .suspend_ns = 5 }, { .suspend_ns = 1 },
@@ -77,9 +139,10 @@ static void test_learn(void)
                                  { .suspend_ns = 3 } };
     struct mig_cost_range out;
 
+    mig_costs_assume(&out);
     mig_costs_learn(runs, 5, &out);
     CU_ASSERT_EQUAL(out.learnt_from, 5);
-    CU_ASSERT_EQUAL(out.usual.suspend_ns, 3);
+    CU_ASSERT_DOUBLE_EQUAL(out.usual.suspend_ns, 3.46, 0.01);
     CU_ASSERT_EQUAL(out.low.suspend_ns, 1);
     CU_ASSERT_EQUAL(out.high.suspend_ns, 9);
     CU_ASSERT_EQUAL(out.usual.walk_ns, 0);
@@ -87,10 +150,27 @@ static void test_learn(void)
     CU_ASSERT_EQUAL(out.usual.suspend_ns, 9);
     CU_ASSERT_DOUBLE_EQUAL(out.low.suspend_ns, 6, 1e-9);
     CU_ASSERT_DOUBLE_EQUAL(out.high.suspend_ns, 13.5, 1e-9);
+    mig_costs_assume(&out);
     mig_costs_learn(runs, 0, &out);
     CU_ASSERT_EQUAL(out.learnt_from, 0);
     CU_ASSERT(out.low.suspend_ns < out.usual.suspend_ns &&
               out.usual.suspend_ns < out.high.suspend_ns);
+}
+
+/* What no run tells stays as others told it. */
+static void test_untold(void)
+{
+    struct mig_costs others[2] = { { .pace = 0.5 }, { .pace = 0.5 } };
+    struct mig_costs own = { .suspend_ns = 7, .pace = NAN };
+    struct mig_cost_range out;
+
+    mig_costs_assume(&out);
+    CU_ASSERT_EQUAL(out.usual.pace, 1);
+    mig_costs_learn(others, 2, &out);
+    mig_costs_learn(&own, 1, &out);
+    CU_ASSERT_EQUAL(out.usual.pace, 0.5);
+    CU_ASSERT_EQUAL(out.usual.suspend_ns, 7);
+    CU_ASSERT_EQUAL(out.learnt_from, 1);
 }
 
 static void test_apply(void)
@@ -116,7 +196,10 @@ int main(void)
     static const struct unit_test tests[] = {
         { "what a report tells", test_report },
         { "reports that tell nothing", test_useless },
+        { "the pace that a report tells", test_pace },
+        { "medians", test_median },
         { "medians and bounds", test_learn },
+        { "what is not told", test_untold },
         { "what the engine is told", test_apply },
     };
 

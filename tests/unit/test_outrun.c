@@ -3,7 +3,9 @@
  * Guests that write a hot set about as fast as the wire takes it, or faster,
  * beside the loop of stock Xen: five rounds, and then the last pass. Both are
  * lived through page by page in steps of 50 ms, with no clock. And what is
- * predicted of such a migration, beside what it becomes.
+ * predicted of such a migration, beside what it becomes; also where the guest
+ * writes more slowly while it is sent, and the report of the migration before
+ * has to tell that.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -42,6 +44,8 @@ struct life {
     uint64_t sent, round_sent, offered; /* pages; the last of this round */
     double seconds; /* of this round */
     struct mig_dirty_curve curve;
+    struct lxe_jw *report; /* NULL: none is wanted */
+    double begun_s;        /* when the round did */
 };
 
 struct cost {
@@ -142,6 +146,26 @@ static struct cost stock(const struct guest *guest)
     return c;
 }
 
+/* One round as a report has it; the rate was the wire's. */
+static void note_round(struct life *l, uint64_t dirty, uint64_t left)
+{
+    if (!l->report)
+        return;
+    lxe_jw_object(l->report);
+    lxe_jw_u64(l->report, "dirty_pages", dirty);
+    lxe_jw_u64(l->report, "sent_pages", l->round_sent);
+    lxe_jw_u64(l->report, "left_pages", left);
+    lxe_jw_double(l->report, "bytes",
+                  (double)l->round_sent * MIG_PAGE_WIRE_BYTES);
+    lxe_jw_double(l->report, "start_ms", l->begun_s * 1e3);
+    lxe_jw_double(l->report, "duration_ms", l->seconds * 1e3);
+    lxe_jw_double(l->report, "dirty_pages_per_s", 0);
+    lxe_jw_u64(l->report, "limit_bps", 0);
+    lxe_jw_double(l->report, "wire_bps", WIRE_PPS * MIG_PAGE_WIRE_BYTES);
+    lxe_jw_end_object(l->report);
+    l->begun_s += l->seconds;
+}
+
 static bool goes_on(const struct life *l, const struct mig_precopy_past *past,
                     uint32_t round, uint32_t left)
 {
@@ -171,21 +195,33 @@ static bool goes_on(const struct life *l, const struct mig_precopy_past *past,
     return out.verdict == MIG_PRECOPY_CONTINUE;
 }
 
-static struct cost ours(const struct guest *guest)
+/* @report  gets the rounds; may be NULL */
+static struct cost live(const struct guest *guest, struct lxe_jw *report)
 {
     struct life *l = begin(guest, true);
     struct mig_precopy_past past;
     struct cost c = { 0 };
-    uint32_t left;
+    uint32_t left = PAGES, dirty;
 
+    l->report = report;
     mig_precopy_past_init(&past);
     do {
+        dirty = left;
         left = one_round(l);
+        note_round(l, dirty, left);
         mig_precopy_past_round(&past, l->round_sent, left, true);
     } while (goes_on(l, &past, c.rounds++, left));
     c.last = left + KERNEL_PAGES;
     c.pages = l->sent + c.last;
+    l->round_sent = c.last;
+    l->seconds = (double)c.last / WIRE_PPS;
+    note_round(l, c.last, 0);
     return c;
+}
+
+static struct cost ours(const struct guest *guest)
+{
+    return live(guest, NULL);
 }
 
 /* Medians over guests that differ by their moods. */
@@ -248,13 +284,13 @@ static struct mig_wws curve_of(double writes_s)
     return wws;
 }
 
-static struct mig_prediction foretold(double writes_s)
+static struct mig_prediction foretold(double writes_s, double pace)
 {
     struct mig_wws wws = curve_of(writes_s);
     struct mig_predict_in in = {
         .pages = PAGES,
         .wire_bps = WIRE_PPS * MIG_PAGE_WIRE_BYTES,
-        .costs.usual.suspend_pages = KERNEL_PAGES,
+        .costs.usual = { .suspend_pages = KERNEL_PAGES, .pace = pace },
     };
     struct mig_prediction p;
 
@@ -268,7 +304,7 @@ static struct mig_prediction foretold(double writes_s)
 static void check_foretold(double speed)
 {
     struct guest g = { .writes_s = speed * WIRE_PPS, .seed = 1 };
-    struct mig_prediction p = foretold(g.writes_s);
+    struct mig_prediction p = foretold(g.writes_s, 1);
     struct cost c = ours(&g);
     double bytes = (double)c.pages * MIG_PAGE_WIRE_BYTES;
 
@@ -290,6 +326,81 @@ static void test_foretold(void)
 
     for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++)
         check_foretold(speeds[i]);
+}
+
+/* What the report of one that was watched writing so fast tells of its pace. */
+static double pace_of(const struct guest *guest, double watched_s)
+{
+    struct mig_wws wws = curve_of(watched_s);
+    struct lxe_jw *w = lxe_jw_new(false);
+    struct lxe_json *report;
+    struct mig_costs costs;
+    const char *text;
+    double bps;
+    size_t len;
+
+    lxe_jw_object(w);
+    lxe_jw_str(w, "outcome", "moved");
+    lxe_jw_key(w, "downtime_ms");
+    lxe_jw_object(w);
+    lxe_jw_double(w, "suspend", SUSPEND_NS / 1e6);
+    lxe_jw_end_object(w);
+    mig_wws_write(w, "wws", &wws);
+    lxe_jw_key(w, "rounds");
+    lxe_jw_array(w);
+    live(guest, w);
+    lxe_jw_end_array(w);
+    lxe_jw_end_object(w);
+    text = lxe_jw_text(w, &len);
+    CU_ASSERT_FATAL(text && !lxe_json_parse(text, len, &report, NULL));
+    CU_ASSERT_EQUAL_FATAL(mig_costs_of_report(report, &costs, &bps), 0);
+    lxe_json_free(report);
+    lxe_jw_free(w);
+    return costs.pace;
+}
+
+static double off(double foretold, double came)
+{
+    return fabs(foretold / came - 1);
+}
+
+/* How far off the last pass and the bytes of the first and of a later
+ * migration are foretold. */
+static void check_starved(double speed, double share)
+{
+    double watched_s = speed * WIRE_PPS;
+    struct guest g = { .writes_s = share * watched_s, .seed = 1 };
+    double pace = pace_of(&g, watched_s);
+    struct mig_prediction a = foretold(watched_s, 1);
+    struct mig_prediction b = foretold(watched_s, pace);
+    double bytes, last;
+    struct cost c;
+
+    g.seed = 2;
+    c = ours(&g);
+    bytes = (double)c.pages * MIG_PAGE_WIRE_BYTES;
+    last = (double)c.last;
+    printf("  %.1f of the wire, %.0f %% of it while it is sent: pace %.2f; "
+           "bytes off by %.0f %%, then %.0f %%; last pass by %.0f %%, then "
+           "%.0f %%\n", speed, share * 100, pace,
+           100 * off(a.bytes.expected, bytes),
+           100 * off(b.bytes.expected, bytes),
+           100 * off(a.last_pages.expected, last),
+           100 * off(b.last_pages.expected, last));
+    CU_ASSERT(off(a.last_pages.expected, last) > 1);
+    CU_ASSERT(off(b.last_pages.expected, last) <= 0.1);
+    CU_ASSERT(off(b.bytes.expected, bytes) <= 0.1);
+    CU_ASSERT_DOUBLE_EQUAL(pace, share, 0.1 * share);
+}
+
+/* Sending takes what they ran on before. */
+static void test_starved(void)
+{
+    check_starved(3, 0.06);
+    check_starved(3, 0.15);
+    check_starved(1.5, 0.33);
+    check_starved(6, 0.05);
+    check_starved(20, 0.02);
 }
 
 /* Faster than the wire: no rounds help, so few are made. */
@@ -324,6 +435,7 @@ int main(void)
         { "guests about as fast as the wire", test_even },
         { "guests slower than the wire", test_slower },
         { "what is foretold of them", test_foretold },
+        { "guests that write more slowly while sent", test_starved },
     };
 
     return unit_run("outrun", tests, sizeof(tests) / sizeof(tests[0]));

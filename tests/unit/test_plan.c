@@ -42,6 +42,8 @@ static struct mig_plan_in asked(void)
             .hvm = { { 0xff, 1 }, 2 },
         },
     };
+    in.predict.costs.usual.pace = 1;
+    in.predict.costs.low.pace = in.predict.costs.high.pace = 1;
     mig_limits_default(&in.predict.limits);
     in.predict.limits.policy = MIG_RATE_FIXED;
     in.predict.limits.skip = false;

@@ -54,6 +54,7 @@ static struct mig_predict_in plain(uint64_t pages)
     in.limits.suspend_pages = 0;
     in.limits.last_cost_ns = 0;
     in.limits.max_downtime_ns = 100 * LXE_NS_PER_MS;
+    in.costs.usual.pace = in.costs.low.pace = in.costs.high.pace = 1;
     return in;
 }
 
@@ -74,7 +75,7 @@ static void test_idle(void)
     struct mig_prediction p;
 
     in.costs.usual = (struct mig_costs){ 30 * MS, 100, 9 * MS, 400 * MS,
-                                         7 * MS };
+                                         7 * MS, 1 };
     in.costs.low = in.costs.high = in.costs.usual;
     in.latency_ns = 1000000;
     p = predict(&wws, &in);
