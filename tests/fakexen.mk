@@ -29,6 +29,12 @@ tests_test_fakexen_SOURCES = tests/fakexen/test_fakexen.c $(FX_SOURCES)
 tests_test_fakexen_CPPFLAGS = $(FX_CPPFLAGS)
 tests_test_fakexen_LDADD = $(FX_LIBS)
 
+check_PROGRAMS += tests/test-foretold
+TESTS += tests/test-foretold
+tests_test_foretold_SOURCES = tests/fakexen/test_foretold.c $(FX_SOURCES)
+tests_test_foretold_CPPFLAGS = $(FX_CPPFLAGS)
+tests_test_foretold_LDADD = $(FX_LIBS)
+
 # Migrations by chance: make soak SOAK_SECONDS=3600
 check_PROGRAMS += tests/fakexen-soak
 tests_fakexen_soak_SOURCES = tests/fakexen/soak.c $(FX_SOURCES)

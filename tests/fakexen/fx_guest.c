@@ -113,6 +113,7 @@ struct fx_domain *fx_guest_create(const struct fx_guest_config *config)
 
     d->top_gfn = config->top_gfn ? config->top_gfn : FX_GFNS - 1;
     d->restless_pages = config->restless_pages;
+    d->sent_percent = config->sent_percent;
     fill_memory(d, config, &seed);
     set_params(d);
     set_policy(d);
@@ -187,6 +188,17 @@ static void write_burst(struct fx_writer *w, uint64_t pages)
     }
 }
 
+/* Of a processor that it gets just now. */
+static double share_of_cpu(const struct fx_domain *d)
+{
+    unsigned cap = atomic_load(&d->cap_percent);
+    double share = cap && cap < 100 ? cap / 100.0 : 1;
+
+    if (d->sent_percent && atomic_load(&d->log_dirty))
+        share *= d->sent_percent / 100.0;
+    return share;
+}
+
 static void *writer_main(void *data)
 {
     struct fx_writer *w = data;
@@ -195,8 +207,7 @@ static void *writer_main(void *data)
 
     while (!atomic_load(&w->stop)) {
         uint64_t now_ns = fx_now_ns(), span_ns = now_ns - last_ns;
-        unsigned cap = atomic_load(&w->d->cap_percent);
-        double share = cap && cap < 100 ? cap / 100.0 : 1;
+        double share = share_of_cpu(w->d);
 
         last_ns = now_ns;
         if (span_ns > BACKLOG_NS)

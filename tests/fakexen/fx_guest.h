@@ -13,6 +13,8 @@ struct fx_guest_config {
     uint32_t restless_pages; /* from gfn 0 on: while it runs, they are written
                                 in the moment that the log is begun or
                                 cleaned, however slow the machine */
+    unsigned sent_percent; /* of a processor while its log is on, as where
+                              sending it takes the rest; 0: all */
     uint64_t seed;         /* for contents, holes and all else */
 };
 

@@ -81,6 +81,7 @@ struct fx_domain {
     atomic_ulong cpu_ns;   /* that it has used */
     atomic_uint tot_pages;
     uint32_t restless_pages; /* fx_guest.h */
+    unsigned sent_percent;   /* likewise */
 
     atomic_uint calls[FX_CALLS];
     atomic_uint busy;      /* log-dirty operations refused */
