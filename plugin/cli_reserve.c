@@ -21,6 +21,7 @@
 
 #define TIMEOUT_MS 60000
 #define MARGIN_MS  10000 /* beyond it the daemon does not answer at all */
+#define SAY_MS     1000  /* what is free is held within a tick, 250 ms */
 
 struct reserve_args {
     uint64_t kib, max_kib, timeout_ms;
@@ -159,16 +160,16 @@ static struct lxe_jw *params_of(const struct reserve_args *args)
     return w;
 }
 
-static void say_waiting(const struct reserve_args *args)
+static void say_waiting(void *data)
 {
+    const struct reserve_args *args = data;
     _cleanup_free_ char *who =
         aero_text_escape(args->domain ? args->domain : "you");
     char size[LXE_UNIT_TEXT];
 
-    if (!args->json)
-        fprintf(stderr, "waiting for %s of memory for %s, up to %" PRIu64
-                " s\n", lxe_format_kib(size, args->kib), who ? who : "you",
-                args->timeout_ms / 1000);
+    fprintf(stderr, "waiting for %s of memory for %s, up to %" PRIu64
+            " s\n", lxe_format_kib(size, args->kib), who ? who : "you",
+            args->timeout_ms / 1000);
 }
 
 static int print_held(const struct reserve_args *args,
@@ -192,7 +193,7 @@ static int print_held(const struct reserve_args *args,
 }
 
 /* Returns 0 with it held by *rpc, or an exit status. */
-static int reserve(struct lxe_rpc *rpc, const struct reserve_args *args)
+static int reserve(struct lxe_rpc *rpc, struct reserve_args *args)
 {
     struct lxe_jw *params = params_of(args);
     struct lxe_json *response = NULL;
@@ -201,7 +202,8 @@ static int reserve(struct lxe_rpc *rpc, const struct reserve_args *args)
 
     if (!params)
         return aero_cli_fail("out of memory");
-    say_waiting(args);
+    if (!args->json)
+        lxe_rpc_when_slow(rpc, SAY_MS, say_waiting, args);
     rc = lxe_rpc_call(rpc, "mem.reserve", params, args->timeout_ms + MARGIN_MS,
                       &response, &err);
     lxe_jw_free(params);

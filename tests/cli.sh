@@ -191,6 +191,19 @@ ask mem-status --json
 ok 'nor through --json' is_clean out
 ok 'which keeps them' grep -q '\\u009b2J' "$dir/out"
 
+# ---- mem-reserve
+
+held='{"jsonrpc":"2.0","id":@ID@,"result":{"id":1,"kib":1024}}'
+serve "early $held"
+ask mem-reserve 1M -- true
+ok 'what is free is reserved without more words' [ "$status" -eq 0 ]
+ok 'but how much' [ "$(cat "$dir/err")" = 'reserved 1M' ]
+serve "late $dir/err $held"
+ask mem-reserve --domain web 1M -- true
+ok 'what is not is waited for' \
+    says 0 'waiting for 1 MiB of memory for web, up to 60 s'
+ok 'until it is there' says 0 'reserved 1M'
+
 # ---- mem-top
 
 answer "$(printf %s "$status_json" | tr -d '\n')"

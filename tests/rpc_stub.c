@@ -12,14 +12,19 @@
  *   part TEXT   reads a request, then sends TEXT without a newline
  *   long N      reads a request, then sends N letters and no newline
  *   close       reads a request and says nothing
+ *   early TEXT  sends TEXT and a newline, and only then reads a request
+ *   late FILE TEXT  reads a request, waits until FILE is not empty, and sends
+ *               TEXT and a newline
  * At the script's end the connection is closed. Prints "ready" once it
  * listens, and serves until it is ended by a signal.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -38,6 +43,14 @@ static int listen_on(const char *path)
         exit(EXIT_FAILURE);
     }
     return fd;
+}
+
+static void await_text(const char *path)
+{
+    struct stat st;
+
+    while (stat(path, &st) || !st.st_size)
+        usleep(50000);
 }
 
 /* Reads one request line and repeats it on stdout. Returns 0 at the end. */
@@ -91,15 +104,31 @@ static void send_text(int fd, const char *text)
     send_bytes(fd, id + 4, strlen(id + 4));
 }
 
-static void obey(int fd, const char *line)
+static void send_line(int fd, const char *text)
+{
+    send_text(fd, text);
+    send_bytes(fd, "\n", 1);
+}
+
+/* FILE TEXT */
+static void send_late(int fd, char *arguments)
+{
+    const char *path = strsep(&arguments, " ");
+
+    await_text(path);
+    send_line(fd, arguments ? arguments : "");
+}
+
+static void obey(int fd, char *line)
 {
     if (!strncmp(line, "send ", 5)) {
-        send_text(fd, line + 5);
-        send_bytes(fd, "\n", 1);
+        send_line(fd, line + 5);
     } else if (!strncmp(line, "part ", 5)) {
         send_text(fd, line + 5);
     } else if (!strncmp(line, "long ", 5)) {
         send_long(fd, strtoul(line + 5, NULL, 10));
+    } else if (!strncmp(line, "late ", 5)) {
+        send_late(fd, line + 5);
     } else if (strcmp(line, "close")) {
         fprintf(stderr, "rpc-stub: what is '%s'?\n", line);
         exit(EXIT_FAILURE);
@@ -116,9 +145,16 @@ static void serve(int fd, const char *script)
         perror(script);
         exit(EXIT_FAILURE);
     }
-    while (getline(&line, &room, f) > 0 && read_request(fd)) {
+    while (getline(&line, &room, f) > 0) {
+        bool early = !strncmp(line, "early ", 6);
+
         line[strcspn(line, "\n")] = '\0';
-        obey(fd, line);
+        if (early)
+            send_line(fd, line + 6);
+        if (!read_request(fd))
+            break;
+        if (!early)
+            obey(fd, line);
     }
     free(line);
     fclose(f);

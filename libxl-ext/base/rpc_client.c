@@ -19,6 +19,9 @@ struct lxe_rpc {
     uint64_t last_id;
     char *line;
     size_t room, len;
+    unsigned slow_after_ms;
+    lxe_rpc_slow_fn *slow; /* NULL: nobody is told */
+    void *slow_data;
 };
 
 static int connect_error(const char *path, struct lxe_err *err)
@@ -72,6 +75,14 @@ int lxe_rpc_open(const char *path, struct lxe_rpc **out, struct lxe_err *err)
 int lxe_rpc_fd(const struct lxe_rpc *rpc)
 {
     return rpc->fd;
+}
+
+void lxe_rpc_when_slow(struct lxe_rpc *rpc, unsigned after_ms,
+                       lxe_rpc_slow_fn *slow, void *data)
+{
+    rpc->slow_after_ms = after_ms;
+    rpc->slow = slow;
+    rpc->slow_data = data;
 }
 
 void lxe_rpc_close(struct lxe_rpc *rpc)
@@ -170,6 +181,16 @@ static int wait_readable(int fd, uint64_t deadline_ns, struct lxe_err *err)
     }
 }
 
+/* An error, too, is an answer: the read that follows says which. */
+static void tell_if_slow(struct lxe_rpc *rpc)
+{
+    uint64_t end_ns = lxe_now_ns() + rpc->slow_after_ms * LXE_NS_PER_MS;
+    struct lxe_err err = { 0 };
+
+    if (rpc->slow && wait_readable(rpc->fd, end_ns, &err) == -ETIMEDOUT)
+        rpc->slow(rpc->slow_data);
+}
+
 /* Room for at least one byte more. */
 static int make_room(struct lxe_rpc *rpc, struct lxe_err *err)
 {
@@ -241,6 +262,8 @@ int lxe_rpc_call(struct lxe_rpc *rpc, const char *method,
 
     *result = NULL;
     rc = send_request(rpc, method, params, err);
+    if (!rc)
+        tell_if_slow(rpc);
     if (!rc)
         rc = read_line(rpc, deadline_ns, err);
     if (!rc && lxe_json_parse(rpc->line, rpc->len, result, err))

@@ -28,6 +28,16 @@ void lxe_rpc_close(struct lxe_rpc *rpc);
 /* Its descriptor, to wait on: readable, between calls, means it has ended. */
 int lxe_rpc_fd(const struct lxe_rpc *rpc);
 
+/* Told that a call has had no answer yet. */
+typedef void lxe_rpc_slow_fn(void *data);
+
+/*
+ * Has each further call that is not answered within `after_ms` tell so, once.
+ * NULL: no more.
+ */
+void lxe_rpc_when_slow(struct lxe_rpc *rpc, unsigned after_ms,
+                       lxe_rpc_slow_fn *slow, void *data);
+
 /*
  * Calls a method and waits for its response.
  * @params      written by the caller as one object; NULL for none. Stays the
