@@ -21,6 +21,7 @@
 
 #include "balancer.h"
 #include "base/clock.h"
+#include "base/journal_log.h"
 #include "base/log.h"
 #include "child.h"
 #include "control.h"
@@ -39,6 +40,7 @@
 #define TICK_APART_MS   250 /* events make ticks come no closer than this */
 #define TICK_LONG_MS    2000 /* a tick takes milliseconds; xenstore may not */
 #define TICK_HANGS_S    10 /* to 20: between two looks at it */
+#define HANG_TEXT       "a tick does not end; does xenstored answer?\n"
 #define EXIT_USAGE      2
 
 struct options {
@@ -199,20 +201,20 @@ static void watch_again(struct daemon *d)
 /* The tick that goes on, by its number; 0 between ticks. */
 static volatile sig_atomic_t tick_going_on;
 
+static const char *hang_text; /* for standard error */
+
 /*
  * Says in the middle of a tick that hangs, as in a xenstore that does not
  * answer, what is wrong. Only what may be called in a signal's handler.
  */
 static void on_alarm(int sig)
 {
-    static const char text[] = PROGRAM ": a tick does not end; does xenstored"
-                               " answer?\n";
     static sig_atomic_t seen, told;
     sig_atomic_t now = tick_going_on;
 
     (void)sig;
     if (now && now == seen && now != told &&
-        write(STDERR_FILENO, text, sizeof(text) - 1) > 0)
+        write(STDERR_FILENO, hang_text, strlen(hang_text)) > 0)
         told = now;
     seen = now;
 }
@@ -223,6 +225,9 @@ static void start_alarms(void)
     const struct itimerval often = { { TICK_HANGS_S, 0 },
                                      { TICK_HANGS_S, 0 } };
 
+    hang_text = lxe_journal_is(getenv("JOURNAL_STREAM"), STDERR_FILENO)
+                    ? "<4>" HANG_TEXT
+                    : PROGRAM ": " HANG_TEXT;
     sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm,
                                             .sa_flags = SA_RESTART }, NULL);
     setitimer(ITIMER_REAL, &often, NULL);
