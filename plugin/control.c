@@ -272,23 +272,29 @@ void aero_control_send(struct aero_control *control, uint64_t client,
         free(out);
 }
 
-static int set_owner(const char *path, const char *group, struct lxe_err *err)
+static int set_group(const char *path, const char *group, struct lxe_err *err)
 {
+    gid_t gid = getegid();
     struct group *g;
 
+    if (*group) {
+        g = getgrnam(group);
+        if (!g)
+            return lxe_fail(err, -EINVAL, "socket_group: there is no group"
+                            " '%s'", group);
+        gid = g->gr_gid;
+    }
+    if (chown(path, (uid_t)-1, gid))
+        return lxe_fail(err, -errno, "cannot give %s to group %s: %m", path,
+                        *group ? group : "root");
+    return 0;
+}
+
+static int set_owner(const char *path, const char *group, struct lxe_err *err)
+{
     if (chmod(path, 0660))
         return lxe_fail(err, -errno, "cannot set the mode of %s: %m", path);
-    if (!*group)
-        return 0;
-    errno = 0;
-    g = getgrnam(group);
-    if (!g)
-        return lxe_fail(err, -EINVAL, "socket_group: there is no group '%s'",
-                        group);
-    if (chown(path, (uid_t)-1, g->gr_gid))
-        return lxe_fail(err, -errno, "cannot give %s to group %s: %m", path,
-                        group);
-    return 0;
+    return set_group(path, group, err);
 }
 
 /* Removes what a dead daemon left; nothing else than a socket. */
@@ -353,6 +359,12 @@ int aero_control_open(uv_loop_t *loop, const char *path, const char *group,
     }
     *out = control;
     return 0;
+}
+
+int aero_control_set_group(struct aero_control *control, const char *group,
+                           struct lxe_err *err)
+{
+    return set_group(control->path, group, err);
 }
 
 void aero_control_close(struct aero_control *control)

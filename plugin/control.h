@@ -52,6 +52,14 @@ int aero_control_open(uv_loop_t *loop, const char *path, const char *group,
                       struct aero_control **out, struct lxe_err *err);
 
 /*
+ * Gives the socket to another group, or to root alone where it is empty.
+ * Clients that are connected stay. Returns 0 or a negative errno; then all is
+ * as it was.
+ */
+int aero_control_set_group(struct aero_control *control, const char *group,
+                           struct lxe_err *err);
+
+/*
  * Stops listening, removes the socket and cuts all clients off, without
  * calling `gone`. It is freed by the loop, which must run until all is closed.
  */

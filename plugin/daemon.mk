@@ -7,6 +7,7 @@ libaero_a_SOURCES = \
 	%D%/apply.c %D%/apply.h \
 	%D%/balancer.c %D%/balancer.h \
 	%D%/child.c %D%/child.h \
+	%D%/config_changes.c %D%/config_changes.h \
 	%D%/control.c %D%/control.h \
 	%D%/control_call.c %D%/control_call.h \
 	%D%/control_mem.c %D%/control_mem.h \
@@ -35,6 +36,7 @@ libaero_a_SOURCES = \
 	%D%/replay.c %D%/replay.h \
 	%D%/rate_share.c %D%/rate_share.h \
 	%D%/probe.c %D%/probe.h \
+	%D%/reload.c %D%/reload.h \
 	%D%/reservations.c %D%/reservations.h \
 	%D%/rivals.c %D%/rivals.h \
 	%D%/sampler.c %D%/sampler.h \

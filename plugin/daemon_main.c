@@ -32,6 +32,7 @@
 #include "metrics.h"
 #include "metrics_http.h"
 #include "pid_lock.h"
+#include "reload.h"
 #include "wws_guard.h"
 #include "xl_conf.h"
 
@@ -66,7 +67,7 @@ struct daemon {
     uv_loop_t loop;
     uv_timer_t timer;
     uv_poll_t *poll;    /* NULL where no events come */
-    uv_signal_t sigterm, sigint;
+    uv_signal_t sigterm, sigint, sighup;
     struct aero_child repair, self_move;
     uint64_t last_tick_ms;
     uint64_t metrics_ms;  /* when the file was last written */
@@ -385,21 +386,47 @@ static int start_self_move(uint32_t domid, const char *to, void *data)
 
 /* ---- starting and ending ---- */
 
-/* A wrong setting is an error; a port that is taken stops no balancing. */
-static int serve_metrics(struct daemon *d, struct lxe_err *err)
+/* Balancing goes on without a log. */
+static void open_log(struct daemon *d)
 {
-    struct lxe_err why = { 0 };
-    int rc;
+    const char *dir = d->opt.log_dir;
+    struct lxe_err err = { 0 };
 
-    if (!d->config.metrics_listen[0])
-        return 0;
-    rc = aero_metrics_http_open(&d->loop, d->config.metrics_listen,
-                                &d->balancer, &d->metrics_http, &why);
-    if (rc == -EINVAL || rc == -EACCES)
-        return lxe_fail(err, rc, "%s", why.text);
-    if (rc)
-        lxe_warn("%s; going on without", why.text);
-    return 0;
+    if (!dir && !strcmp(d->host->ops->name, "xen"))
+        dir = AEROSTAT_LOGDIR;
+    if (dir && d->config.decision_log_mib &&
+        aero_decision_log_open(dir, d->config.decision_log_mib << 20,
+                               PACKAGE_VERSION, &d->log, &err))
+        lxe_warn("%s; going on without a log of decisions", err.text);
+}
+
+static void log_again(void *data)
+{
+    struct daemon *d = data;
+
+    aero_decision_log_close(d->log);
+    d->log = NULL;
+    open_log(d);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct daemon *d = handle->data;
+    const struct aero_reload again = {
+        .loop = &d->loop, .path = d->opt.config,
+        .required = d->opt.config_given, .config = &d->config,
+        .balancer = &d->balancer, .control = d->control,
+        .metrics = &d->metrics_http, .log_again = log_again, .data = d,
+    };
+    struct lxe_err err = { 0 };
+
+    (void)number;
+    if (aero_reload(&again, &err)) {
+        lxe_error("%s; the settings of before hold on", err.text);
+        return;
+    }
+    d->metrics_failed = false;
+    kick(d);
 }
 
 static int start_loop(struct daemon *d, struct lxe_err *err)
@@ -409,13 +436,16 @@ static int start_loop(struct daemon *d, struct lxe_err *err)
     uv_timer_init(&d->loop, &d->timer);
     uv_signal_init(&d->loop, &d->sigterm);
     uv_signal_init(&d->loop, &d->sigint);
-    d->timer.data = d->sigterm.data = d->sigint.data = d;
+    uv_signal_init(&d->loop, &d->sighup);
+    d->timer.data = d->sigterm.data = d->sigint.data = d->sighup.data = d;
     uv_timer_start(&d->timer, on_timer, 0, 0);
     uv_signal_start(&d->sigterm, on_signal, SIGTERM);
     uv_signal_start(&d->sigint, on_signal, SIGINT);
+    uv_signal_start(&d->sighup, on_hangup, SIGHUP);
     if (watch_host(d, err))
         return err->code;
-    if (serve_metrics(d, err))
+    if (aero_metrics_http_serve(&d->loop, d->config.metrics_listen,
+                                &d->balancer, &d->metrics_http, err))
         return err->code;
     return aero_control_open(&d->loop, d->opt.socket, d->config.socket_group,
                              &handlers, &d->control, err);
@@ -452,20 +482,6 @@ static void check_autoballoon(struct daemon *d)
         lxe_warn("cannot tell whether xl's autoballoon is on: %s", err.text);
     else if (*why)
         lxe_warn("%s", why);
-}
-
-/* Balancing goes on without a log. */
-static void open_log(struct daemon *d)
-{
-    const char *dir = d->opt.log_dir;
-    struct lxe_err err = { 0 };
-
-    if (!dir && !strcmp(d->host->ops->name, "xen"))
-        dir = AEROSTAT_LOGDIR;
-    if (dir && d->config.decision_log_mib &&
-        aero_decision_log_open(dir, d->config.decision_log_mib << 20,
-                               PACKAGE_VERSION, &d->log, &err))
-        lxe_warn("%s; going on without a log of decisions", err.text);
 }
 
 static void wire(struct daemon *d)
@@ -532,7 +548,8 @@ static void usage(FILE *to)
           "/aerostatd.sock)\n"
           "  --pid-file PATH  lock (" AEROSTAT_RUNDIR "/aerostatd.pid)\n"
           "  --log-dir DIR    log of decisions (" AEROSTAT_LOGDIR ")\n"
-          "  --check-config   show the settings in effect, and end\n"
+          "  --check-config   show the settings in effect, and end; with -q\n"
+          "                   only end\n"
           "  --foreground     as always: it never goes to the background\n"
           "  -v, -q           say more, say less\n"
           "  --help, --version\n",
@@ -610,17 +627,6 @@ static int parse_options(int argc, char **argv, struct options *o)
     return EXIT_USAGE;
 }
 
-static int load_config(struct daemon *d, struct lxe_err *err)
-{
-    int rc = aero_config_read(d->opt.config, &d->config, err);
-
-    if (rc != -ENOENT || d->opt.config_given)
-        return rc;
-    lxe_info("no %s: the defaults hold", d->opt.config);
-    aero_config_defaults(&d->config);
-    return 0;
-}
-
 static bool in_rundir(const char *path)
 {
     return !strncmp(path, AEROSTAT_RUNDIR "/", strlen(AEROSTAT_RUNDIR "/"));
@@ -661,11 +667,11 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
     start_alarms();
-    rc = load_config(&d, &err);
-    if (!rc && d.opt.check)
-        aero_config_print(&d.config, stdout);
-    else if (!rc)
+    rc = aero_settings_read(d.opt.config, d.opt.config_given, &d.config, &err);
+    if (!rc && !d.opt.check)
         rc = lock_and_run(&d, &err);
+    else if (!rc && d.opt.level < XTL_WARN)
+        aero_config_print(&d.config, stdout);
     if (rc)
         lxe_error("%s", err.text);
     aero_config_clear(&d.config);

@@ -203,6 +203,25 @@ static void on_closed(uv_handle_t *handle)
     free(http);
 }
 
+int aero_metrics_http_serve(uv_loop_t *loop, const char *where,
+                            const struct aero_balancer *balancer,
+                            struct aero_metrics_http **out,
+                            struct lxe_err *err)
+{
+    struct lxe_err why = { 0 };
+    int rc;
+
+    *out = NULL;
+    if (!*where)
+        return 0;
+    rc = aero_metrics_http_open(loop, where, balancer, out, &why);
+    if (rc == -EINVAL || rc == -EACCES)
+        return lxe_fail(err, rc, "%s", why.text);
+    if (rc)
+        lxe_warn("%s; going on without", why.text);
+    return 0;
+}
+
 void aero_metrics_http_close(struct aero_metrics_http *http)
 {
     if (!http)

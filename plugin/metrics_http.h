@@ -25,6 +25,16 @@ int aero_metrics_http_open(uv_loop_t *loop, const char *where,
                            struct lxe_err *err);
 
 /*
+ * The same for a setting: no address opens nothing, and of a port that cannot
+ * be had it only warns. Both leave *out NULL.
+ * Returns 0; -EINVAL and -EACCES as above.
+ */
+int aero_metrics_http_serve(uv_loop_t *loop, const char *where,
+                            const struct aero_balancer *balancer,
+                            struct aero_metrics_http **out,
+                            struct lxe_err *err);
+
+/*
  * Stops; NULL is fine. It is freed by the loop, which must run until all is
  * closed.
  */

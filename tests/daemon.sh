@@ -238,6 +238,52 @@ check "metrics are not for the net" sh -c "! '$build/aerostatd' \
     --host 'sim:$dir/host.json' --socket '$dir/sock2' --pid-file '$dir/pid2' \
     --config '$dir/bad' 2>'$dir/second' && grep -q loopback '$dir/second'"
 
+# ---- the settings, read again
+
+# again LINE...: has it read these settings; waits until it says that it did
+again()
+{
+    before=$(grep -c 'settings were read again\|hold on' "$dir/log")
+    printf '%s\n' "$@" >"$dir/conf"
+    kill -HUP "$daemon"
+    until_true 30 sh -c "[ \"\$(grep -c \
+        'settings were read again\|hold on' '$dir/log')\" -gt $before ]"
+}
+
+cp "$dir/conf" "$dir/conf.first"
+check "settings are read again" again 'interval_ms = 300' \
+    'migration_max_rate = "8MB"' "metrics_file = \"$dir/other.prom\"" \
+    'domains = [ "name=db,min=256M,shares=400" ]'
+check "what changed is told" \
+    grep -q 'no more: *"*name=db,min=524288K' "$dir/log"
+check "and holds" until_true 30 says '"shares":400' mem.policy '{"domain":"db"}'
+check "so does the interval" says '"interval_ms":300' daemon.info '{}'
+check "the rate" says '"max_rate_bps":8000000' migration.rate '{}'
+check "the file for metrics" until_true 30 test -s "$dir/other.prom"
+if command -v curl >/dev/null; then
+    check "and what it listened on is closed" \
+        sh -c "! curl -sf http://127.0.0.1:$port/metrics >'$dir/out'"
+fi
+check "a wrong one is read" again 'interval_ms = 1'
+check "refused, with what is wrong" grep -q 'interval_ms.*hold on' "$dir/log"
+check "and changes nothing" says '"interval_ms":300' daemon.info '{}'
+check "nor does a group that is not there" again 'interval_ms = 400' \
+    'socket_group = "no-such-group"'
+check "which is named" grep -q "no group 'no-such-group'.*hold on" "$dir/log"
+check "all stays as it was" says '"interval_ms":300' daemon.info '{}'
+check "nor what is for the net" again 'interval_ms = 400' \
+    'metrics_listen = "0.0.0.0:9877"'
+check "which is told" grep -q "loopback.*hold on" "$dir/log"
+check "no log of decisions is kept" again 'decision_log_mib = 0'
+check "and one again" again 'decision_log_mib = 64'
+check "a second time nothing changes" again 'decision_log_mib = 64'
+check "and that is said" grep -q 'read again; nothing changed' "$dir/log"
+check "the first ones hold again" again "$(cat "$dir/conf.first")"
+check "and the daemon listens again" until_true 30 says '"shares":300' \
+    mem.policy '{"domain":"db"}'
+check "a check says nothing where nothing is wrong" sh -c "[ -z \"\$( \
+    '$build/aerostatd' -q --check-config --config '$dir/conf' 2>&1)\" ]"
+
 check "a guest is explained" says '"reason":' mem.explain '{"domain":"web"}'
 check "but none that is not there" says "no domain" \
     mem.explain '{"domain":"nobody"}'
@@ -251,8 +297,8 @@ check "and ends" stop
 
 check "its decisions replay to the same" \
     "$build/xl-aerostat" mem-replay "$dir/logs/decisions.jsonl"
-check "of all three daemons" \
-    test "$(grep -c '^{"decisions"' "$dir/logs/decisions.jsonl")" = 3
+check "of all three daemons, of which one opened its log anew" \
+    test "$(grep -c '^{"decisions"' "$dir/logs/decisions.jsonl")" = 4
 check "and to others with another policy" sh -c "'$build/xl-aerostat' \
     mem-replay '$dir/logs/decisions.jsonl' --set movable=1 --set max=600M --json |
     grep -q '\"differ\": [1-9]'"

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_changes.h"
 #include "daemon_config.h"
 #include "unit.h"
 #include "xl_conf.h"
@@ -181,11 +182,58 @@ static void xl_autoballoon(void)
     CU_ASSERT_FALSE(lxe_cmdline_sizes_dom0("xdom0_mem=1G dom0_memory=1"));
 }
 
+struct told {
+    char text[512];
+};
+
+static void note(const char *line, bool holds, void *data)
+{
+    struct told *told = data;
+    size_t len = strlen(told->text);
+
+    snprintf(told->text + len, sizeof(told->text) - len, "%c%s\n",
+             holds ? '+' : '-', line);
+}
+
+/* What aero_config_changes() says of two texts. */
+static int changes(const char *was, const char *is, struct told *told)
+{
+    struct aero_config old, fresh;
+    int rc;
+
+    *told = (struct told){ "" };
+    CU_ASSERT_EQUAL(aero_config_read_text(was, "t.conf", &old, NULL), 0);
+    CU_ASSERT_EQUAL(aero_config_read_text(is, "t.conf", &fresh, NULL), 0);
+    rc = aero_config_changes(&old, &fresh, note, told);
+    aero_config_clear(&old);
+    aero_config_clear(&fresh);
+    return rc;
+}
+
+static void changes_are_told(void)
+{
+    struct told told;
+
+    CU_ASSERT_EQUAL(changes("probe = 1", "probe = 1", &told), 0);
+    CU_ASSERT_STRING_EQUAL(told.text, "");
+    CU_ASSERT_EQUAL(changes("interval_ms = 500", "interval_ms = 700", &told),
+                    2);
+    CU_ASSERT_STRING_EQUAL(told.text,
+                           "-interval_ms = 500\n+interval_ms = 700\n");
+    CU_ASSERT_EQUAL(
+        changes("domains = [ \"name=a,shares=7\", \"name=b,shares=7\" ]",
+                "domains = [ \"name=b,shares=7\" ]\nprobe = 1", &told), 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(told.text, "name=a,"));
+    CU_ASSERT_PTR_NULL(strstr(told.text, "name=b,"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(told.text, "-probe = 0\n+probe = 1\n"));
+}
+
 static const struct unit_test tests[] = {
     { "empty gives defaults", empty_gives_defaults },
     { "every key", every_key },
     { "bad ones are named", bad_ones_are_named },
     { "files", files },
+    { "changes are told", changes_are_told },
     { "xl's autoballoon", xl_autoballoon },
     { "the example is right", the_example_is_right },
 };
