@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "xl_stream.h"
 
-#include <stdint.h>
+#include <endian.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/fd_io.h"
@@ -26,10 +27,25 @@ struct file_header {
     uint32_t optional_len;
 };
 
+_Static_assert(sizeof(struct file_header) == LXE_XL_HEADER_BYTES,
+               "xl's header");
+
 #define MAGIC           "Xen saved domain, xl format\n \0 \r"
 #define BYTEORDER       UINT32_C(0x01020304)
 #define FLAG_JSON       UINT32_C(1)
 #define FLAG_STREAM_V2  UINT32_C(2)
+
+_Static_assert(sizeof(MAGIC) - 1 == sizeof(((struct file_header *)0)->magic),
+               "xl's magic");
+
+struct libxl_header {
+    uint64_t ident; /* big-endian, always */
+    uint32_t version, options;
+};
+
+#define LIBXL_IDENT    UINT64_C(0x4c6962786c466d74) /* "LibxlFmt" */
+#define LIBXC_CONTEXT  UINT32_C(1)
+#define RECORD_PADDING UINT64_C(7) /* they end at multiples of 8 bytes */
 
 int lxe_xl_write_header(int fd, const char *config_json, struct lxe_err *err)
 {
@@ -41,7 +57,6 @@ int lxe_xl_write_header(int fd, const char *config_json, struct lxe_err *err)
     };
     int rc;
 
-    _Static_assert(sizeof(MAGIC) - 1 == sizeof(header.magic), "xl's magic");
     memcpy(header.magic, MAGIC, sizeof(header.magic));
     rc = lxe_write_all(fd, &header, sizeof(header));
     if (!rc)
@@ -51,4 +66,39 @@ int lxe_xl_write_header(int fd, const char *config_json, struct lxe_err *err)
     if (rc)
         lxe_fail(err, rc, "cannot send the configuration: %s", strerror(-rc));
     return rc;
+}
+
+int lxe_xl_read_header(const uint8_t header[LXE_XL_HEADER_BYTES],
+                       uint64_t *length, struct lxe_err *err)
+{
+    struct file_header h;
+
+    memcpy(&h, header, sizeof(h));
+    if (memcmp(h.magic, MAGIC, sizeof(h.magic)) || h.byteorder != BYTEORDER)
+        return lxe_fail(err, -EPROTO, "what came is not a domain sent by xl,"
+                        " or by a host of another byte order");
+    *length = h.optional_len;
+    return 0;
+}
+
+int lxe_libxl_read_header(const uint8_t header[LXE_LIBXL_HEADER_BYTES],
+                          struct lxe_err *err)
+{
+    struct libxl_header h;
+
+    memcpy(&h, header, sizeof(h));
+    if (be64toh(h.ident) != LIBXL_IDENT)
+        return lxe_fail(err, -EPROTO, "no stream of libxl's follows the"
+                        " configuration");
+    return 0;
+}
+
+bool lxe_libxl_read_record(const uint8_t head[LXE_LIBXL_RECORD_BYTES],
+                           uint64_t *length)
+{
+    uint32_t word[2]; /* type, length */
+
+    memcpy(word, head, sizeof(word));
+    *length = (word[1] + RECORD_PADDING) & ~RECORD_PADDING;
+    return word[0] == LIBXC_CONTEXT;
 }

@@ -17,9 +17,15 @@
 #ifndef LXE_XL_STREAM_H
 #define LXE_XL_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
+
+#define LXE_XL_HEADER_BYTES    48u
+#define LXE_LIBXL_HEADER_BYTES 16u
+#define LXE_LIBXL_RECORD_BYTES 8u /* the head of a record */
 
 struct lxe_xl_message {
     const char *text;
@@ -36,5 +42,28 @@ extern const struct lxe_xl_message lxe_xl_banner, lxe_xl_ready, lxe_xl_go,
  * Returns 0 or a negative errno.
  */
 int lxe_xl_write_header(int fd, const char *config_json, struct lxe_err *err);
+
+/*
+ * Reads the file header.
+ * @length  gets the bytes that follow it: the configuration
+ * Returns 0 or -EPROTO.
+ */
+int lxe_xl_read_header(const uint8_t header[LXE_XL_HEADER_BYTES],
+                       uint64_t *length, struct lxe_err *err);
+
+/*
+ * Reads the header of libxl's stream, which comes next (Xen's
+ * docs/specs/libxl-migration-stream.pandoc). Returns 0 or -EPROTO.
+ */
+int lxe_libxl_read_header(const uint8_t header[LXE_LIBXL_HEADER_BYTES],
+                          struct lxe_err *err);
+
+/*
+ * Reads the head of one of its records.
+ * @length  gets the bytes of the body that follows, padding included
+ * Returns whether libxc's stream follows it.
+ */
+bool lxe_libxl_read_record(const uint8_t head[LXE_LIBXL_RECORD_BYTES],
+                           uint64_t *length);
 
 #endif

@@ -22,6 +22,7 @@ libmig_a_SOURCES = \
 	%D%/line_io.c %D%/line_io.h \
 	%D%/outlet.c %D%/outlet.h \
 	%D%/pace.c %D%/pace.h \
+	%D%/pack.c %D%/pack.h \
 	%D%/page_cache.c %D%/page_cache.h \
 	%D%/past_runs.c %D%/past_runs.h \
 	%D%/plan.c %D%/plan.h \
@@ -52,12 +53,14 @@ libmig_a_SOURCES = \
 	%D%/svg.c %D%/svg.h \
 	%D%/throttle.c %D%/throttle.h \
 	%D%/transport.c %D%/transport.h \
+	%D%/unpack.c %D%/unpack.h \
 	%D%/wws.c %D%/wws.h \
 	%D%/wws_build.c %D%/wws_build.h \
 	%D%/wws_guard.c %D%/wws_guard.h \
 	%D%/wws_measure.c %D%/wws_measure.h \
 	%D%/wws_watch.c %D%/wws_watch.h
-MIG_LIBS = libmig.a $(LXE_LIBS) -lm
+libmig_a_CPPFLAGS = $(AM_CPPFLAGS) $(ZSTD_CFLAGS)
+MIG_LIBS = libmig.a $(LXE_LIBS) $(ZSTD_LIBS) -lm
 
 pkglibexec_PROGRAMS += aerostat-save-helper aerostat-migrate
 sbin_PROGRAMS += aerostat-receive

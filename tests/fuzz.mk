@@ -10,6 +10,7 @@ EXTRA_DIST += tests/fuzz/fuzz_journal.c tests/fuzz/seeds/journal/source.json
 EXTRA_DIST += tests/fuzz/fuzz_config.c tests/fuzz/fuzz_control.c \
 	tests/fuzz/seeds/config/all.conf tests/fuzz/seeds/control/long \
 	tests/fuzz/seeds/control/memory tests/fuzz/seeds/control/migration
+EXTRA_DIST += tests/fuzz/fuzz_unpack.c tests/fuzz/seeds/unpack/guest
 .PHONY: fuzz fuzz-stream fuzz-small
 if FUZZ
 FUZZ_SECONDS = 30
@@ -24,6 +25,10 @@ tests_fuzz_wws_SOURCES = tests/fuzz/fuzz_wws.c
 tests_fuzz_wws_CPPFLAGS = $(FUZZ_CPPFLAGS)
 tests_fuzz_wws_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_wws_LDADD = $(AERO_LIBS)
+tests_fuzz_unpack_SOURCES = tests/fuzz/fuzz_unpack.c
+tests_fuzz_unpack_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_unpack_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_unpack_LDADD = $(AERO_LIBS)
 tests_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c
 tests_fuzz_journal_CPPFLAGS = $(FUZZ_CPPFLAGS)
 tests_fuzz_journal_LDFLAGS = $(FUZZ_LINK)
@@ -71,11 +76,11 @@ tests_corpus_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_corpus_stream_LDADD = $(SYNTH_LIBS)
 
 SMALL_FUZZER_NAMES = wws journal save-ipc hello status report replay config \
-	control guest-keys scenario
+	control guest-keys scenario unpack
 SMALL_FUZZERS = tests/fuzz-wws tests/fuzz-journal tests/fuzz-save-ipc \
 	tests/fuzz-hello tests/fuzz-status tests/fuzz-report \
 	tests/fuzz-replay tests/fuzz-config tests/fuzz-control \
-	tests/fuzz-guest-keys tests/fuzz-scenario
+	tests/fuzz-guest-keys tests/fuzz-scenario tests/fuzz-unpack
 noinst_PROGRAMS += tests/fuzz-stream $(SMALL_FUZZERS)
 
 fuzz: fuzz-stream fuzz-small

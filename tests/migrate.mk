@@ -40,6 +40,14 @@ tests_test_throttle_SOURCES = tests/unit/test_throttle.c
 tests_test_throttle_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_throttle_LDADD = $(SYNTH_LIBS)
 
+# What is sent packed.
+check_PROGRAMS += tests/test-pack
+TESTS += tests/test-pack
+tests_test_pack_SOURCES = tests/unit/test_pack.c
+tests_test_pack_CPPFLAGS = $(UNIT_CPPFLAGS) $(ZSTD_CFLAGS)
+tests_test_pack_LDADD = libsynth.a libmig.a liblxe.a $(BASE_LIBS) \
+	$(ZSTD_LIBS) $(UNIT_LIBS)
+
 # How a guest is made smaller, on a simulated host.
 check_PROGRAMS += tests/test-page-cache
 TESTS += tests/test-page-cache

@@ -7,7 +7,7 @@
 # shellcheck disable=SC2034
 aerostat_build_packages=(
     autoconf automake gcc libc6-dev make pkg-config
-    libxen-dev libuv1-dev libyajl-dev libcunit1-dev libsystemd-dev
+    libxen-dev libuv1-dev libyajl-dev libzstd-dev libcunit1-dev libsystemd-dev
     libmicrohttpd-dev libncurses-dev
     libxxhash-dev
 )
