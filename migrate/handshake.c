@@ -34,6 +34,9 @@ static int say_hello(struct mig_transport *t, const struct mig_hello *hello,
         return lxe_fail(err, -EREMOTEIO, "the target refuses: %s",
                         answer.refusal);
     }
+    if (hello->packed && !answer.packed)
+        return lxe_fail(err, -EOPNOTSUPP, "the target's aerostat-receive"
+                        " cannot unpack; update it, or leave out --compress");
     *reserved_kib = answer.reserved_kib;
     return 0;
 }
@@ -60,6 +63,10 @@ int mig_handshake_begin(struct mig_transport *t,
     if (rc)
         return rc;
     out->aerostat = !strcmp(line, MIG_HELLO_GREETING);
+    if (!out->aerostat && hello->packed)
+        return lxe_fail(err, -EOPNOTSUPP, "the target's receiver is xl's own,"
+                        " which cannot unpack; install aerostat there, or"
+                        " leave out --compress");
     if (out->aerostat) {
         rc = say_hello(t, hello, &out->reserved_kib, err);
         if (!rc)

@@ -22,6 +22,7 @@ int mig_hello_write(const struct mig_hello *hello,
     lxe_jw_str(w, "name", hello->name);
     lxe_jw_str(w, "uuid", hello->uuid);
     lxe_jw_u64(w, "need_kib", hello->need_kib);
+    lxe_jw_bool(w, "packed", hello->packed);
     return mig_line_finish(w, buf);
 }
 
@@ -34,10 +35,12 @@ int mig_hello_write_answer(const struct mig_hello_answer *answer,
         return -ENOMEM;
     lxe_jw_object(w);
     lxe_jw_bool(w, "ok", !*answer->refusal);
-    if (*answer->refusal)
+    if (*answer->refusal) {
         lxe_jw_str(w, "error", answer->refusal);
-    else
+    } else {
         lxe_jw_u64(w, "reserved_kib", answer->reserved_kib);
+        lxe_jw_bool(w, "packed", answer->packed);
+    }
     return mig_line_finish(w, buf);
 }
 
@@ -52,6 +55,15 @@ static bool is_uuid(const char *text)
                            : text[i] != '-')
             return false;
     return !form[i] && !text[i];
+}
+
+/* One that peers before it did not say: false then. Returns 0 or -EPROTO. */
+static int read_packed(const struct lxe_json *root, bool *out)
+{
+    const struct lxe_json *node = lxe_json_get(root, "packed");
+
+    *out = false;
+    return node && lxe_json_bool(node, out) ? -EPROTO : 0;
 }
 
 int mig_hello_parse(const char *line, struct mig_hello *out,
@@ -70,6 +82,8 @@ int mig_hello_parse(const char *line, struct mig_hello *out,
     else if (lxe_json_u64(lxe_json_get(root, "need_kib"), &out->need_kib) ||
              out->need_kib > NEED_MAX_KIB)
         rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'need_kib'");
+    else if (read_packed(root, &out->packed))
+        rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'packed'");
     lxe_json_free(root);
     return rc;
 }
@@ -94,6 +108,8 @@ int mig_hello_parse_answer(const char *line, struct mig_hello_answer *out,
     else if (lxe_json_u64(lxe_json_get(root, "reserved_kib"),
                           &out->reserved_kib))
         rc = lxe_fail(err, -EPROTO, "the target's answer: bad 'reserved_kib'");
+    else if (read_packed(root, &out->packed))
+        rc = lxe_fail(err, -EPROTO, "the target's answer: bad 'packed'");
     lxe_json_free(root);
     return rc;
 }

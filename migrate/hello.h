@@ -6,13 +6,14 @@
  *
  *   source                                   target
  *      <──── "aerostat receiver 1\n" ────────
- *      ───── {"name":…,"uuid":…,"need_kib":…}\n ──>
- *      <──── {"ok":true,"reserved_kib":…}\n ──
+ *      ───── {"name":…,"uuid":…,"need_kib":…,"packed":…}\n ──>
+ *      <──── {"ok":true,"reserved_kib":…,"packed":…}\n ──
  *      <──── xl's banner, and on as in xl_stream.h
  */
 #ifndef MIG_HELLO_H
 #define MIG_HELLO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,10 +25,12 @@
 struct mig_hello {
     char name[256], uuid[40];
     uint64_t need_kib; /* free memory that it takes to create it there */
+    bool packed;       /* its stream will be, as unpack.h has it */
 };
 
 struct mig_hello_answer {
     uint64_t reserved_kib; /* 0: checked, but not held */
+    bool packed;           /* it will be unpacked; older ones cannot */
     char refusal[LXE_ERR_TEXT]; /* "" if it may come */
 };
 

@@ -54,6 +54,7 @@ libmig_a_SOURCES = \
 	%D%/throttle.c %D%/throttle.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/unpack.c %D%/unpack.h \
+	%D%/unpacker.c %D%/unpacker.h \
 	%D%/wws.c %D%/wws.h \
 	%D%/wws_build.c %D%/wws_build.h \
 	%D%/wws_guard.c %D%/wws_guard.h \

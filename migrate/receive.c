@@ -27,6 +27,7 @@
 #include "repair.h"
 #include "line_io.h"
 #include "probe_serve.h"
+#include "unpacker.h"
 #include "xl_domain.h"
 
 #define HELLO_NS   (60 * LXE_NS_PER_SEC)
@@ -42,6 +43,7 @@ struct receive {
     struct lxe_xl *xl;
     struct mig_journal journal;
     struct mig_announce announce;
+    struct mig_unpacker unpacker;
 };
 
 /* ---- whether it may come ---- */
@@ -128,6 +130,7 @@ static int answer(struct receive *r, int refused, const struct lxe_err *why)
         snprintf(a.refusal, sizeof(a.refusal), "%s", why->text);
     else if (r->reserved)
         a.reserved_kib = r->hello.need_kib;
+    a.packed = r->hello.packed;
     if (mig_hello_write_answer(&a, line))
         return -ENOMEM;
     return lxe_write_all(r->config->out_fd, line, strlen(line));
@@ -135,13 +138,16 @@ static int answer(struct receive *r, int refused, const struct lxe_err *why)
 
 /* ---- taking it in ---- */
 
-static void run_xl(const struct mig_receive_config *config, int go_fd)
+static void run_xl(const struct receive *r, int go_fd)
 {
+    const struct mig_receive_config *config = r->config;
     char go;
 
     setpgid(0, 0); /* so that all of it can be ended */
     if (read(go_fd, &go, 1) != 1) /* we are not in the journal */
         _exit(127);
+    if (r->hello.packed && dup2(r->unpacker.fd, STDIN_FILENO) < 0)
+        _exit(126);
     signal(SIGPIPE, SIG_DFL);
     execlp(config->xl, config->xl, "migrate-receive",
            config->debug ? "-d" : NULL, (char *)NULL);
@@ -174,7 +180,7 @@ static pid_t start_xl(struct receive *r)
     pid = fork();
     if (!pid) {
         close(go[1]);
-        run_xl(r->config, go[0]);
+        run_xl(r, go[0]);
     }
     close(go[0]);
     if (pid > 0 && journal_xl(r, pid, &err))
@@ -297,15 +303,26 @@ static void announce(struct receive *r)
 
 static int take_in(struct receive *r)
 {
-    pid_t pid = start_xl(r);
+    struct lxe_err err = { 0 };
     bool clean = true;
+    pid_t pid = -1;
     int status;
 
+    if (r->hello.packed &&
+        mig_unpacker_start(r->config->in_fd, MIG_UNPACK_XL, &r->unpacker,
+                           &err)) {
+        lxe_error("%s", err.text);
+        return EXIT_FAILURE;
+    }
+    pid = start_xl(r);
+    mig_unpacker_hand_over(&r->unpacker);
     if (pid < 0) {
         lxe_error("cannot start xl: %m");
+        mig_unpacker_stop(&r->unpacker);
         return EXIT_FAILURE;
     }
     status = wait_for_xl(r, pid);
+    mig_unpacker_stop(&r->unpacker);
     if (status < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
         clean = remove_remains(r);
     else

@@ -92,7 +92,8 @@ check_PROGRAMS += tests/test-receive
 TESTS += tests/test-receive
 tests_test_receive_SOURCES = tests/unit/test_receive.c
 tests_test_receive_CPPFLAGS = $(UNIT_CPPFLAGS)
-tests_test_receive_LDADD = libmig.a liblxe.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_receive_LDADD = libsynth.a libmig.a liblxe.a $(BASE_LIBS) $(ZSTD_LIBS) \
+	$(UNIT_LIBS)
 
 check_PROGRAMS += tests/test-announce
 TESTS += tests/test-announce

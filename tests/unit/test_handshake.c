@@ -20,7 +20,7 @@
 #define REPORT   "printf 'my copy unpause results are as follows\\0"
 #define BACK     "printf 'domain is yours, you are cleared to unpause\\0'; "
 
-static struct mig_hello hello = { "web", "uuid", 4096 };
+static struct mig_hello hello = { "web", "uuid", 4096, false };
 
 static struct mig_transport start(const char *script)
 {
@@ -73,6 +73,24 @@ static void test_refusals(void)
                           "\"n\\u00f6 \\u009b2J\\u007f\"}'; ", &g, &err),
                     -EREMOTEIO);
     CU_ASSERT_STRING_EQUAL(err.text, "the target refuses: n\u00f6 ??2J?");
+}
+
+/* One who cannot unpack is told nothing more, and nothing is lost. */
+static void test_packing(void)
+{
+    struct lxe_err err = { 0 };
+    struct mig_greeting g;
+
+    hello.packed = true;
+    CU_ASSERT_EQUAL(greet(GREETING "case $hello in *'\"packed\":true'*) echo"
+                          " '{\"ok\":true,\"reserved_kib\":1,"
+                          "\"packed\":true}';; esac; " BANNER, &g, &err), 0);
+    CU_ASSERT_EQUAL(greet(GREETING "echo '{\"ok\":true,\"reserved_kib\":1}'; "
+                          BANNER, &g, &err), -EOPNOTSUPP);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "update it, or leave out"));
+    CU_ASSERT_EQUAL(greet(BANNER, &g, &err), -EOPNOTSUPP);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is xl's own"));
+    hello.packed = false;
 }
 
 static void test_strangers(void)
@@ -181,6 +199,7 @@ int main(void)
     static const struct unit_test tests[] = {
         { "greetings", test_greetings },
         { "refusals", test_refusals },
+        { "packing", test_packing },
         { "who is no receiver", test_strangers },
         { "all received", test_ready },
         { "who has the guest in the end", test_commit },

@@ -31,6 +31,7 @@ static void check_hello(const struct mig_hello *hello)
     CU_ASSERT_STRING_EQUAL(out.name, hello->name);
     CU_ASSERT_STRING_EQUAL(out.uuid, hello->uuid);
     CU_ASSERT_EQUAL(out.need_kib, hello->need_kib);
+    CU_ASSERT_EQUAL(out.packed, hello->packed);
 }
 
 static void test_hello(void)
@@ -41,6 +42,7 @@ static void test_hello(void)
     check_hello(&hello);
     strcpy(hello.name, "a \"b\"\n\\c\t\xc3\xa4");
     hello.need_kib = 0;
+    hello.packed = true;
     check_hello(&hello);
     memset(hello.name, 1, sizeof(hello.name) - 1); /* 6 bytes each in JSON */
     hello.need_kib = UINT64_C(1) << 40;
@@ -67,6 +69,9 @@ static void test_answers(void)
 
     CU_ASSERT_EQUAL(out.reserved_kib, 524288);
     CU_ASSERT_STRING_EQUAL(out.refusal, "");
+    CU_ASSERT_FALSE(out.packed);
+    yes.packed = true;
+    CU_ASSERT_TRUE(check_answer(&yes).packed);
     yes.reserved_kib = 0; /* checked, not held */
     CU_ASSERT_EQUAL(check_answer(&yes).reserved_kib, 0);
     CU_ASSERT_STRING_EQUAL(check_answer(&no).refusal, no.refusal);
@@ -100,6 +105,8 @@ static const struct bad bad_hellos[] = {
     { "{\"name\":\"a\",\"uuid\":\"" UUID "\"}", "'need_kib'" },
     { "{\"name\":\"a\",\"uuid\":\"" UUID "\",\"need_kib\":-1}",
       "'need_kib'" },
+    { "{\"name\":\"a\",\"uuid\":\"" UUID "\",\"need_kib\":1,"
+      "\"packed\":\"y\"}", "'packed'" },
     { "{\"name\":\"a\",\"uuid\":\"" UUID "\",\"need_kib\":1.5}",
       "'need_kib'" },
     { "{\"name\":\"a\",\"uuid\":\"" UUID "\","
@@ -144,6 +151,7 @@ static const struct bad bad_answers[] = {
     { "{\"ok\":true}", "'reserved_kib'" },
     { "{\"ok\":true,\"reserved_kib\":-5}", "'reserved_kib'" },
     { "{\"ok\":true,\"reserved_kib\":null}", "'reserved_kib'" },
+    { "{\"ok\":true,\"reserved_kib\":1,\"packed\":1}", "'packed'" },
 };
 
 static void test_bad_answers(void)

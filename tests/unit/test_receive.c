@@ -26,7 +26,9 @@
 #include "hello.h"
 #include "host.h"
 #include "journal.h"
+#include "pack.h"
 #include "receive.h"
+#include "synth_stream.h"
 #include "unit.h"
 #include "xl_domain.h"
 
@@ -295,11 +297,11 @@ struct exchange {
 /* What a source does that has said all that it says. */
 enum source { CLOSES, HANGS, HANGS_UP }; /* the last while it is answered */
 
-static struct exchange receive_with(const char *source, enum source then,
-                                    struct mig_receive_config config)
+static struct exchange receive_bytes(const void *source, size_t len,
+                                     enum source then,
+                                     struct mig_receive_config config)
 {
     struct exchange x = { 0 };
-    size_t len = strlen(source);
     int in[2], out[2];
     ssize_t n;
 
@@ -325,6 +327,12 @@ static struct exchange receive_with(const char *source, enum source then,
         close(out[0]);
     }
     return x;
+}
+
+static struct exchange receive_with(const char *source, enum source then,
+                                    struct mig_receive_config config)
+{
+    return receive_bytes(source, strlen(source), then, config);
 }
 
 static struct exchange receive(const char *source)
@@ -394,6 +402,73 @@ static void test_debug(void)
     CU_ASSERT_EQUAL(receive_with(HELLO, CLOSES, config).status, 0);
     CU_ASSERT_EQUAL(strncmp(read_file("ran"), "migrate-receive -d\n", 19), 0);
     end();
+}
+
+/* ---- what comes packed ---- */
+
+#define PACKED_HELLO                                                          \
+    "{\"name\":\"web\",\"uuid\":\"" UUID "\",\"need_kib\":4096,"              \
+    "\"packed\":true}\n"
+#define PLAIN "the pages of a guest, over and over and over and over and over"
+
+static int append(void *data, const void *bytes, size_t len)
+{
+    synth_raw(data, bytes, len);
+    return 0;
+}
+
+/* All that a source sends, from its hello on. */
+static void put_packed_guest(struct synth *s)
+{
+    static const uint32_t xl[] = { 0x01020304, 3, 0, 4 }, context[] = { 1, 0 };
+    struct iovec iov = { (void *)PLAIN, sizeof(PLAIN) };
+    struct mig_pack *pack;
+
+    synth_raw(s, PACKED_HELLO, sizeof(PACKED_HELLO) - 1);
+    synth_raw(s, "Xen saved domain, xl format\n \0 \r", 32);
+    synth_raw(s, xl, sizeof(xl));
+    synth_raw(s, "{  }", 4);
+    synth_raw(s, "LibxlFmt\0\0\0\2\0\0\0\0", 16);
+    synth_raw(s, context, sizeof(context));
+    CU_ASSERT_EQUAL_FATAL(mig_pack_open(1, 0, &pack, NULL), 0);
+    CU_ASSERT_EQUAL(mig_pack_take(pack, &iov, 1, true, append, s), 0);
+    mig_pack_free(pack);
+    synth_raw(s, "go on", 5);
+}
+
+static void test_packed(void)
+{
+    struct mig_receive_config config = { 0 };
+    struct synth s = { 0 };
+    struct exchange x;
+
+    begin();
+    write_xl("tail -c +77 | tr '\\0' '.' >got; touch arrived");
+    t.arrives_running = true;
+    put_packed_guest(&s);
+    x = receive_bytes(s.data, s.len, CLOSES, config);
+    CU_ASSERT_EQUAL(x.status, 0);
+    CU_ASSERT_TRUE(answer_of(&x).packed);
+    CU_ASSERT_STRING_EQUAL(read_file("got"), PLAIN ".go on");
+    end();
+    synth_free(&s);
+}
+
+/* xl sees its end, fails, and what it made of it is removed. */
+static void test_packed_and_damaged(void)
+{
+    struct mig_receive_config config = { 0 };
+    struct synth s = { 0 };
+
+    begin();
+    write_xl("cat >got; touch arrived; kill -9 $$");
+    put_packed_guest(&s);
+    memset(s.data + s.len - 30, 0xff, 20);
+    CU_ASSERT_NOT_EQUAL(receive_bytes(s.data, s.len, HANGS, config).status,
+                        0);
+    CU_ASSERT_TRUE(t.destroyed);
+    end();
+    synth_free(&s);
 }
 
 /* ---- a daemon that holds memory ---- */
@@ -674,6 +749,8 @@ int main(void)
     static const struct unit_test tests[] = {
         { "a guest is received", test_received },
         { "xl is told that it is verified", test_debug },
+        { "packed", test_packed },
+        { "packed, and damaged", test_packed_and_damaged },
         { "memory is held for it", test_reserved },
         { "refused, with the reason", test_refused },
         { "a bad hello is named", test_bad_hello },
