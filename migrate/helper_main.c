@@ -166,6 +166,7 @@ struct save {
     struct mig_hot_pages *hot;
     struct mig_brake *brake; /* NULL: the guest is not to be slowed */
     struct mig_rounds *rounds;
+    struct mig_pack *pack; /* NULL: the stream goes as it is */
     struct mig_pump *pump;
     struct mig_control *control;
 };
@@ -232,15 +233,21 @@ static int open_rounds(struct save *s, struct lxe_err *err)
 
 static int open_pump(struct save *s, struct lxe_err *err)
 {
+    const struct mig_limits *l = &s->limits;
     struct mig_pump_config config = {
         .out_fd = s->out_fd,
         .rate_bps = mig_rounds_first_bps(s->rounds),
-        .hot = s->limits.skip ? s->hot : NULL,
+        .hot = l->skip ? s->hot : NULL,
         .progress = mig_rounds_progress,
         .data = s->rounds,
     };
+    int rc = 0;
 
-    return mig_pump_open(&config, &s->pump, err);
+    if (l->compress_level)
+        rc = mig_pack_open(l->compress_level,
+                           l->compress_window_kib * 1024, &s->pack, err);
+    config.pack = s->pack;
+    return rc ? rc : mig_pump_open(&config, &s->pump, err);
 }
 
 static void change_limits(void *data, const struct mig_limits *limits)
@@ -302,6 +309,7 @@ static void close_save(struct save *s)
 {
     mig_rounds_close(s->rounds);
     mig_pump_free(s->pump);
+    mig_pack_free(s->pack);
     mig_hot_close(s->hot);
     mig_brake_close(s->brake);
     if (s->peek_xch)

@@ -9,7 +9,7 @@ struct limit_option {
     const char *name;
     const char *arg;  /* what its value is called; NULL: it takes none */
     const char *help; /* lines, of which the last has no newline */
-    bool slows;
+    bool unforeseen; /* a plan does not tell what comes of it */
 };
 
 static const struct limit_option all[] = {
@@ -34,6 +34,10 @@ static const struct limit_option all[] = {
       "by short pauses: none, cap or pause; default none", true },
     { "throttle-max", "N", "by N percent at most (default 99)", true },
     { "no-skip", NULL, "send pages even if they are dirty again", false },
+    { "compress", "LEVEL", "pack the guest's memory with zstd, 1 (fast) to 19",
+      true },
+    { "compress-window", "SIZE", "look back so far, up to 128M, for what a page\n"
+      "held when it was sent before", true },
 };
 
 _Static_assert(sizeof(all) / sizeof(all[0]) == MIG_LIMIT_OPTIONS,
@@ -41,7 +45,7 @@ _Static_assert(sizeof(all) / sizeof(all[0]) == MIG_LIMIT_OPTIONS,
 
 static bool takes(enum mig_limit_set set, const struct limit_option *o)
 {
-    return set == MIG_LIMITS_ALL || !o->slows;
+    return set == MIG_LIMITS_ALL || !o->unforeseen;
 }
 
 void mig_limit_options_add(enum mig_limit_set set, const struct option *own,

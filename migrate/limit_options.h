@@ -12,12 +12,12 @@
 
 #include "limits.h"
 
-#define MIG_LIMIT_OPTIONS 15
+#define MIG_LIMIT_OPTIONS 17
 
 /* Which of them a program takes. */
 enum mig_limit_set {
     MIG_LIMITS_ALL,
-    MIG_LIMITS_FORETOLD, /* but for slowing, which no prediction knows */
+    MIG_LIMITS_FORETOLD, /* but for those that no prediction knows */
 };
 
 /*

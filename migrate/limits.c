@@ -8,6 +8,9 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "pack.h"
+
+#define WINDOW_KIB(log) (UINT64_C(1) << ((log) - 10))
 
 #define MOST_PAGES 10000000 /* that a kernel writes to suspend itself */
 
@@ -142,6 +145,11 @@ static int set_named(struct mig_limits *l, const char *name,
         return set_number(&l->max_rounds, 1, 10000, value, err);
     if (!strcmp(name, "throttle-max"))
         return set_number(&l->throttle_max_percent, 1, 99, value, err);
+    if (!strcmp(name, "compress"))
+        return set_number(&l->compress_level, 0, MIG_PACK_LEVEL_MAX, value,
+                          err);
+    if (!strcmp(name, "compress-window"))
+        return lxe_parse_size_kib(value, &l->compress_window_kib, err);
     return set_choice(l, name, value, err);
 }
 
@@ -161,6 +169,24 @@ int mig_limits_set(struct mig_limits *limits, const char *name,
     return rc;
 }
 
+static int check_window(const struct mig_limits *limits, struct lxe_err *err)
+{
+    uint64_t kib = limits->compress_window_kib;
+
+    if (!kib)
+        return 0;
+    if (!limits->compress_level)
+        return lxe_fail(err, -EINVAL, "compress-window: nothing is"
+                        " compressed; say --compress as well");
+    if (kib < WINDOW_KIB(MIG_PACK_WINDOW_MIN_LOG) ||
+        kib > WINDOW_KIB(MIG_PACK_WINDOW_MAX_LOG))
+        return lxe_fail(err, -ERANGE, "compress-window: must be from %" PRIu64
+                        " KiB to %" PRIu64 " MiB",
+                        WINDOW_KIB(MIG_PACK_WINDOW_MIN_LOG),
+                        WINDOW_KIB(MIG_PACK_WINDOW_MAX_LOG) / 1024);
+    return 0;
+}
+
 int mig_limits_check(const struct mig_limits *limits, struct lxe_err *err)
 {
     const struct mig_rate_limits *r = &limits->rate;
@@ -174,7 +200,7 @@ int mig_limits_check(const struct mig_limits *limits, struct lxe_err *err)
         limits->downtime_limit_max_ns < limits->max_downtime_ns)
         return lxe_fail(err, -EINVAL,
                         "downtime-limit-max is below max-downtime");
-    return 0;
+    return check_window(limits, err);
 }
 
 void mig_limits_format(const struct mig_limits *limits,
@@ -187,7 +213,8 @@ void mig_limits_format(const struct mig_limits *limits,
              " max-downtime=%" PRIu64 "ms downtime-limit-max=%" PRIu64 "ms"
              " suspend-cost=%" PRIu64 "ms suspend-pages=%u last-cost=%" PRIu64
              "ms stall-rounds=%u max-rounds=%u timeout=%" PRIu64 "ms"
-             " on-timeout=%s throttle=%s throttle-max=%u skip=%s",
+             " on-timeout=%s throttle=%s throttle-max=%u skip=%s compress=%u"
+             " compress-window=%" PRIu64 "K",
              l->rate.max_bps, l->rate.min_bps, policies.word[l->policy],
              l->max_downtime_ns / LXE_NS_PER_MS,
              l->downtime_limit_max_ns / LXE_NS_PER_MS,
@@ -195,7 +222,7 @@ void mig_limits_format(const struct mig_limits *limits,
              l->last_cost_ns / LXE_NS_PER_MS, l->stall_rounds, l->max_rounds,
              l->timeout_ns / LXE_NS_PER_MS, timeouts.word[l->on_timeout],
              throttles.word[l->throttle], l->throttle_max_percent,
-             yes_no.word[l->skip]);
+             yes_no.word[l->skip], l->compress_level, l->compress_window_kib);
 }
 
 int mig_limits_parse(const char *text, struct mig_limits *limits,

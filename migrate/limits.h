@@ -16,7 +16,7 @@
 #define MIG_LIMITS_ENV    "AEROSTAT_MIGRATE"    /* the line of text */
 #define MIG_CONTROL_FD_ENV "AEROSTAT_CONTROL_FD" /* see control_line.h */
 #define MIG_STATUS_FD_ENV "AEROSTAT_STATUS_FD" /* see status.h */
-#define MIG_LIMITS_TEXT   640
+#define MIG_LIMITS_TEXT   704
 
 enum mig_on_timeout {
     MIG_TIMEOUT_FORCE, /* stop and copy, however long that takes */
@@ -48,6 +48,10 @@ struct mig_limits {
     enum mig_throttle_way throttle;
     unsigned throttle_max_percent; /* slowed at most, 1 to 99 */
     bool skip;           /* leave pages that are dirty again for later */
+    unsigned compress_level;      /* zstd's, 1 to 19; 0: the stream goes as
+                                     it is */
+    uint64_t compress_window_kib; /* how far back it looks for what came
+                                     before; 0: as is usual at that level */
 };
 
 /*
@@ -64,7 +68,7 @@ void mig_limits_default(struct mig_limits *limits);
  * max-rate, min-rate, rate-policy (clark, fixed), max-downtime,
  * downtime-limit-max, suspend-cost, suspend-pages, last-cost, stall-rounds,
  * max-rounds, timeout, on-timeout (force, abort), throttle (none, cap, pause),
- * throttle-max (percent), skip (yes, no).
+ * throttle-max (percent), skip (yes, no), compress (level), compress-window.
  * Returns 0, or -EINVAL / -ERANGE with a message that names it; -ENOENT where
  * no limit has that name.
  */

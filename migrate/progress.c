@@ -16,9 +16,9 @@
 static int put_time_left(char *out, size_t size, const struct mig_status *s)
 {
     double seconds = (double)s->remaining_pages * MIG_PAGE_WIRE_BYTES /
-                     (s->rate_bps > 1 ? s->rate_bps : 1);
+                     (s->stream_bps > 1 ? s->stream_bps : 1);
 
-    if (s->rate_bps < 1 || seconds > 86400)
+    if (s->stream_bps < 1 || seconds > 86400)
         return 0;
     return snprintf(out, size, " (%.0f s)", seconds);
 }
@@ -58,7 +58,7 @@ static void sent_text(char out[TEXT_MAX], const struct mig_status *s)
     n = snprintf(out, TEXT_MAX, "%s %u: %" PRIu64 " pages sent, %" PRIu64
                  " skipped, %.2f s, %s", r->final ? "final pass" : "round",
                  r->index, r->sent_pages, r->skipped_pages, seconds,
-                 lxe_format_bps(rate, seconds > 0 ? (double)r->bytes / seconds
+                 lxe_format_bps(rate, seconds > 0 ? (double)r->wire_bytes / seconds
                                                   : 0));
     if (r->slowed_percent > 0)
         snprintf(out + n, TEXT_MAX - (size_t)n, ", guest slowed %.0f %%",

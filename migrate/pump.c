@@ -31,7 +31,8 @@ struct mig_pump {
     uint32_t run;                /* of it: where we are, */
     bool sending;                /* in which half, */
     size_t run_left;             /* and bytes to the end of that */
-    uint64_t batch_ns, batch_held_ns; /* when it began, held until then */
+    uint64_t batch_ns;           /* when it began, */
+    struct mig_outlet_stats batch_out; /* and the outlet's figures then */
     uint64_t page_ns;     /* that sending a page took in the last batch */
     uint64_t returned_ns; /* to libxc */
     struct lxe_err err;   /* why nothing more can go; code 0: it can */
@@ -72,10 +73,64 @@ void mig_pump_free(struct mig_pump *pump)
 
 /* ---- output ---- */
 
+static int send_packed(void *data, const void *bytes, size_t len)
+{
+    struct iovec iov = { (void *)bytes, len };
+    struct mig_pump *p = data;
+
+    return mig_outlet_write(&p->outlet, &iov, 1);
+}
+
+static void count_packing(struct mig_pump *p, uint64_t ns)
+{
+    mig_outlet_idle(&p->outlet, ns);
+    pthread_mutex_lock(&p->lock);
+    p->stats.pack_ns += ns;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static uint64_t written_ns(struct mig_pump *p)
+{
+    struct mig_outlet_stats out;
+
+    mig_outlet_stats(&p->outlet, &out);
+    return out.held_ns + out.blocked_ns;
+}
+
+/* To the outlet that is time without pages, as libxc's own is. */
+static int pack_pieces(struct mig_pump *p)
+{
+    uint64_t begin_ns = lxe_now_ns(), before_ns = written_ns(p), ns;
+    int rc = mig_pack_take(p->config.pack, p->pieces, p->piece_count,
+                           mig_stream_done(&p->stream), send_packed, p);
+
+    ns = lxe_now_ns() - begin_ns;
+    before_ns = written_ns(p) - before_ns;
+    count_packing(p, ns > before_ns ? ns - before_ns : 0);
+    return rc;
+}
+
+static void count_plain(struct mig_pump *p)
+{
+    uint64_t bytes = 0;
+
+    for (int i = 0; i < p->piece_count; i++)
+        bytes += p->pieces[i].iov_len;
+    pthread_mutex_lock(&p->lock);
+    p->stats.plain_bytes += bytes;
+    pthread_mutex_unlock(&p->lock);
+}
+
 static int flush(struct mig_pump *p)
 {
-    int rc = mig_outlet_write(&p->outlet, p->pieces, p->piece_count);
+    int rc;
 
+    if (!p->piece_count)
+        return 0;
+    count_plain(p);
+    rc = p->config.pack
+             ? pack_pieces(p)
+             : mig_outlet_write(&p->outlet, p->pieces, p->piece_count);
     p->piece_count = 0;
     return rc ? lxe_fail(&p->err, rc, "cannot send to the target: %s",
                          strerror(-rc))
@@ -106,14 +161,6 @@ static void end_item(struct mig_pump *p)
 
 /* ---- a batch of pages ---- */
 
-static uint64_t held_ns(struct mig_pump *p)
-{
-    struct mig_outlet_stats out;
-
-    mig_outlet_stats(&p->outlet, &out);
-    return out.held_ns;
-}
-
 static void edit_pages(struct mig_pump *p, uint8_t *head)
 {
     const uint64_t *hot = NULL;
@@ -141,8 +188,9 @@ static uint64_t bringing_ns(const struct mig_pump *p)
 static void count_batch(struct mig_pump *p, uint64_t took_ns)
 {
     const struct mig_edit_result *edit = &p->edit;
-    uint64_t held = held_ns(p) - p->batch_held_ns;
+    struct mig_outlet_stats out;
 
+    mig_outlet_stats(&p->outlet, &out);
     pthread_mutex_lock(&p->lock);
     p->stats.sent_pages += edit->sent;
     p->stats.skipped_pages += edit->skipped;
@@ -152,7 +200,8 @@ static void count_batch(struct mig_pump *p, uint64_t took_ns)
         p->stats.busy_ns += bringing_ns(p) + took_ns;
         p->stats.busy_bytes +=
             edit->length + (uint64_t)edit->sent * LXE_PAGE_SIZE;
-        p->stats.busy_held_ns += held;
+        p->stats.busy_packed_bytes += out.bytes - p->batch_out.bytes;
+        p->stats.busy_held_ns += out.held_ns - p->batch_out.held_ns;
     }
     pthread_mutex_unlock(&p->lock);
 }
@@ -173,7 +222,7 @@ static int begin_batch(struct mig_pump *p, const struct mig_stream_item *item)
     int rc = 0;
 
     p->batch_ns = lxe_now_ns();
-    p->batch_held_ns = held_ns(p);
+    mig_outlet_stats(&p->outlet, &p->batch_out);
     edit_pages(p, item->data);
     p->run = 0;
     p->sending = true;

@@ -2,7 +2,7 @@
 /*
  * Carries libxc's stream to the target, and edits and paces it on the way.
  *
- *   xc_domain_save() ──> [ parse | leave hot pages | pace ] ──> descriptor
+ *   xc_domain_save() ──> [ parse | leave hot pages | pack | pace ] ──> fd
  *
  * All of it in the thread that runs the save, within the write that libxc
  * makes: contents of pages are written from where libxc mapped them, and
@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "hot_pages.h"
 #include "outlet.h"
+#include "pack.h"
 
 struct mig_pump;
 
@@ -30,15 +31,19 @@ struct mig_pump_stats {
     uint64_t busy_ns;       /* time in which it moved pages, waits for libxc to
                                bring them, for the rate and for the socket
                                included; not that for holes */
-    uint64_t busy_bytes;    /* written in that time */
+    uint64_t busy_bytes;    /* of the stream, written in that time, */
+    uint64_t busy_packed_bytes; /* and what was written for them */
     uint64_t busy_held_ns;  /* of that time, waited for the rate */
-    struct mig_outlet_stats out;
+    uint64_t plain_bytes;   /* written, as they were before packing */
+    uint64_t pack_ns;       /* packing them */
+    struct mig_outlet_stats out; /* its idle_ns has pack_ns in it */
 };
 
 struct mig_pump_config {
     int out_fd;                /* blocking; stays the caller's */
     uint64_t rate_bps;         /* bytes/s to begin with; 0 is unlimited */
     struct mig_hot_pages *hot; /* NULL: leave nothing for later */
+    struct mig_pack *pack;     /* NULL: send it as it is; stays the caller's */
     /* Called after each batch of pages; may be NULL. */
     void (*progress)(void *data);
     void *data;

@@ -57,6 +57,8 @@ static int add_round(struct mig_report *report, const struct mig_round *round)
 static void end_stream(struct mig_report *report, const struct mig_status *s)
 {
     report->stream_bytes = s->bytes;
+    report->wire_bytes = s->wire_bytes;
+    report->pack_ns = s->pack_ns;
     report->limiter = s->limiter;
     report->peeks = s->peeks;
     report->peek_ns = s->peek_ns;
@@ -153,9 +155,11 @@ static void put_round(struct lxe_jw *w, const struct mig_report *report,
     lxe_jw_u64(w, "skipped_pages", r->skipped_pages);
     lxe_jw_u64(w, "left_pages", r->left_pages);
     lxe_jw_u64(w, "bytes", r->bytes);
+    lxe_jw_u64(w, "wire_bytes", r->wire_bytes);
     put_span(w, "start_ms", report->begin_ns, r->start_ns);
     put_span(w, "duration_ms", r->start_ns, r->end_ns);
-    lxe_jw_double(w, "rate_bps", ns ? (double)r->bytes * 1e9 / (double)ns : 0);
+    lxe_jw_double(w, "rate_bps",
+                  ns ? (double)r->wire_bytes * 1e9 / (double)ns : 0);
     lxe_jw_u64(w, "limit_bps", r->limit_bps);
     if (r->dirty_pps >= 0)
         lxe_jw_double(w, "dirty_pages_per_s", r->dirty_pps);
@@ -190,6 +194,8 @@ static void put_limits(struct lxe_jw *w, const struct mig_limits *l)
     lxe_jw_str(w, "throttle", mig_throttle_name(l->throttle));
     lxe_jw_u64(w, "throttle_max_percent", l->throttle_max_percent);
     lxe_jw_bool(w, "skip", l->skip);
+    lxe_jw_u64(w, "compress_level", l->compress_level);
+    lxe_jw_u64(w, "compress_window_kib", l->compress_window_kib);
     lxe_jw_end_object(w);
 }
 
@@ -256,6 +262,7 @@ static void put_sums(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_double(w, "for_pages", (double)r->idle_ns / 1e6);
     lxe_jw_double(w, "for_rate", (double)r->held_ns / 1e6);
     lxe_jw_double(w, "for_wire", (double)r->blocked_ns / 1e6);
+    lxe_jw_double(w, "packing", (double)r->pack_ns / 1e6);
     lxe_jw_end_object(w);
     lxe_jw_key(w, "peeks");
     lxe_jw_object(w);

@@ -59,6 +59,7 @@ struct mig_report {
     struct mig_limiter_error limiter;
     uint64_t peeks, peek_ns, skip_saved_ns;
     uint64_t idle_ns, held_ns, blocked_ns; /* as in pump.h */
+    uint64_t pack_ns; /* of idle_ns */
     double slowed_mean_percent;            /* over all of pre-copy */
     char stop_reason[MIG_STATUS_REASON];
     bool has_prediction;

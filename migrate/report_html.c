@@ -134,7 +134,7 @@ static void tile(FILE *out, const char *name, const char *figure,
 static void put_tiles(FILE *out, const struct mig_run *run)
 {
     double all = run->sent_pages + run->skipped_pages;
-    char a[MIG_FIGURE], b[MIG_FIGURE];
+    char a[MIG_FIGURE], b[MIG_FIGURE], c[MIG_FIGURE];
 
     fputs("<div class=\"tiles\">\n", out);
     tile(out, "Downtime", mig_fig_ms(a, run->downtime.total),
@@ -143,6 +143,10 @@ static void put_tiles(FILE *out, const struct mig_run *run)
          mig_fig_ms(b, run->precopy_ms));
     tile(out, "On the wire", mig_fig_bytes(a, run->wire_bytes),
          "%s of memory moved", mig_fig_kib(b, run->moved_kib));
+    if (mig_known(mig_run_packing(run)))
+        tile(out, "Packed", mig_fig_bytes(a, run->stream_bytes),
+             "to %s, in %s", mig_fig_bytes(b, run->wire_bytes),
+             mig_fig_ms(c, run->packing_ms));
     tile(out, "Left behind",
          mig_fig_kib(a, fmax(run->before_kib - run->moved_kib, 0)),
          "page cache%s", run->dropped ? ", dropped by its agent" : "");

@@ -182,6 +182,8 @@ static const struct number_member limits[] = {
     RUN("timeout_ms", timeout_ms),
     RUN("downtime_limit_max_ms", downtime_limit_max_ms),
     RUN("throttle_max_percent", throttle_max_percent),
+    RUN("compress_level", compress_level),
+    RUN("compress_window_kib", compress_window_kib),
 };
 
 static const struct number_member memory[] = {
@@ -207,6 +209,7 @@ static const struct number_member waits[] = {
     RUN("for_pages", for_pages_ms),
     RUN("for_rate", for_rate_ms),
     RUN("for_wire", for_wire_ms),
+    RUN("packing", packing_ms),
 };
 
 static const struct number_member peeks[] = {
@@ -238,6 +241,7 @@ static const struct number_member round_members[] = {
     ROUND("sent_pages", sent_pages),
     ROUND("skipped_pages", skipped_pages),
     ROUND("bytes", bytes),
+    ROUND("wire_bytes", wire_bytes),
     ROUND("start_ms", start_ms),
     ROUND("duration_ms", duration_ms),
     ROUND("rate_bps", rate_bps),
@@ -486,6 +490,13 @@ double mig_run_relaxed_ms(const struct mig_run *run)
     for (size_t i = 0; i < run->round_count; i++)
         most = fmax(most, run->rounds[i].downtime_limit_ms);
     return most > run->max_downtime_ms ? most : 0;
+}
+
+double mig_run_packing(const struct mig_run *run)
+{
+    if (!(run->compress_level > 0) || !(run->wire_bytes > 0))
+        return (double)NAN;
+    return run->stream_bytes / run->wire_bytes;
 }
 
 size_t mig_run_live_rounds(const struct mig_run *run)

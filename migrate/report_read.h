@@ -18,8 +18,8 @@
 
 struct mig_run_round {
     bool final;
-    double index, dirty_pages, sent_pages, skipped_pages, bytes, start_ms,
-        duration_ms, rate_bps, limit_bps, dirty_pps, predicted_downtime_ms,
+    double index, dirty_pages, sent_pages, skipped_pages, bytes, wire_bytes,
+        start_ms, duration_ms, rate_bps, limit_bps, dirty_pps, predicted_downtime_ms,
         downtime_limit_ms, slowed_percent;
 };
 
@@ -42,14 +42,15 @@ struct mig_run {
         *stop_reason, *rate_policy, *on_timeout, *throttle;
     double domid, started_s;
     double max_rate_bps, min_rate_bps, max_downtime_ms, max_rounds,
-        timeout_ms, downtime_limit_max_ms, throttle_max_percent;
+        timeout_ms, downtime_limit_max_ms, throttle_max_percent,
+        compress_level, compress_window_kib;
     double target_kib, before_kib, moved_kib, reserved_kib;
     bool skip, dropped; /* false where unknown */
     double total_ms, precopy_ms;
     struct mig_run_downtime downtime;
     double wire_bytes, stream_bytes, domain_pages, sent_pages, skipped_pages;
     double limiter_seconds, limiter_mean, limiter_worst;
-    double for_pages_ms, for_rate_ms, for_wire_ms;
+    double for_pages_ms, for_rate_ms, for_wire_ms, packing_ms;
     double peeks, peek_ms, slowed_mean_percent;
     struct mig_run_range predicted_rounds, predicted_bytes,
         predicted_total_ms, predicted_downtime_ms; /* before it began */
@@ -88,6 +89,9 @@ double mig_run_slowed_most(const struct mig_run *run);
 
 /* The downtime that was allowed in the end, in ms; 0: it was not relaxed. */
 double mig_run_relaxed_ms(const struct mig_run *run);
+
+/* Bytes of the stream for one on the wire; unknown where it was not packed. */
+double mig_run_packing(const struct mig_run *run);
 
 /* Rounds that were sent while the guest ran. */
 size_t mig_run_live_rounds(const struct mig_run *run);

@@ -30,6 +30,7 @@ struct mig_rounds {
     uint64_t start_ns;      /* of round 0 */
     uint64_t clean_ns;      /* of the last CLEAN, or of log-dirty mode */
     double wire_bytes, wire_ns; /* sent lately, and in what time */
+    double packed_bytes; /* what was written for them */
     double spread; /* by how much rounds differed from it, as a share */
     uint64_t request_ns;    /* of the suspend */
     uint64_t stop_ns, stop_run_ns; /* when pre-copy ended */
@@ -48,7 +49,8 @@ struct mig_rounds {
     struct mig_dirty_curve curve; /* since the last CLEAN */
     double first_pps;             /* right after a CLEAN before; 0: not known */
     uint64_t next_sample_ns;      /* of run time since then */
-    uint64_t told_ns, told_bytes;
+    uint64_t told_ns;
+    struct mig_pump_stats told; /* as they were then */
 };
 
 /* ---- telling ---- */
@@ -81,20 +83,32 @@ static struct mig_limits limits_now(struct mig_rounds *r)
     return limits;
 }
 
-/* Bytes/s of a round; 0 is unlimited. */
+/* Bytes of the stream for one that is written: 1 where it is not packed. */
+static double packing(const struct mig_rounds *r)
+{
+    return r->wire_bytes > 0 && r->packed_bytes > 0
+               ? r->wire_bytes / r->packed_bytes
+               : 1;
+}
+
+/*
+ * Bytes/s of a round; 0 is unlimited.
+ * @page_bytes  that a page takes
+ */
 static uint64_t rate_for(const struct mig_limits *l, enum mig_rate_phase phase,
-                         double dirty_pps)
+                         double dirty_pps, double page_bytes)
 {
     if (!l->rate.max_bps)
         return 0;
     return mig_rate_next_bps(&l->rate, l->policy, phase,
-                             dirty_pps * MIG_PAGE_WIRE_BYTES);
+                             dirty_pps * page_bytes);
 }
 
 /* With the lock held, so that a change cannot overtake a round's own rate. */
 static uint64_t set_rate(struct mig_rounds *r, double dirty_pps)
 {
-    uint64_t bps = rate_for(&r->limits, r->phase, dirty_pps);
+    uint64_t bps = rate_for(&r->limits, r->phase, dirty_pps,
+                            MIG_PAGE_WIRE_BYTES / packing(r));
 
     mig_pump_set_rate(r->pump, bps);
     return bps;
@@ -173,6 +187,9 @@ static void learn_wire_rate(struct mig_rounds *r)
     learn_spread(r, bytes, ns);
     keep = exp(-ns / WIRE_MEMORY_NS);
     r->wire_bytes = r->wire_bytes * keep + bytes;
+    r->packed_bytes =
+        r->packed_bytes * keep +
+        (double)(now.busy_packed_bytes - r->before.busy_packed_bytes);
     r->wire_ns = r->wire_ns * keep + ns;
 }
 
@@ -188,7 +205,8 @@ static void close_round(struct mig_rounds *r)
     pthread_mutex_lock(&r->lock);
     r->round.sent_pages = now.sent_pages - r->before.sent_pages;
     r->round.skipped_pages = now.skipped_pages - r->before.skipped_pages;
-    r->round.bytes = now.out.bytes - r->before.out.bytes;
+    r->round.bytes = now.plain_bytes - r->before.plain_bytes;
+    r->round.wire_bytes = now.out.bytes - r->before.out.bytes;
     r->round.end_ns = lxe_now_ns();
     r->round.wire_bps = wire_bps(r);
     status.round = r->round;
@@ -198,10 +216,10 @@ static void close_round(struct mig_rounds *r)
 
 /* ---- deciding ---- */
 
-/* Bytes/s to expect of what is sent at a limit (0: none). */
+/* Bytes/s of the stream to expect where so much is written (0: no limit). */
 static double expected_bps(const struct mig_rounds *r, uint64_t limit_bps)
 {
-    double limit = (double)limit_bps, wire = wire_bps(r);
+    double limit = (double)limit_bps * packing(r), wire = wire_bps(r);
 
     if (!limit_bps)
         return wire;
@@ -511,15 +529,18 @@ void mig_rounds_progress(void *rounds)
     s.round = r->round;
     s.round.sent_pages = stats.sent_pages - r->before.sent_pages;
     s.round.skipped_pages = stats.skipped_pages - r->before.skipped_pages;
-    s.round.bytes = stats.out.bytes - r->before.out.bytes;
+    s.round.bytes = stats.plain_bytes - r->before.plain_bytes;
+    s.round.wire_bytes = stats.out.bytes - r->before.out.bytes;
     s.round.end_ns = now_ns;
-    s.rate_bps = (double)(stats.out.bytes - r->told_bytes) * 1e9 /
+    s.rate_bps = (double)(stats.out.bytes - r->told.out.bytes) * 1e9 /
                  (double)(now_ns - r->told_ns);
+    s.stream_bps = (double)(stats.plain_bytes - r->told.plain_bytes) * 1e9 /
+                   (double)(now_ns - r->told_ns);
     done = s.round.sent_pages + s.round.skipped_pages;
     if (done < s.round.dirty_pages)
         s.remaining_pages = s.round.dirty_pages - done;
     r->told_ns = now_ns;
-    r->told_bytes = stats.out.bytes;
+    r->told = stats;
     pthread_mutex_unlock(&r->lock);
     tell(r, &s);
 }
@@ -687,7 +708,8 @@ int mig_rounds_gave_up(const struct mig_rounds *rounds, struct lxe_err *err)
 
 uint64_t mig_rounds_first_bps(const struct mig_rounds *rounds)
 {
-    return rate_for(&rounds->config.limits, MIG_RATE_FIRST_ROUND, 0);
+    return rate_for(&rounds->config.limits, MIG_RATE_FIRST_ROUND, 0,
+                    MIG_PAGE_WIRE_BYTES);
 }
 
 void mig_rounds_finish(struct mig_rounds *rounds,
@@ -708,7 +730,9 @@ void mig_rounds_finish(struct mig_rounds *rounds,
     mig_pump_stats(rounds->pump, &stats);
     mig_hot_stats(rounds->config.hot, &hot);
     status.slowed_mean_percent = slowed_mean(rounds);
-    status.bytes = stats.out.bytes;
+    status.bytes = stats.plain_bytes;
+    status.wire_bytes = stats.out.bytes;
+    status.pack_ns = stats.pack_ns;
     status.limiter = stats.out.limiter;
     status.idle_ns = stats.out.idle_ns;
     status.held_ns = stats.out.held_ns;

@@ -225,7 +225,10 @@ static int plan(struct session *s, struct lxe_err *err)
 
 static int reserve(struct session *s, struct lxe_err *err)
 {
-    struct mig_hello hello = { .need_kib = s->need_kib };
+    struct mig_hello hello = {
+        .need_kib = s->need_kib,
+        .packed = s->config->limits.compress_level,
+    };
     struct mig_greeting greeting;
     char command[8192];
     int rc = mig_transport_command(s->config->how, s->config->to,
@@ -474,8 +477,7 @@ static int copy(struct session *s, struct lxe_err *err)
     s->share_bps = run.first_bps;
     rc = mig_save_run(&run, err);
     s->save = NULL;
-    s->report->wire_bytes = s->report->stream_bytes +
-                            strlen(s->config_json) + 1;
+    s->report->wire_bytes += strlen(s->config_json) + 1;
     return rc ? rc : check_frozen(s, err);
 }
 

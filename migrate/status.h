@@ -33,7 +33,8 @@ struct mig_round {
     uint64_t dirty_pages;   /* that it had to send when it began */
     uint64_t sent_pages;
     uint64_t skipped_pages; /* left for later */
-    uint64_t bytes;         /* written to the stream */
+    uint64_t bytes;         /* of the stream */
+    uint64_t wire_bytes;    /* written for them: less, where it is packed */
     uint64_t start_ns, end_ns;
     uint64_t limit_bps;     /* bytes/s; 0 is unlimited */
     double dirty_pps;       /* pages/s that the guest dirtied before it */
@@ -58,10 +59,13 @@ struct mig_status {
     uint64_t domain_pages;     /* START */
     struct mig_round round;    /* PROGRESS, ROUND */
     uint64_t remaining_pages;  /* PROGRESS: of this round */
-    double rate_bps;           /* PROGRESS: bytes/s written lately */
+    double rate_bps;           /* PROGRESS: bytes/s written lately, */
+    double stream_bps;         /* PROGRESS: and of the stream */
     uint64_t request_ns;       /* SUSPENDED: when suspending was asked for */
     bool ok;                   /* SUSPENDED, END */
     uint64_t bytes;            /* END: all of the stream */
+    uint64_t wire_bytes;       /* END: written for it */
+    uint64_t pack_ns;          /* END: packing it; in idle_ns too */
     struct mig_limiter_error limiter; /* END */
     uint64_t peeks, peek_ns;   /* END: what skipping cost */
     uint64_t skip_saved_ns;    /* END: and what it saved, in time to send */

@@ -42,7 +42,7 @@ _aerostat_migrate_options='-s --transport --max-rate --min-rate --rate-policy
     --max-downtime --downtime-limit-max --suspend-cost --suspend-pages
     --last-cost --stall-rounds --max-rounds --timeout
     --on-timeout --throttle --throttle-max --weight --stall-timeout --no-skip
-    --no-page-cache --margin --plan --wws
+    --compress --compress-window --no-page-cache --margin --plan --wws
     --report --json --receiver --verify -q --quiet -v --verbose
     -h --help -V --version'
 

@@ -145,6 +145,21 @@ static void put_slowing(FILE *out, const struct mig_run *run)
              mig_fig_percent(c, mig_run_slowed_most(run) / 100));
 }
 
+static void put_packing(FILE *out, const struct mig_run *run)
+{
+    char a[MIG_FIGURE], b[MIG_FIGURE], c[MIG_FIGURE], d[MIG_FIGURE];
+
+    if (!mig_known(mig_run_packing(run)))
+        return;
+    line(out, "Packed", "%s to %s, %.2f to 1, in %s (level %.0f%s%s)",
+         mig_fig_bytes(a, run->stream_bytes),
+         mig_fig_bytes(b, run->wire_bytes), mig_run_packing(run),
+         mig_fig_ms(c, run->packing_ms), run->compress_level,
+         run->compress_window_kib > 0 ? ", window " : "",
+         run->compress_window_kib > 0
+             ? mig_fig_kib(d, run->compress_window_kib) : "");
+}
+
 static void put_rate(FILE *out, const struct mig_run *run)
 {
     char a[MIG_FIGURE], b[MIG_FIGURE], c[MIG_FIGURE];
@@ -244,6 +259,7 @@ int aero_report_text(FILE *out, const struct mig_run *run, size_t width)
     put_title(out, run);
     put_stages(out, run);
     put_memory(out, run);
+    put_packing(out, run);
     put_rate(out, run);
     if (run->stop_reason)
         line(out, "Stopped", "%s", run->stop_reason);

@@ -45,6 +45,7 @@ EXTRA_DIST += %D%/run %D%/packages.sh %D%/debian %D%/demo \
 	%D%/testbed/case-coordinate.sh \
 	%D%/testbed/case-helper.sh %D%/testbed/case-hvm.sh \
 	%D%/testbed/case-migrate.sh %D%/testbed/case-plan.sh \
+	%D%/testbed/case-packed.sh \
 	%D%/testbed/case-pv.sh %D%/testbed/case-react.sh \
 	%D%/testbed/case-numa.sh %D%/testbed/case-samples.sh \
 	%D%/testbed/case-slow.sh \

@@ -126,7 +126,8 @@ libfakelog_a_SOURCES = tests/unit/fake_log.c tests/unit/fake_log.h
 THREAD_TESTS = tests/test-brake tests/test-hot-pages tests/test-pump tests/test-rounds
 check_PROGRAMS += $(THREAD_TESTS)
 TESTS += $(THREAD_TESTS)
-THREAD_LIBS = libfakelog.a libsynth.a libmig.a $(BASE_LIBS) $(UNIT_LIBS)
+THREAD_LIBS = libfakelog.a libsynth.a libmig.a $(BASE_LIBS) $(ZSTD_LIBS) \
+	$(UNIT_LIBS)
 tests_test_brake_SOURCES = tests/unit/test_brake.c
 tests_test_brake_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_brake_LDADD = $(THREAD_LIBS)

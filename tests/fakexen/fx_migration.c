@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "fx_program.h"
+#include "unpacker.h"
 
 #define CB_SAVE    "136" /* suspend, switch_qemu_logdirty, as libxl asks */
 #define CB_RESTORE "768" /* static_data_done, restore_results */
@@ -326,6 +327,18 @@ static void prepare(const struct fx_migration *m, struct fx_writer **writers)
         writers[i] = fx_writer_start(source, &m->writers[i]);
 }
 
+/* The target unpacks what was packed. Returns where the restorer reads. */
+static int unpacked(const struct fx_migration *m, struct mig_unpacker *u,
+                    int fd)
+{
+    *u = (struct mig_unpacker){ 0, -1 };
+    if (!strstr(m->limits, "compress="))
+        return fd;
+    if (mig_unpacker_start(fd, MIG_UNPACK_LIBXC, u, NULL))
+        abort();
+    return u->fd;
+}
+
 /* Runs both ends until they have ended. */
 static void carry_out(const struct fx_migration *m, struct fx_outcome *o)
 {
@@ -334,6 +347,7 @@ static void carry_out(const struct fx_migration *m, struct fx_outcome *o)
     struct fx_wire *wire = NULL;
     int near[2], far[2] = { -1, -1 };
     struct sink sink = { .arrivals = m->arrivals };
+    struct mig_unpacker unpacker = { 0, -1 };
     pthread_t reader;
 
     socket_pair(near, m->socket_bytes);
@@ -344,7 +358,9 @@ static void carry_out(const struct fx_migration *m, struct fx_outcome *o)
     if (m->sink)
         pthread_create(&reader, NULL, sink_main, &sink);
     else
-        start_restore(m, o, m->wired ? far[1] : near[1]);
+        start_restore(m, o,
+                      unpacked(m, &unpacker, m->wired ? far[1] : near[1]));
+    mig_unpacker_hand_over(&unpacker);
     start_save(m, o, near[0]);
     if (m->wired) {
         wire = fx_wire_start(&m->wire, near[1], far[0]);
@@ -366,6 +382,7 @@ static void carry_out(const struct fx_migration *m, struct fx_outcome *o)
         fx_helpers_serve(helpers + 1, 1, &o->restore);
         fx_helper_reap(&o->restore);
     }
+    mig_unpacker_stop(&unpacker);
     if (wire)
         fx_wire_join(wire, &o->wire);
     o->end_ns = fx_now_ns();

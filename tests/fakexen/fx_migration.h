@@ -13,7 +13,7 @@
 #define FX_SOURCE  1u /* domids */
 #define FX_TARGET  2u
 #define FX_WRITERS 2
-#define FX_LIMITS  256
+#define FX_LIMITS  384
 
 enum fx_saver {
     FX_SAVER_OURS,  /* the save helper, in this program */

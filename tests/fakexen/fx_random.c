@@ -64,7 +64,12 @@ static void random_limits(char *text, size_t size, uint64_t *s)
         n += snprintf(text + n, size - (size_t)n, " throttle=%s",
                       chance(s, 50) ? "cap" : "pause");
     if (chance(s, 20))
-        snprintf(text + n, size - (size_t)n, " downtime-limit-max=1s");
+        n += snprintf(text + n, size - (size_t)n, " downtime-limit-max=1s");
+    if (chance(s, 20))
+        n += snprintf(text + n, size - (size_t)n, " compress=%" PRIu64,
+                      between(s, 1, 3));
+    if (strstr(text, "compress=") && chance(s, 30))
+        snprintf(text + n, size - (size_t)n, " compress-window=8M");
 }
 
 static void random_wire(struct fx_migration *m, uint64_t *s)

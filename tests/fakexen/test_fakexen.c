@@ -510,6 +510,46 @@ static void the_wire_breaks(void)
     }
 }
 
+/*
+ * Packed: a hot set that goes over and over, whole and in pieces, paced, and
+ * cut anywhere.
+ */
+static void packed(void)
+{
+    const struct fx_outcome *o;
+    struct fx_migration m;
+
+    fx_migration_init(&m, 11);
+    snprintf(m.limits, sizeof(m.limits),
+             "compress=1 compress-window=64M max-rounds=6 max-rate=60MB"
+             " rate-policy=fixed");
+    m.socket_bytes = 4096;
+    m.wired = true;
+    m.wire.piece_bytes = 777;
+    add_writer(&m, 30000, 0, 1024);
+    o = moves(&m);
+    CU_ASSERT_TRUE(o->save.end.wire_bytes > 0);
+    CU_ASSERT_TRUE(o->save.end.wire_bytes < o->save.end.bytes);
+    CU_ASSERT_TRUE(o->save.end.pack_ns > 0);
+}
+
+static void packed_and_cut(void)
+{
+    struct fx_migration m;
+    uint64_t all;
+
+    fx_migration_init(&m, 12);
+    m.guest.ram_pages = 600;
+    m.guest.top_gfn = 800;
+    m.wired = true;
+    snprintf(m.limits, sizeof(m.limits), "compress=1");
+    all = moves(&m)->wire.bytes;
+    for (unsigned i = 1; i < 8; i++) {
+        m.wire.break_at = all * i / 8;
+        CU_ASSERT_FALSE(run(&m)->restored);
+    }
+}
+
 /* Bytes drip through small buffers, and signals end the waits for it. */
 static void short_writes_and_signals(void)
 {
@@ -602,6 +642,8 @@ int main(int argc, char **argv)
         { "killed at each hypercall", killed_at_each_hypercall },
         { "the target fails", the_target_fails },
         { "the wire breaks", the_wire_breaks },
+        { "packed", packed },
+        { "packed, and cut", packed_and_cut },
         { "short writes and signals", short_writes_and_signals },
         { "a stalled wire, and the user cancels",
           the_wire_stalls_and_the_user_cancels },

@@ -33,6 +33,7 @@ static struct mig_round a_round(unsigned i)
         .sent_pages = 900 >> i,
         .skipped_pages = (1000 >> i) - (900 >> i),
         .bytes = (900 >> i) * 4104,
+        .wire_bytes = (900 >> i) * 1026,
         .start_ns = MS(1000 + 100 * i),
         .end_ns = MS(1100 + 100 * i),
         .limit_bps = 40000000,
@@ -56,6 +57,7 @@ static void collect(struct mig_report *r)
                                  .at_ns = MS(1240), .request_ns = MS(1200) });
     take(r, (struct mig_status){ .kind = MIG_STATUS_END, .ok = true,
                                  .at_ns = MS(1300), .bytes = 8000000,
+                                 .wire_bytes = 2000000, .pack_ns = MS(15),
                                  .limiter = { 5, 0.004, 0.008 },
                                  .peeks = 7, .peek_ns = MS(3),
                                  .idle_ns = MS(20), .held_ns = MS(30),
@@ -74,7 +76,6 @@ static struct mig_report moved(void)
         .ready_ns = MS(1500),
         .resumed_ns = MS(1520),
         .end_ns = MS(1600),
-        .wire_bytes = 8000100,
         .outcome = MIG_MOVED,
         .page_cache = { 1048576, 1048576, 524288, true },
         .id = "20251121-104000-web",
@@ -202,10 +203,12 @@ static void test_adds_up(void)
     CU_ASSERT_DOUBLE_EQUAL(number(root, "total_ms"), 1100, 1e-6);
     CU_ASSERT_DOUBLE_EQUAL(number(last, "start_ms"), 700, 1e-6);
     CU_ASSERT_DOUBLE_EQUAL(number(last, "duration_ms"), 100, 1e-6);
-    CU_ASSERT_DOUBLE_EQUAL(number(last, "rate_bps"), 225 * 4104 * 10, 1);
+    CU_ASSERT_DOUBLE_EQUAL(number(last, "rate_bps"), 225 * 1026 * 10, 1);
+    CU_ASSERT_EQUAL(number(root, "wire_bytes"), 2000000);
     CU_ASSERT_EQUAL(number(waits, "for_pages"), 20);
     CU_ASSERT_EQUAL(number(waits, "for_rate"), 30);
     CU_ASSERT_EQUAL(number(waits, "for_wire"), 40);
+    CU_ASSERT_EQUAL(number(waits, "packing"), 15);
     check_null(lxe_json_at(rounds, 0), "dirty_pages_per_s");
     CU_ASSERT_DOUBLE_EQUAL(number(last, "dirty_pages_per_s"), 2500.5, 1e-6);
     lxe_json_free(root);

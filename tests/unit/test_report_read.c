@@ -51,6 +51,8 @@ static void fill(struct mig_report *r, unsigned rounds)
         .resumed_ns = MS(1520),
         .end_ns = MS(1600),
         .wire_bytes = 8000100,
+        .stream_bytes = 24000300,
+        .pack_ns = MS(70),
         .outcome = MIG_MOVED,
         .stop_reason = "it fits",
         .has_prediction = true,
@@ -58,6 +60,8 @@ static void fill(struct mig_report *r, unsigned rounds)
                        .downtime_ns = { MS(110), MS(90), MS(150) } },
     };
     mig_limits_default(&r->limits);
+    r->limits.compress_level = 3;
+    r->limits.compress_window_kib = 8192;
     mig_report_stage(r, "plan", MS(500));
     mig_report_stage(r, "pre-copy", MS(900));
     for (unsigned i = 0; i < rounds; i++) {
@@ -108,6 +112,10 @@ static void test_written(void)
     CU_ASSERT_STRING_EQUAL(run.stop_reason, "it fits");
     CU_ASSERT_PTR_NULL(run.error);
     CU_ASSERT_EQUAL(run.domid, 5);
+    CU_ASSERT_EQUAL(run.compress_level, 3);
+    CU_ASSERT_EQUAL(run.compress_window_kib, 8192);
+    CU_ASSERT_EQUAL(run.packing_ms, 70);
+    CU_ASSERT_DOUBLE_EQUAL(mig_run_packing(&run), 3, 1e-9);
     CU_ASSERT_DOUBLE_EQUAL(run.total_ms, 1100, 1e-6);
     CU_ASSERT_DOUBLE_EQUAL(run.downtime.engine, 100, 1e-6);
     CU_ASSERT_DOUBLE_EQUAL(run.downtime.total, 320, 1e-6);

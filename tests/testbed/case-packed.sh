@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# A migration whose stream is packed: a stock receiver is not tried, a guest
+# whose stream breaks off in the unpacker stays, and one whose stream does not
+# arrives whole with fewer bytes on the wire than its stream has.
+# Usage: case-packed.sh DESTDIR
+set -euo pipefail
+# shellcheck source=tests/testbed/case.sh
+. "$(dirname "$0")/case.sh"
+# shellcheck source=tests/testbed/migrate.sh
+. "$(dirname "$0")/migrate.sh"
+
+options="--compress 1 --compress-window 64M"
+
+report() { # JQ-FILTER
+    jq -er "$1" "$tb_dir/report.json"
+}
+
+refused_by_stock() {
+    tb_receive "xl migrate-receive"
+    tb_move_begin "exec xl-aerostat migrate-live $options -s '' g1 '$tb_wire'"
+    ! tb_move_end 2>/dev/null || tb_fail "a stock receiver was sent a guest"
+    tb_get 1 /var/log/tb/migrate | grep 'leave out --compress' ||
+        tb_fail "it was not said that the target cannot unpack"
+    tb_stayed g1 "$1"
+    tb_target_empty
+}
+
+unpacker_killed() {
+    tb_live_begin g1 "$options --max-rate 16Mbit --min-rate 16Mbit"
+    tb_move_reaches 3000000
+    tb_run 2 'for pid in $(pidof aerostat-receive); do
+    parent=$(sed -n "s/^PPid:.//p" /proc/$pid/status)
+    grep -q aerostat-receiv /proc/$parent/comm && exec kill -9 $pid
+done; pidof aerostat-receive; exit 1' || tb_fail "there is no unpacker"
+    ! tb_move_end 2>/dev/null || tb_fail "it moved without an unpacker"
+    tb_stayed g1 "$1"
+    tb_target_empty
+}
+
+moved_packed() {
+    # shellcheck disable=SC2086 # each option is a word
+    tb_live_migrate g1 $options --report /root/report.json ||
+        tb_fail "migrate-live: exit status $?"
+    tb_moved g1
+    tb_report_move packed g1
+    tb_get 1 /root/report.json >"$tb_dir/report.json"
+    report '"stream: \(.stream_bytes) bytes in \(.waits_ms.packing) ms"'
+    report ".wire_bytes <= $tb_bytes and $tb_bytes < .stream_bytes / 2" \
+        >/dev/null || tb_fail "the wire carried $tb_bytes bytes"
+    tb_run 1 "xl-aerostat migrate-report '$(report .id)' | grep '^Packed'" ||
+        tb_fail "migrate-report does not tell of it"
+}
+
+case_body() {
+    local target
+
+    tb_boot 2
+    tb_guest 1 g1 160 grow:48 hot:8:4
+    tb_guest_wait 1 g1 'grew 48' 60
+    target=$(tb_target_kib 1 g1)
+    refused_by_stock "$target"
+    unpacker_killed "$target"
+    moved_packed
+}
+
+tb_case packed 420 "$@"
