@@ -320,7 +320,8 @@ static int watch(struct session *s, const struct mig_predict_in *in,
     const struct mig_wws_watch how = {
         .method = MIG_WWS_SAMPLE,
         .duration_ns = s->config->watch_ns,
-        .round_ns = in->wire_bps > 0 ? mig_predict_first_ns(in) : 0,
+        /* As long windows as may be, where it is not known. */
+        .round_ns = in->wire_bps > 0 ? mig_predict_first_ns(in) : UINT64_MAX,
         .cancelled = is_cancelled,
         .data = s,
     };
