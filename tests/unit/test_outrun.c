@@ -352,7 +352,8 @@ static double pace_of(const struct guest *guest, double watched_s)
     lxe_jw_end_array(w);
     lxe_jw_end_object(w);
     text = lxe_jw_text(w, &len);
-    CU_ASSERT_FATAL(text && !lxe_json_parse(text, len, &report, NULL));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_EQUAL_FATAL(lxe_json_parse(text, len, &report, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(mig_costs_of_report(report, &costs, &bps), 0);
     lxe_json_free(report);
     lxe_jw_free(w);
