@@ -171,13 +171,16 @@ static int on_string(void *ctx, const unsigned char *text, size_t len)
 static int on_key(void *ctx, const unsigned char *text, size_t len)
 {
     struct reader *r = ctx;
+    const struct lxe_json *object = r->stack[r->depth - 1];
     char *key = copy_text(r, text, len);
 
     if (!key)
         return 0;
     free(r->keys[r->depth - 1]);
     r->keys[r->depth - 1] = key;
-    if (lxe_json_get(r->stack[r->depth - 1], key)) {
+    if (object->count == LXE_JSON_MAX_FIELDS)
+        return refuse(r, -E2BIG, "too many fields in an object");
+    if (lxe_json_get(object, key)) {
         char what[96];
 
         snprintf(what, sizeof(what), "field '%.60s' is given twice", key);

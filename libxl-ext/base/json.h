@@ -4,7 +4,7 @@
  *
  * Reading gives a tree whose nodes know their line, so that a message about a
  * wrong field can say where it is. What is read may be hostile: the caller
- * says how long it may be, nesting and node counts are bounded here, and
+ * says how long it may be, nesting and counts are bounded here, and
  * duplicate keys, bytes that are not UTF-8 and trailing garbage are refused.
  */
 #ifndef LXE_BASE_JSON_H
@@ -18,6 +18,7 @@
 
 #define LXE_JSON_MAX_DEPTH 32
 #define LXE_JSON_MAX_NODES 1000000
+#define LXE_JSON_MAX_FIELDS 1024 /* of an object: each is compared with all */
 
 enum lxe_json_type {
     LXE_JSON_NULL,
@@ -33,7 +34,7 @@ struct lxe_json; /* one node; owns its children */
 /*
  * Parses one JSON value that fills the buffer but for white space.
  * @out gets the tree, which the caller frees with lxe_json_free().
- * Returns 0, -EINVAL (with line), -E2BIG (nesting, nodes) or -ENOMEM.
+ * Returns 0, -EINVAL (with line), -E2BIG (nesting, nodes, fields) or -ENOMEM.
  */
 int lxe_json_parse(const char *text, size_t len, struct lxe_json **out,
                    struct lxe_err *err);

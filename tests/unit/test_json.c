@@ -102,6 +102,26 @@ static void test_bounds_depth_and_nodes(void)
     free(text);
 }
 
+/* Time would grow with the square of what a client sends. */
+static void test_bounds_fields(void)
+{
+    char *text = malloc(LXE_JSON_MAX_FIELDS * 16 + 64), *at = text;
+    struct lxe_json *root;
+    struct lxe_err err = { 0 };
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    *at++ = '{';
+    for (int i = 0; i < LXE_JSON_MAX_FIELDS; i++)
+        at += sprintf(at, "\"k%d\":%d,", i, i);
+    strcpy(at - 1, "}");
+    CU_ASSERT_EQUAL(lxe_json_parse(text, strlen(text), &root, &err), 0);
+    lxe_json_free(root);
+    strcpy(at - 1, ",\"more\":1}");
+    CU_ASSERT_EQUAL(lxe_json_parse(text, strlen(text), &root, &err), -E2BIG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "too many fields"));
+    free(text);
+}
+
 static void test_writes(void)
 {
     struct lxe_jw *w = lxe_jw_new(false);
@@ -150,6 +170,7 @@ int main(void)
         { "refuses bad input and names the line", test_refuses },
         { "reads no further than the text", test_reads_no_further },
         { "bounds depth and nodes", test_bounds_depth_and_nodes },
+        { "bounds the fields of an object", test_bounds_fields },
         { "writes", test_writes },
         { "copies trees", test_copies_trees },
     };
