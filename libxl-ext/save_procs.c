@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/units.h"
@@ -43,6 +44,7 @@ bool lxe_is_save_helper(const char *args, size_t len, uint32_t domid)
 static bool process_saves(int proc_fd, const char *pid, uint32_t domid)
 {
     char path[64], args[ARGS_MAX];
+    struct stat st;
     ssize_t len;
     int fd;
 
@@ -50,7 +52,9 @@ static bool process_saves(int proc_fd, const char *pid, uint32_t domid)
     fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    len = read(fd, args, sizeof(args));
+    /* It is whose the process is: others may call theirs what they like. */
+    len = fstat(fd, &st) || st.st_uid != geteuid()
+              ? 0 : read(fd, args, sizeof(args));
     close(fd);
     return len > 0 && lxe_is_save_helper(args, (size_t)len, domid);
 }

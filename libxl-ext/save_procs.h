@@ -19,7 +19,7 @@
  */
 bool lxe_is_save_helper(const char *args, size_t len, uint32_t domid);
 
-/* Looks at all processes. One that cannot be read counts as none. */
+/* Looks at all of our user's processes; what cannot be read counts as none. */
 bool lxe_save_is_running(uint32_t domid);
 
 #endif
