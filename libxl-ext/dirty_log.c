@@ -219,8 +219,9 @@ int lxe_dirty_log_attach(void *xch, uint32_t domid,
 /*
  * Xen takes a page per 128 MiB for the bitmap and one per 2 MiB for the split
  * tables out of the domain's pool, and where that is empty it fails a later
- * peek or clean, when bits are lost already: so look first. Xen tells the pool's size for guests
- * with hardware-assisted paging only; for others there is nothing to check.
+ * peek or clean, when bits are lost already: so look first. Xen tells the
+ * pool's size for guests with hardware-assisted paging only; for others there
+ * is nothing to check.
  */
 static int check_pool(xc_interface *xch, uint32_t domid, struct lxe_err *err)
 {

@@ -17,11 +17,27 @@ void lxe_domain_list_free(struct lxe_domain_list *list)
 
 static bool is_called(const struct lxe_domain *dom, const char *what)
 {
+    return !strcmp(dom->name, what) || !strcasecmp(dom->uuid, what);
+}
+
+static bool has_number(const struct lxe_domain *dom, const char *what)
+{
     uint64_t domid;
 
-    return !strcmp(dom->name, what) || !strcasecmp(dom->uuid, what) ||
-           (!lxe_parse_u64(what, 0, UINT32_MAX, &domid, NULL) &&
-            dom->domid == domid);
+    return !lxe_parse_u64(what, 0, UINT32_MAX, &domid, NULL) &&
+           dom->domid == domid;
+}
+
+static int find(const struct lxe_domain_list *list, const char *what,
+                bool (*is_it)(const struct lxe_domain *dom, const char *what),
+                struct lxe_domain *out)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (is_it(&list->doms[i], what)) {
+            *out = list->doms[i];
+            return 0;
+        }
+    return -ESRCH;
 }
 
 int lxe_host_find(struct lxe_host *host, const char *what,
@@ -32,12 +48,9 @@ int lxe_host_find(struct lxe_host *host, const char *what,
 
     if (rc)
         return rc;
-    rc = -ESRCH;
-    for (size_t i = 0; rc && i < list.count; i++)
-        if (is_called(&list.doms[i], what)) {
-            *out = list.doms[i];
-            rc = 0;
-        }
+    rc = find(&list, what, has_number, out);
+    if (rc)
+        rc = find(&list, what, is_called, out);
     lxe_domain_list_free(&list);
     if (rc)
         lxe_fail(err, rc, "no domain is called '%.80s'; see 'xl list'", what);

@@ -309,7 +309,8 @@ struct lxe_host {
 void lxe_domain_list_free(struct lxe_domain_list *list);
 
 /*
- * Finds a domain by what a person typed: a domid, a name or a UUID.
+ * Finds a domain by what a person typed: a domid, a name or a UUID. A number is
+ * a domid where a domain has it, as for xl.
  * Returns 0, or -ESRCH with a message that names it.
  */
 int lxe_host_find(struct lxe_host *host, const char *what,

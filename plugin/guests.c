@@ -178,17 +178,16 @@ struct aero_guest *aero_guests_find(const struct aero_guests *guests,
 struct aero_guest *aero_guests_find_text(const struct aero_guests *guests,
                                          const char *what)
 {
+    struct aero_guest *g = NULL;
     uint64_t domid;
 
-    for (size_t i = 0; i < guests->count; i++) {
-        struct aero_guest *g = &guests->items[i];
-
-        if (!strcmp(g->dom.name, what) || !strcasecmp(g->dom.uuid, what))
-            return g;
-    }
-    if (lxe_parse_u64(what, 0, UINT32_MAX, &domid, NULL))
-        return NULL;
-    return aero_guests_find(guests, (uint32_t)domid);
+    if (!lxe_parse_u64(what, 0, UINT32_MAX, &domid, NULL))
+        g = aero_guests_find(guests, (uint32_t)domid);
+    for (size_t i = 0; !g && i < guests->count; i++)
+        if (!strcmp(guests->items[i].dom.name, what) ||
+            !strcasecmp(guests->items[i].dom.uuid, what))
+            g = &guests->items[i];
+    return g;
 }
 
 static uint64_t first_known(uint64_t a, uint64_t b, uint64_t c)

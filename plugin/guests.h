@@ -73,7 +73,7 @@ void aero_guests_clear(struct aero_guests *guests);
 struct aero_guest *aero_guests_find(const struct aero_guests *guests,
                                     uint32_t domid);
 
-/* The record of what a person typed: domid, name or UUID; or NULL. */
+/* The record of what a person typed, as lxe_host_find() finds it; or NULL. */
 struct aero_guest *aero_guests_find_text(const struct aero_guests *guests,
                                          const char *what);
 

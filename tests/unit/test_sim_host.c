@@ -159,6 +159,25 @@ static void test_list_and_find(void)
     host->ops->close(host);
 }
 
+/* As for xl: who is started with a domid must not get one with that name. */
+static void test_find_by_number(void)
+{
+    struct lxe_host *host = sim_open(
+        "{'host': {'total_kib': 4194304}, 'guests': ["
+        "{'name': '2', 'memory_kib': 262144},"
+        "{'name': '9', 'memory_kib': 262144}]}");
+    struct lxe_domain found;
+
+    CU_ASSERT_EQUAL(lxe_host_find(host, "2", &found, NULL), 0);
+    CU_ASSERT_EQUAL(found.domid, 2);
+    CU_ASSERT_EQUAL(lxe_host_find(host, "1", &found, NULL), 0);
+    CU_ASSERT_EQUAL(found.domid, 1);
+    CU_ASSERT_EQUAL(lxe_host_find(host, "9", &found, NULL), 0);
+    CU_ASSERT_EQUAL(found.domid, 2); /* no domain has that number */
+    CU_ASSERT_EQUAL(lxe_host_find(host, "3", &found, NULL), -ESRCH);
+    host->ops->close(host);
+}
+
 /* ---- events ---- */
 
 struct seen {
@@ -542,6 +561,7 @@ int main(void)
         { "dying and scrubbing", test_dying_and_scrubbing },
         { "creation needs memory", test_creation_needs_memory },
         { "list and find", test_list_and_find },
+        { "a number is a domid first", test_find_by_number },
         { "events", test_events },
         { "report events", test_report_events },
         { "injected faults", test_injected_faults },
