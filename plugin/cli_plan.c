@@ -409,24 +409,19 @@ static int collect(struct job *j, struct lxe_err *err)
 static int print_json(const struct job *j, const struct mig_plan *plan)
 {
     struct lxe_jw *w = lxe_jw_new(true);
-    const char *text = NULL;
-    int rc = AERO_EXIT_FAILED;
+    int rc;
 
-    if (w) {
-        lxe_jw_object(w);
-        lxe_jw_str(w, "domain", j->dom.name);
-        lxe_jw_u64(w, "domid", j->dom.domid);
-        lxe_jw_str(w, "to", j->o->to);
-        lxe_jw_str(w, "wire_from", j->wire_from);
-        mig_plan_write(w, &j->in, plan);
-        mig_wws_write(w, "wws", &j->wws);
-        lxe_jw_end_object(w);
-        text = lxe_jw_text(w, NULL);
-    }
-    if (text && fputs(text, stdout) >= 0)
-        rc = aero_cli_finish();
-    else
-        aero_cli_fail("cannot print the plan: %s", strerror(ENOMEM));
+    if (!w)
+        return aero_cli_fail("out of memory");
+    lxe_jw_object(w);
+    lxe_jw_str(w, "domain", j->dom.name);
+    lxe_jw_u64(w, "domid", j->dom.domid);
+    lxe_jw_str(w, "to", j->o->to);
+    lxe_jw_str(w, "wire_from", j->wire_from);
+    mig_plan_write(w, &j->in, plan);
+    mig_wws_write(w, "wws", &j->wws);
+    lxe_jw_end_object(w);
+    rc = aero_cli_print_writer(w);
     lxe_jw_free(w);
     return rc;
 }

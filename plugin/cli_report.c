@@ -141,27 +141,25 @@ static int list_json(const struct options *o,
                      const struct mig_archive *archive, size_t first)
 {
     struct lxe_jw *w = lxe_jw_new(true);
-    const char *text = NULL;
+    int rc;
 
-    if (w) {
-        lxe_jw_object(w);
-        lxe_jw_key(w, "runs");
-        lxe_jw_array(w);
-        for (size_t i = first; i < archive->count; i++) {
-            struct mig_run run;
+    if (!w)
+        return aero_cli_fail("out of memory");
+    lxe_jw_object(w);
+    lxe_jw_key(w, "runs");
+    lxe_jw_array(w);
+    for (size_t i = first; i < archive->count; i++) {
+        struct mig_run run;
 
-            if (read_listed(o->dir, archive->ids[i], &run))
-                add_json(w, archive->ids[i], &run);
-            mig_run_free(&run);
-        }
-        lxe_jw_end_array(w);
-        lxe_jw_end_object(w);
-        text = lxe_jw_text(w, NULL);
+        if (read_listed(o->dir, archive->ids[i], &run))
+            add_json(w, archive->ids[i], &run);
+        mig_run_free(&run);
     }
-    if (text)
-        fputs(text, stdout);
+    lxe_jw_end_array(w);
+    lxe_jw_end_object(w);
+    rc = aero_cli_print_writer(w);
     lxe_jw_free(w);
-    return text ? aero_cli_finish() : aero_cli_fail("out of memory");
+    return rc;
 }
 
 static int list(const struct options *o)

@@ -287,64 +287,59 @@ static void write_run(struct lxe_jw *w, const struct job *job)
 static int print_json(const struct job *job)
 {
     struct lxe_jw *w = lxe_jw_new(true);
-    struct lxe_json *tree = NULL;
-    const char *text = NULL;
-    size_t len;
     int rc;
 
-    if (w) {
-        write_run(w, job);
-        text = lxe_jw_text(w, &len);
-    }
-    /* Read again, for the one printer that knows what terminals obey. */
-    rc = text ? lxe_json_parse(text, len, &tree, NULL) : -ENOMEM;
-    rc = rc ? aero_cli_fail("out of memory") : aero_cli_print_json(tree);
-    lxe_json_free(tree);
+    if (!w)
+        return aero_cli_fail("out of memory");
+    write_run(w, job);
+    rc = aero_cli_print_writer(w);
     lxe_jw_free(w);
     return rc;
 }
 
-static void write_svg(FILE *f, const struct job *job)
+/* Returns 0 or -ENOMEM; what the file says is its own. */
+static int write_svg(FILE *f, const struct job *job)
 {
     aero_wws_svg(f, job->dom.name, &job->run);
+    return 0;
 }
 
-static void write_curve(FILE *f, const struct job *job)
+static int write_curve(FILE *f, const struct job *job)
 {
     struct lxe_jw *w = lxe_jw_new(true);
     const char *text = NULL;
-    size_t len;
 
     if (w) {
         mig_wws_write(w, NULL, &job->run.wws);
-        text = lxe_jw_text(w, &len);
+        text = lxe_jw_text(w, NULL);
     }
     if (text)
-        fprintf(f, "%s", text);
-    else
-        errno = ENOMEM;
+        fputs(text, f);
     lxe_jw_free(w);
+    return text ? 0 : -ENOMEM;
 }
 
 /* @option  for the message. Returns an exit status. */
 static int write_file(const char *option, const char *path,
-                      void (*write)(FILE *f, const struct job *job),
+                      int (*write)(FILE *f, const struct job *job),
                       const struct job *job)
 {
     FILE *f = path ? fopen(path, "we") : NULL;
-    bool bad;
+    int rc;
 
     if (!path)
         return AERO_EXIT_OK;
     if (!f)
         return aero_cli_fail("%s: cannot write %s: %s", option, path,
                              strerror(errno));
-    write(f, job);
-    bad = ftell(f) <= 0 || ferror(f);
-    if (fclose(f) || bad)
-        return aero_cli_fail("%s: cannot write %s: %s", option, path,
-                             strerror(errno));
-    return AERO_EXIT_OK;
+    rc = write(f, job);
+    if (!rc && (fflush(f) || ferror(f)))
+        rc = -errno;
+    if (fclose(f) && !rc)
+        rc = -errno;
+    return rc ? aero_cli_fail("%s: cannot write %s: %s", option, path,
+                              strerror(-rc))
+              : AERO_EXIT_OK;
 }
 
 static int print_text(const struct job *job)

@@ -422,6 +422,10 @@ ok 'wws --method' says 2 'neither sample nor log-dirty'
 # shellcheck disable=SC2086
 wws --seconds 1 $all --svg "$dir/none/x" idle
 ok 'wws --svg that cannot be written' says 1 'cannot write'
+# shellcheck disable=SC2086
+piped=$(wws --seconds 1 $all --svg /dev/fd/3 --save /dev/fd/3 idle 3>&1 |
+    grep -c -e '</svg>' -e '"points"')
+ok 'wws --svg and --save to a pipe' [ "$piped" = 2 ]
 "$cli" wws --host "sim:$src/docs/scenarios/migration.json" --seconds 60 idle \
     >"$dir/out" 2>"$dir/err" &
 sleep 0.5
@@ -455,6 +459,12 @@ run "$cli" migrate-report --dir "$dir/runs" --last 2 --json
 ok 'the last of them as JSON, without the unreadable' \
     [ "$(grep -c '"id": "20261121-143005-web"' "$dir/out")" -eq 1 ]
 ok 'and no other' [ "$(grep -c '"id"' "$dir/out")" -eq 1 ]
+mkdir "$dir/hostile"
+sed 's/hostb/h\\u009b2J/' "$dir/runs/20261121-143005-web.json" \
+    >"$dir/hostile/20261121-143005-web.json"
+run "$cli" migrate-report --dir "$dir/hostile" --json
+ok 'hostile names in the list as JSON' grep -q '"h\\u009b2J"' "$dir/out"
+ok 'do not reach the terminal' is_clean out
 run "$cli" migrate-report --dir "$dir/runs" web
 ok "a domain's last run" prints <<'TEXT'
 Run        -, 2026-11-21 14:30:05 UTC
@@ -587,6 +597,10 @@ ok 'a plan that refuses' [ "$status" -eq 3 ]
 ok 'says what could be had' grep -q 'the least there is' "$dir/out"
 plan --wws "$dir/wws.json" --no-target --wire-rate 100MB --json web far
 ok 'a plan as JSON' grep -q '"can_move": true' "$dir/out"
+plan --wws "$dir/wws.json" --no-target --wire-rate 100MB --json web \
+    "$(printf 'h\302\2332J')"
+ok 'and so is it to a hostile name' is_clean out
+ok 'which it keeps' grep -q '"to": "h\\u009b2J"' "$dir/out"
 plan --wws "$dir/wws.json" --measure-wire -s '' web \
     "exec $build/aerostat-receive 2>/dev/null"
 ok 'the target is asked' grep -q '^memory *unknown ' "$dir/out"
