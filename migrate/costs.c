@@ -209,6 +209,21 @@ static double pace(const struct lxe_json *report, const struct round *live,
     return mig_pace_fit(&wws, windows, n);
 }
 
+/* Pages that are packed on their way go at a rate of their own. */
+static bool is_packed(const struct lxe_json *report)
+{
+    double level;
+
+    return !get(lxe_json_get(report, "limits"), "compress_level", &level) &&
+           level > 0;
+}
+
+static void forget_sending(struct mig_costs *costs, double *bps)
+{
+    costs->walk_ns = costs->last_ns = costs->pace = NAN;
+    *bps = 0;
+}
+
 int mig_costs_of_report(const struct lxe_json *report, struct mig_costs *out,
                         double *bps)
 {
@@ -234,6 +249,8 @@ int mig_costs_of_report(const struct lxe_json *report, struct mig_costs *out,
                                                : *bps),
         .pace = pace(report, r, n - 1),
     };
+    if (is_packed(report))
+        forget_sending(out, bps);
     return 0;
 }
 

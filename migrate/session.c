@@ -351,26 +351,39 @@ static int find_curve(struct session *s, const struct mig_predict_in *in,
     return 0;
 }
 
-/* The report keeps it beside what then happens. */
-static int predict(struct session *s, struct lxe_err *err)
+/* How it is to be sent; 0 bytes/s of the wire are not known. */
+static struct mig_predict_in predict_in(const struct session *s)
 {
-    const struct mig_session_config *c = s->config;
     struct mig_predict_in in = {
-        .limits = c->limits,
-        .costs = c->costs,
+        .limits = s->config->limits,
+        .costs = s->config->costs,
         .pages = s->frozen_kib / LXE_KIB_PER_PAGE,
-        .wire_bps = c->wire_bps,
+        .wire_bps = s->config->wire_bps,
     };
     uint64_t share_bps = s->daemon.share_bps;
-    int rc;
 
     if (share_bps && (share_bps < in.limits.rate.max_bps ||
                       !in.limits.rate.max_bps))
         in.limits.rate.max_bps = share_bps;
     if (in.wire_bps <= 0)
         in.wire_bps = (double)in.limits.rate.max_bps;
+    return in;
+}
+
+/* The report keeps it beside what then happens. */
+static int predict(struct session *s, struct lxe_err *err)
+{
+    const struct mig_session_config *c = s->config;
+    struct mig_predict_in in = predict_in(s);
+    int rc;
+
     if (!in.pages || (!c->wws && !c->watch_ns))
         return 0;
+    if (c->limits.compress_level) {
+        lxe_warn("nothing can be predicted: how well the guest's memory packs"
+                 " is not known before");
+        return 0;
+    }
     rc = find_curve(s, &in, err);
     if (rc || !s->report->has_wws)
         return rc;

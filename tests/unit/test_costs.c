@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -90,6 +91,22 @@ static void test_pace(void)
     CU_ASSERT_EQUAL_FATAL(from(text, &c, &bps), 0);
     CU_ASSERT(isnan(c.pace));
     CU_ASSERT_EQUAL(c.suspend_ns, 100 * MS);
+}
+
+/* One that was packed on its way tells what suspending takes, and no more. */
+static void test_packed(void)
+{
+    char text[sizeof(report) + 64];
+    struct mig_costs c;
+    double bps;
+
+    snprintf(text, sizeof(text), "{\"limits\":{\"compress_level\":1},%s",
+             report + 1);
+    CU_ASSERT_EQUAL_FATAL(from(text, &c, &bps), 0);
+    CU_ASSERT_DOUBLE_EQUAL(c.suspend_ns, 180.5 * MS, 1);
+    CU_ASSERT_DOUBLE_EQUAL(c.suspend_pages, 118.4875, 1e-6);
+    CU_ASSERT(isnan(c.walk_ns) && isnan(c.last_ns) && isnan(c.pace));
+    CU_ASSERT_EQUAL(bps, 0);
 }
 
 static void test_useless(void)
@@ -195,6 +212,7 @@ int main(void)
 {
     static const struct unit_test tests[] = {
         { "what a report tells", test_report },
+        { "one that was packed", test_packed },
         { "reports that tell nothing", test_useless },
         { "the pace that a report tells", test_pace },
         { "medians", test_median },
