@@ -219,24 +219,34 @@ static void wait_ns(const struct mig_repair *r, uint64_t ns)
         lxe_sleep_ns(ns);
 }
 
-/*
- * A save helper outlives its libxl by what it takes to turn log-dirty mode
- * off. One that does not end is in our way.
- */
-static void end_helper(const struct mig_repair *r,
-                       const struct mig_journal *j)
+static bool has_ended(const struct mig_repair *r, const struct mig_process *p)
 {
     struct lxe_host *host = r->host;
     uint64_t end_ns = host->ops->now_ns(host) + HELPER_NS;
 
-    while (mig_process_alive(&j->helper) &&
-           host->ops->now_ns(host) < end_ns)
+    while (mig_process_alive(p)) {
+        if (host->ops->now_ns(host) >= end_ns)
+            return false;
         wait_ns(r, POLL_NS);
-    if (!mig_process_alive(&j->helper))
+    }
+    return true;
+}
+
+/*
+ * A save helper outlives its libxl by what it takes to turn log-dirty mode
+ * off. One that does not end is in our way, until it is seen to be dead: it
+ * could turn the mode on behind us.
+ */
+static void end_helper(const struct mig_repair *r,
+                       const struct mig_journal *j)
+{
+    if (has_ended(r, &j->helper))
         return;
     lxe_warn("%s: its save helper %d does not end; killing it", j->name,
              (int)j->helper.pid);
     kill(j->helper.pid, SIGKILL);
+    if (!has_ended(r, &j->helper))
+        lxe_warn("%s: it does not die either; going on", j->name);
 }
 
 static int resume_late(const struct mig_repair *r, const struct mig_journal *j,

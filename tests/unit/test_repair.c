@@ -4,11 +4,14 @@
  * log-dirty mode and end, which that host has not, are kept here.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "repair.h"
 #include "sim_fixture.h"
 
@@ -22,6 +25,7 @@ struct bed {
     struct mig_journal j;
     bool log_dirty, pending, suspends_late;
     unsigned renames, destroys;
+    bool helper_alive; /* when log-dirty mode was turned off */
     int fail; /* what the extra ops fail with; 0: nothing */
 };
 
@@ -53,6 +57,7 @@ static int bed_log_dirty_off(void *data, uint32_t domid, struct lxe_err *err)
     (void)domid;
     if (b->fail)
         return lxe_fail(err, b->fail, "no way");
+    b->helper_alive = mig_process_alive(&b->j.helper);
     b->log_dirty = false;
     return 0;
 }
@@ -88,6 +93,8 @@ static void bed_wait(void *data, uint64_t ns)
     struct bed *b = data;
 
     lxe_sim_advance(b->host, ns);
+    if (b->j.helper.pid)
+        lxe_sleep_ns(LXE_NS_PER_MS); /* it is none of the simulation's */
     if (b->suspends_late && b->host->ops->now_ns(b->host) > SECONDS(3)) {
         b->suspends_late = false;
         suspend(b);
@@ -342,6 +349,26 @@ static void test_living(void)
     end(&b);
 }
 
+static void test_helper_stays(void)
+{
+    struct bed b;
+    pid_t helper = fork();
+    int status;
+
+    if (!helper)
+        for (;;)
+            pause();
+    begin(&b);
+    mig_process_find(helper, &b.j.helper);
+    CU_ASSERT_TRUE(mig_process_alive(&b.j.helper));
+    repair(&b, 1, 0);
+    CU_ASSERT_FALSE(b.log_dirty);
+    CU_ASSERT_FALSE(b.helper_alive);
+    CU_ASSERT_EQUAL(waitpid(helper, &status, 0), helper);
+    CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    end(&b);
+}
+
 static void test_gone(void)
 {
     struct bed b;
@@ -377,6 +404,8 @@ int main(void)
         { "what moved is not taken back", test_moved_is_not_taken_back },
         { "another guest is not taken back", test_another_is_not_taken_back },
         { "a living migration is left alone", test_living },
+        { "a save helper that does not end is dead first",
+          test_helper_stays },
         { "a domain that is gone", test_gone },
         { "a host that does not answer", test_host_fails },
     };
