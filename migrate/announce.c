@@ -19,6 +19,7 @@
 
 #define TIMES    3
 #define APART_NS (150 * LXE_NS_PER_MS)
+#define FRAMES   4096 /* in a look: a flood must not make it last for ever */
 
 void mig_announce_frame(const uint8_t mac[6],
                         uint8_t frame[MIG_ANNOUNCE_FRAME])
@@ -112,20 +113,20 @@ size_t mig_announce_listen(struct mig_announce *a, uint32_t domid,
     return missing;
 }
 
-/* Reads all that waits. */
 static void hear(struct mig_announce_vif *vif)
 {
     uint8_t frame[64];
-    struct sockaddr_ll from;
-    socklen_t len = sizeof(from);
-    ssize_t n;
 
-    while ((n = recvfrom(vif->fd, frame, sizeof(frame), MSG_TRUNC,
-                         (struct sockaddr *)&from, &len)) >= 0) {
-        if (from.sll_pkttype != PACKET_OUTGOING &&
-            mig_announce_is_from(frame, (size_t)n, vif->mac))
-            vif->heard = true;
-        len = sizeof(from);
+    for (int i = 0; i < FRAMES && !vif->heard; i++) {
+        struct sockaddr_ll from;
+        socklen_t len = sizeof(from);
+        ssize_t n = recvfrom(vif->fd, frame, sizeof(frame), MSG_TRUNC,
+                             (struct sockaddr *)&from, &len);
+
+        if (n < 0)
+            return;
+        vif->heard = from.sll_pkttype != PACKET_OUTGOING &&
+                     mig_announce_is_from(frame, (size_t)n, vif->mac);
     }
 }
 
