@@ -79,7 +79,8 @@ static struct xentoollog_logger logger = { log_message, log_progress, NULL };
 
 /* ---- ending early ---- */
 
-static struct mig_pump *running_pump; /* set while a signal may need it */
+/* Set while a signal may need it. */
+static struct mig_pump *volatile running_pump;
 static volatile sig_atomic_t save_fd = -1;
 static int unwritable_fd = -1;
 
