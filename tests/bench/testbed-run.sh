@@ -7,6 +7,7 @@
 
 guest_address=9 # 10.78.0.9
 ping_ms=20
+packed_options="--compress 1 --compress-window 64M"
 capped_options="--max-rate 48Mbit --rate-policy fixed" # told to ours alone
 
 # Starts a guest with a workload and waits until the load is on.
@@ -18,6 +19,7 @@ start_guest() { # WORKLOAD
     cache) mib=480 load="grow:32 cache:352" wait='cached 352' ;;
     hot8) mib=160 load="grow:48 hot:8:8" wait='grew 48' ;;
     hot32) mib=160 load="grow:64 hot:32:16" wait='grew 64' ;;
+    dense32) mib=160 load="fill:2 grow:64 hot:32:16" wait='grew 64' ;;
     writer) mib=208 load="grow:104 hot:104:16" wait='grew 104' ;;
     web) mib=160 load="grow:32" wait='grew 32' ;;
     esac
@@ -52,13 +54,14 @@ set_clocks() {
 }
 
 # What both say is stamped with the time.
-begin_move() { # STOCK|OURS LINK
+begin_move() { # SAVER LINK
     local receive="xl migrate-receive"
     local move="xl -vvv migrate -s '' g1 '$tb_wire'"
 
-    if [ "$1" = ours ]; then
+    if [ "$1" != stock ]; then
         receive=aerostat-receive
         move="xl-aerostat migrate-live -v -v --report /root/report.json"
+        [ "$1" != packed ] || move+=" $packed_options"
         move+=" ${2:+$capped_options} $ours_options -s '' g1 '$tb_wire'"
     fi
     tb_spawn 2 receive "socat TCP-LISTEN:8002,reuseaddr \
@@ -134,7 +137,7 @@ end_guest() {
 }
 
 # Prints one line of JSON; fails if the guest did not arrive whole.
-measure() { # WORKLOAD LINK STOCK|OURS
+measure() { # WORKLOAD LINK SAVER
     local client one more='{}'
 
     start_guest "$1" >&2 || return
@@ -149,7 +152,7 @@ exec probe ping 10.78.0.$guest_address $ping_ms"
     client=$(client_ms) || return
     tb_guest_verify 2 g1 >&2 || return
     one=$(figures "$client") || return
-    [ "$3" != ours ] || more=$(ours_figures "$1${2:+@$2}") || return
+    [ "$3" = stock ] || more=$(ours_figures "$3-$1${2:+@$2}") || return
     end_guest >&2
     cap_link '' >&2
     jq -cn --argjson one "$one" --argjson more "$more" --arg w "$1" \

@@ -4,13 +4,14 @@
 # Measures migrations against stock `xl migrate` on the testbed: the same
 # guest, load and link, stock and ours in turns.
 #
-# Usage: testbed.sh [-n RUNS] [-o FOLDER] [-s SAVER] [-a OPTIONS] DESTDIR
+# Usage: testbed.sh [-n RUNS] [-o FOLDER] [-s SAVERS] [-a OPTIONS] DESTDIR
 #                   [CASE...]
-#   CASE        a workload (idle, cache, hot8, hot32, writer, web), with an
-#               "@RATE" for a link that is capped, as in hot32@50mbit
+#   CASE        a workload (idle, cache, hot8, hot32, dense32, writer, web),
+#               with an "@RATE" for a link that is capped, as in hot32@50mbit
 #   -n RUNS     of each saver in each case (3)
 #   -o FOLDER   where results.json and results.md go (a new one)
-#   -s SAVER    only this one: stock or ours
+#   -s SAVERS   of stock, ours and packed, which is ours with a packed
+#               stream ("stock ours")
 #   -a OPTIONS  more options for ours; with --plan each of its migrations is
 #               foretold, and results.md compares that with what came
 #
@@ -52,7 +53,7 @@ parse() { # ARGUMENT...
         case $opt in
         n) runs=$OPTARG ;;
         o) out=$OPTARG ;;
-        s) savers=("$OPTARG") ;;
+        s) read -ra savers <<<"$OPTARG" ;;
         a) ours_options=$OPTARG ;;
         *) usage ;;
         esac
@@ -60,13 +61,13 @@ parse() { # ARGUMENT...
     shift $((OPTIND - 1))
     [ $# -ge 1 ] || usage
     [[ $runs =~ ^[1-9][0-9]*$ ]] || usage
-    [[ ${savers[*]} =~ ^(stock|ours|stock ours)$ ]] || usage
+    [[ ${savers[*]} =~ ^((stock|ours|packed)( |$))+$ ]] || usage
     destdir=$1
     shift
     cases=("$@")
     [ $# -gt 0 ] || cases=("${default_cases[@]}")
     for one in "${cases[@]}"; do
-        [[ $one =~ ^(idle|cache|hot8|hot32|writer|web)(@[0-9]+[km]bit)?$ ]] ||
+        [[ $one =~ ^(idle|cache|hot8|hot32|dense32|writer|web)(@[0-9]+[km]bit)?$ ]] ||
             usage
     done
 }

@@ -10,6 +10,9 @@
  *   grow MIB          the area becomes MIB large, page by page, as fast as
  *                     the guest has memory for it
  *   shrink MIB        the area becomes MIB large at once
+ *   fill N            every Nth word of a page is written, from now on, before
+ *                     the area grows (8: one a cache line, to leave time for
+ *                     the guest; 2: pages that hardly pack)
  *   hot MIB RATE      rewrite the first MIB over and over, RATE MiB/s
  *   cache MIB         read MIB of /dev/xvda into the page cache, and keep it
  *                     open, since the last close would empty the cache
@@ -44,7 +47,6 @@
 #define MIB_PAGES 256
 #define MAX_PAGES ((size_t)1 << 20) /* 4 GiB */
 #define WORDS_PER_PAGE (PAGE / sizeof(uint64_t))
-#define STEP 8 /* one word a cache line, to leave time for the guest */
 #define WAKE_MS 20
 #define GROW_PAGES_PER_S (16 * MIB_PAGES)
 #define SWEEP_PAGES_PER_S (2 * MIB_PAGES)
@@ -56,6 +58,7 @@ static uint64_t *area;       /* MAX_PAGES of address space */
 static uint32_t *generation; /* what each page was last written with */
 static size_t area_pages, wanted_pages, hot_pages, hot_pages_per_s;
 static size_t next_hot, next_sweep;
+static size_t fill_step = 8; /* words */
 static int64_t grow_begin_ns, grow_first_ms, grow_waited_ns;
 static unsigned long grow_total_kib; /* MemTotal when it began */
 static size_t read_pieces;   /* of the disk, over and over; 0: none */
@@ -106,7 +109,7 @@ static void write_page(size_t page)
 
     w[0] = page;
     w[1] = gen;
-    for (i = STEP; i < WORDS_PER_PAGE - 1; i += STEP) {
+    for (i = fill_step; i < WORDS_PER_PAGE - 1; i += fill_step) {
         w[i] = pattern(page, gen, i);
         sum += w[i];
     }
@@ -122,7 +125,7 @@ static bool check_page(size_t page)
     bool good = w[0] == page && w[1] == gen;
     size_t i;
 
-    for (i = STEP; i < WORDS_PER_PAGE - 1; i += STEP) {
+    for (i = fill_step; i < WORDS_PER_PAGE - 1; i += fill_step) {
         good &= w[i] == pattern(page, gen, i);
         sum += w[i];
     }
@@ -238,6 +241,14 @@ static void grow(size_t pages)
     grow_waited_ns = 0;
 }
 
+/* What is there already would not check any more. */
+static void fill(size_t words)
+{
+    if (!area_pages && words >= 2 && words < WORDS_PER_PAGE)
+        fill_step = words;
+    say("fill %zu", fill_step);
+}
+
 static void hot(size_t pages, size_t pages_per_s)
 {
     hot_pages = pages < wanted_pages ? pages : wanted_pages;
@@ -262,6 +273,8 @@ static void command(char *line)
         grow(mib_arg(one));
     else if (!strcmp(verb, "shrink"))
         shrink(mib_arg(one));
+    else if (!strcmp(verb, "fill"))
+        fill(strtoul(one ? one : "", NULL, 10));
     else if (!strcmp(verb, "hot"))
         hot(mib_arg(one), mib_arg(strtok_r(NULL, blank, &rest)));
     else if (!strcmp(verb, "cache"))
