@@ -150,7 +150,7 @@ static size_t wait_for_tokens(struct mig_outlet *o, size_t left)
 /* Moves the start of what is to be written on. */
 static void advance(struct iovec **iov, size_t bytes)
 {
-    while (bytes >= (*iov)->iov_len && bytes)
+    while (bytes && bytes >= (*iov)->iov_len)
         bytes -= (*iov)++->iov_len;
     if (bytes) {
         (*iov)->iov_base = (uint8_t *)(*iov)->iov_base + bytes;
