@@ -158,7 +158,8 @@ static void round_tip(const struct mig_run_round *r, char tip[TIP])
     snprintf(tip, TIP, "%s %.0f: %s in %s, %s",
              r->final ? "final pass, round" : "round",
              mig_known(r->index) ? r->index : 0,
-             mig_fig_bytes(bytes, r->bytes), mig_fig_ms(ms, r->duration_ms),
+             mig_fig_bytes(bytes, mig_run_round_sent(r)),
+             mig_fig_ms(ms, r->duration_ms),
              mig_fig_rate(rate, r->rate_bps));
 }
 
@@ -177,7 +178,7 @@ static void rate_bar(FILE *out, const struct mig_svg_frame *f,
     if (width >= LABEL_WIDTH && f->top + f->height - y >= LABEL_HEIGHT)
         mig_svg_label(out, r->final ? "onbar" : "onbar deep", x + width / 2,
                       f->top + f->height - 8, MIG_SVG_MIDDLE, "%s",
-                      mig_fig_bytes(bytes, r->bytes));
+                      mig_fig_bytes(bytes, mig_run_round_sent(r)));
 }
 
 /* A level over the time of a round. */

@@ -492,6 +492,12 @@ double mig_run_relaxed_ms(const struct mig_run *run)
     return most > run->max_downtime_ms ? most : 0;
 }
 
+double mig_run_round_sent(const struct mig_run_round *round)
+{
+    /* Reports of before there was packing tell it once. */
+    return mig_known(round->wire_bytes) ? round->wire_bytes : round->bytes;
+}
+
 double mig_run_packing(const struct mig_run *run)
 {
     if (!(run->compress_level > 0) || !(run->wire_bytes > 0))

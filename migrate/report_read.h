@@ -90,6 +90,9 @@ double mig_run_slowed_most(const struct mig_run *run);
 /* The downtime that was allowed in the end, in ms; 0: it was not relaxed. */
 double mig_run_relaxed_ms(const struct mig_run *run);
 
+/* Bytes of a round on the wire, packed where the run was. */
+double mig_run_round_sent(const struct mig_run_round *round);
+
 /* Bytes of the stream for one on the wire; unknown where it was not packed. */
 double mig_run_packing(const struct mig_run *run);
 

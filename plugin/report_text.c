@@ -221,7 +221,7 @@ static void add_round(struct aero_table *table, const struct mig_run_round *r)
         mig_fig_count(cell[3], r->dirty_pages),
         mig_fig_count(cell[4], r->sent_pages),
         mig_fig_count(cell[5], r->skipped_pages),
-        mig_fig_bytes(cell[6], r->bytes),
+        mig_fig_bytes(cell[6], mig_run_round_sent(r)),
         mig_fig_rate(cell[7], r->rate_bps),
         mig_fig_count(cell[8], r->dirty_pps),
         r->predicted_downtime_ms > 0

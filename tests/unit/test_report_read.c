@@ -7,6 +7,7 @@
 #include "report_read.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static void fill(struct mig_report *r, unsigned rounds)
             .sent_pages = 90000 / (i + 1),
             .skipped_pages = i,
             .bytes = UINT64_C(400000000) / (i + 1),
+            .wire_bytes = UINT64_C(100000000) / (i + 1),
             .start_ns = MS(900 + 10 * i),
             .end_ns = MS(910 + 10 * i),
             .limit_bps = 40000000,
@@ -131,6 +133,10 @@ static void test_written(void)
     CU_ASSERT_FALSE(mig_known(run.rounds[0].dirty_pps));
     CU_ASSERT_EQUAL(run.rounds[1].dirty_pps, 2500);
     CU_ASSERT_EQUAL(run.rounds[1].dirty_pages, 50000);
+    CU_ASSERT_EQUAL(mig_run_round_sent(&run.rounds[1]), 50000000);
+    CU_ASSERT_DOUBLE_EQUAL(run.rounds[1].rate_bps, 5e9, 1); /* in 10 ms */
+    run.rounds[1].wire_bytes = (double)NAN; /* of a release before packing */
+    CU_ASSERT_EQUAL(mig_run_round_sent(&run.rounds[1]), 200000000);
     CU_ASSERT_TRUE(run.rounds[3].final);
     CU_ASSERT_EQUAL(run.rounds[1].slowed_percent, 25);
     CU_ASSERT_EQUAL(run.rounds[1].downtime_limit_ms, 300);
