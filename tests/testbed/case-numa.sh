@@ -1,16 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# A host with two NUMA nodes, and a guest that xl places on one: what
-# the daemon says of the nodes, of the guest's, and of memory that is reserved
-# of a node is what Xen says. A node that is not there is refused.
-# Guests are built and not run: see TB_NUMA in README.md.
+# A host with two NUMA nodes and an idle guest on each: what the daemon says of
+# the nodes, of the guests', and of memory that is reserved of a node is what
+# Xen says; memory that is wanted on a node comes from the guest there, and the
+# other one keeps its own. A node that is not there is refused.
 # Usage: case-numa.sh DESTDIR
 set -euo pipefail
 # shellcheck source=tests/testbed/case.sh
 . "$(dirname "$0")/case.sh"
+# shellcheck source=tests/testbed/balance.sh
+. "$(dirname "$0")/balance.sh"
 
-guest_mib=224
+guest_mib=200
+beyond_mib=30   # reserved beyond what is free of the host
+reserve_mib=64  # host_reserve, by default
 
 # MiB free on each node, as Xen says: "FREE0 FREE1 ".
 nodes_free() {
@@ -37,45 +41,71 @@ check_nodes() {
         tb_fail "mem-status and xl info do not agree"
 }
 
-# Paused from the start.
-build_guest() {
-    tb_run 1 "cat >/root/g1.cfg <<END
-name = \"g1\"
-type = \"pvh\"
-kernel = \"/boot/vmlinux\"
-memory = $guest_mib
-END
-xl create -q -p /root/g1.cfg"
+# On its node's processor, so that Xen gives it that node's memory: by soft
+# affinity, too, which xl would otherwise set as it likes.
+add_guest() { # NODE
+    local before after
+
+    read -r -a before <<<"$(nodes_free)"
+    TB_EXTRA="cpus = \"node:$1\"
+cpus_soft = \"node:$1\"" TB_MAXMEM=400 \
+        tb_guest 1 "g$1" "$guest_mib" || tb_fail "g$1 does not come up"
+    read -r -a after <<<"$(nodes_free)"
+    echo "g$1: node $1 had ${before[$1]} MiB free and has ${after[$1]}"
+    [ $((before[$1] - after[$1])) -ge $((guest_mib - 4)) ] ||
+        tb_fail "node $1 did not give its memory"
 }
 
-check_guest() {
-    local before after node
+check_guest() { # NODE
+    local node
 
-    read -r -a before <<<"$said"
-    build_guest
-    check_nodes
-    read -r -a after <<<"$said"
     node=$(tb_run 1 "xl-aerostat mem-status --json" | jq -r '.domains[] |
-        select(.name == "g1" and (.nodes | length) == 1) | .nodes[0]')
-    [ -n "$node" ] || tb_fail "the guest is not said to be on one node"
-    echo "a guest of $guest_mib MiB on node $node," \
-        "which had ${before[node]} MiB free and has ${after[node]}"
-    [ $((before[node] - after[node])) -ge $((guest_mib - 4)) ] ||
-        tb_fail "node $node did not give its memory"
+        select(.name == "g'"$1"'" and (.nodes | length) == 1) | .nodes[0]')
+    [ "$node" = "$1" ] || tb_fail "g$1 is not said to be on node $1"
 }
 
-check_reservation() {
-    local node told mib off
+check_reservation() { # NODE
+    local told mib off free
 
-    for node in 0 1; do
-        told=$(tb_run 1 "xl-aerostat mem-reserve --node $node 12M -- true" 2>&1)
-        mib=$(sed -n "s/^node $node has \([0-9]*\)M free$/\1/p" <<<"$told")
-        read -r -a free <<<"$xen"
-        echo "${told//$'\n'/; }"
-        off=$((${mib:-0} - free[node]))
-        [ "${off#-}" -le 1 ] ||
-            tb_fail "it did not say what node $node has: ${free[node]} MiB"
-    done
+    told=$(tb_run 1 "xl-aerostat mem-reserve --node $1 2M -- true" 2>&1)
+    mib=$(sed -n "s/^node $1 has \([0-9]*\)M free$/\1/p" <<<"$told")
+    read -r -a free <<<"$xen"
+    echo "${told//$'\n'/; }"
+    off=$((${mib:-0} - free[$1]))
+    [ "${off#-}" -le 1 ] ||
+        tb_fail "it did not say what node $1 has: ${free[$1]} MiB"
+}
+
+# The guest there gives. The other one gives nothing by its right, and less
+# where it is asked to for a moment, while the first is slow.
+check_squeeze() { # NODE
+    local mib lines was said before after other=$((1 - $1))
+
+    read -r -a before <<<"$(nodes_free)"
+    mib=$(($(tb_run 1 "xl info free_memory") - reserve_mib + beyond_mib))
+    lines=$(tb_run 1 "wc -l </var/log/tb/aerostatd")
+    was=$(tb_sizes)
+    said=$(tb_run 1 "xl-aerostat mem-reserve --node $1 ${mib}M -- \
+xl-aerostat mem-status --json") || tb_fail "$mib MiB were not reserved"
+    read -r -a after <<<"$(jq -j '.host.nodes[] |
+        "\(.free_kib / 1024 | floor) "' <<<"$said")"
+    said=$(jq -r '.domains[] | select(.domid > 0) |
+        "\(.name) \(.current_kib / 1024 | round)"' <<<"$said")
+    echo "$mib MiB wanted on node $1, which had ${before[$1]} MiB free and" \
+        "has ${after[$1]}: ${was//$'\n'/, } became ${said//$'\n'/, }"
+    tb_run 1 "tail -n +$((lines + 1)) /var/log/tb/aerostatd | grep target"
+    [ $((after[$1] - before[$1])) -ge $((beyond_mib / 2)) ] ||
+        tb_fail "node $1 was not given memory"
+    awk -v donor="g$1" -v other="g$other" '{ gave[$1] = $2 - $4 }
+        END { exit gave[donor] < 8 || gave[other] >= gave[donor] }' \
+        <(paste -d ' ' <(echo "$was") <(echo "$said")) ||
+        tb_fail "it did not come from the guest of node $1"
+    ! tb_run 1 "tail -n +$((lines + 1)) /var/log/tb/aerostatd |
+        grep '(g$other): target .*wanted on its NUMA node'" ||
+        tb_fail "the guest of the other node was to give"
+}
+
+no_such_node() {
     ! tb_run 1 "xl-aerostat mem-reserve --node 2 1M -- true" \
         >"$tb_dir/node" 2>&1 || tb_fail "memory came from a node that is not"
     grep -q 'no NUMA node 2; the last one is 1' "$tb_dir/node" ||
@@ -83,20 +113,23 @@ check_reservation() {
 }
 
 case_body() {
-    local xen said free
+    local xen said node
 
-    TB_MEM=1090 TB_NUMA=460 tb_boot 1
-    tb_spawn 1 aerostatd "exec aerostatd"
-    tb_run 1 "end=\$((\$(date +%s) + 30))
-until xl-aerostat mem-status >/dev/null 2>&1; do
-    [ \$(date +%s) -lt \$end ] || exit 1
-    sleep 0.5
-done" || tb_fail "the daemon does not answer"
-    check_nodes
-    check_guest
-    check_reservation
-    tb_kill 1 aerostatd TERM
-    tb_wait 1 aerostatd 20 || tb_fail "the daemon ended with $?"
+    TB_MEM=1090 TB_NUMA=560 tb_boot 1
+    for node in 0 1; do add_guest "$node"; done
+    tb_daemon 2
+    for node in 0 1; do check_guest "$node"; done
+    for node in 1 0; do
+        tb_settle 60 || tb_fail "the guests do not come to rest"
+        check_nodes
+        check_reservation "$node"
+        check_squeeze "$node"
+    done
+    no_such_node
+    for node in 0 1; do
+        tb_guest_ticks 1 "g$node" || tb_fail "g$node does not run"
+    done
+    tb_daemon_end
 }
 
-tb_case numa 120 "$@"
+tb_case numa 300 "$@"

@@ -18,8 +18,10 @@ tb_dom0_args=  # more arguments of dom0's kernel
 tb_more_drives=()
 
 # Its processors and memory; TB_NUMA: MiB of a second node, with a processor.
-# The two run in turn, as guests triple-fault with two at once; and as node 0
-# lies low, Xen would keep much of it for DMA and give away node 1 first.
+# Were the two emulated in turn, guests would stand still after some seconds.
+# As node 0 lies low, Xen would keep much of it for DMA and give away node 1
+# first; as pages are scrubbed after boot, it would prefer clean ones of the
+# other node.
 tb_machine() {
     local mib=${TB_MEM:-2048}
 
@@ -27,7 +29,7 @@ tb_machine() {
         echo -accel tcg,thread=multi -smp "${TB_CPUS:-1}" -m "$mib"
         return
     fi
-    echo -accel tcg,thread=single -smp 2 -m $((mib + TB_NUMA)) \
+    echo -accel tcg,thread=multi -smp 2 -m $((mib + TB_NUMA)) \
         -object "memory-backend-ram,id=m0,size=${mib}M" \
         -object "memory-backend-ram,id=m1,size=${TB_NUMA}M" \
         -numa node,nodeid=0,cpus=0,memdev=m0 \
@@ -59,7 +61,7 @@ tb_start_host() { # HOST
         -kernel "${tb_hypervisor:-$tb_images/xen.elf}" \
         -append "console=com1 com1=115200,8n1 loglvl=warning \
 guest_loglvl=warning dom0_mem=${TB_DOM0_MEM:-768M} dom0_max_vcpus=1 \
-${TB_NUMA:+dom0_nodes=0 dma_bits=20}" \
+${TB_NUMA:+dom0_nodes=0 dma_bits=20 bootscrub=0}" \
         -initrd "$tb_images/vmlinux console=hvc0 quiet host=$h net.ifnames=0 \
 ipv6.disable=1${tb_dom0_args:+ $tb_dom0_args},$tb_dir/dom0-$h.img" \
         -netdev "stream,id=n1,$peer,addr.type=unix,addr.path=$tb_dir/mig" \
