@@ -44,6 +44,7 @@ EXTRA_DIST += %D%/run %D%/packages.sh %D%/debian %D%/demo \
 	%D%/testbed/case-balance.sh %D%/testbed/case-cancel.sh \
 	%D%/testbed/case-coordinate.sh \
 	%D%/testbed/case-helper.sh %D%/testbed/case-hvm.sh \
+	%D%/testbed/case-idle.sh \
 	%D%/testbed/case-migrate.sh %D%/testbed/case-plan.sh \
 	%D%/testbed/case-packed.sh \
 	%D%/testbed/case-pv.sh %D%/testbed/case-react.sh \
