@@ -8,7 +8,7 @@
  * A smaller part of a larger growth waits until more is free: each would be a
  * move of its own. No small guest waits for more than 1/n of what it has.
  */
-#define PART_MIN_KIB (64u << 10)
+#define PART_MIN_KIB (192u << 10)
 #define PART_OF_OWN  8u
 
 static bool shrinks(const struct aero_apply_guest *g)

@@ -15,22 +15,27 @@
 /* A part of a small guest is less than the balloon driver's own steps. */
 #define SHRINK_MIN_KIB (16u << 10)
 
-/* A guest that has its demand takes more of the surplus in steps of 1/n. */
-#define SURPLUS_PART 4u
+/* A guest that has its demand takes surplus when that is 1/n of its target, or
+ * 1/n of what a tick allows. */
+#define SURPLUS_PART      4u
+#define SURPLUS_TICK_PART 2u
 
 /* One of a short node gives up to 1/n of its right in an equal's place. */
 #define NODE_PART 6u
 
-/* One that lacks memory gets no less than so much more, or 1/n of its own. */
-#define GROWTH_MIN_KIB (128u << 10)
-#define GROWTH_PART    8u
+/* One that lacks memory gets no less than so much more, or 1/n of its own, or
+ * 1/n of that where it is free and its margin is gone. */
+#define GROWTH_MIN_KIB   (192u << 10)
+#define GROWTH_PART      8u
+#define GROWTH_FREE_PART 4u
 
 /* A margin is there to be used, down to 1/n of it, but not below this. */
 #define MARGIN_LEFT_PART 8u
 #define MARGIN_LEFT_KIB  (16u << 10)
 
-#define WAITED_FOR_TIMES 4u
-#define FOR_SHORT_TIMES  2u
+/* What a tick allows, and of it a donor, where somebody waits or is short. */
+#define HURRY_TIMES     4u
+#define FOR_SHORT_TIMES 2u
 
 /* Who will not have given in so many seconds what it was asked for is late. */
 #define LATE_S 2u
@@ -51,7 +56,9 @@ struct slot {
     uint64_t next;  /* what this tick comes to */
     double price;   /* for what it holds */
     bool hastened;
+    bool takes;    /* what is free, if there is enough */
     bool is_short; /* its margin is as good as used up */
+    bool starves;  /* it has less than that, too */
     bool is_late;  /* it does not give what it was asked for */
     uint64_t rank;  /* by which guests are equals, where nodes matter */
     uint64_t room;  /* it could give this in an equal's place */
@@ -67,6 +74,7 @@ struct plan {
     size_t n;
     uint64_t pool;    /* pages */
     uint64_t bottoms; /* sum, pages */
+    uint64_t back;    /* held back of the surplus, pages */
     double median;    /* of the prices */
     bool any_short;
 };
@@ -208,6 +216,8 @@ static void collect(struct plan *p, size_t count)
         s = &p->slots[p->n++];
         fill_slot(&p->guests[i], i, p->host->no_surplus, s);
         s->is_short = is_short(p, s);
+        s->starves = s->is_short &&
+                     s->target < s->need + MARGIN_LEFT_KIB / LXE_KIB_PER_PAGE;
         p->any_short |= s->is_short;
     }
     for (size_t i = 0; i < p->n; i++) {
@@ -295,17 +305,18 @@ static int share_rest(struct plan *p)
  */
 static void hold_back(struct plan *p)
 {
-    uint64_t beyond = 0, back;
+    uint64_t beyond = 0;
 
     for (size_t i = 0; i < p->n; i++)
         beyond += lxe_less(p->slots[i].want, p->slots[i].demand);
     if (!beyond || !p->host->slack_part)
         return;
-    back = lxe_min(p->pool / p->host->slack_part, beyond / 2);
+    p->back = lxe_min(p->pool / p->host->slack_part, beyond / 2);
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
 
-        s->want -= aero_mul_div(lxe_less(s->want, s->demand), back, beyond);
+        s->want -= aero_mul_div(lxe_less(s->want, s->demand), p->back,
+                                beyond);
     }
 }
 
@@ -418,14 +429,16 @@ static int prefer_nodes(struct plan *p)
 }
 
 /*
- * How far a target goes beyond what a guest holds. Where somebody waits there
- * are four ticks a second, and each step would be a move of its own.
+ * How far a target goes beyond what a guest holds: further where somebody
+ * waits or is short, as each step would be a move of its own, unless those of
+ * a node shall have the time to give first.
  */
 static uint64_t most_change(const struct plan *p)
 {
     uint64_t most = lxe_max(p->host->change_kib / LXE_KIB_PER_PAGE, 1);
+    bool hurry = p->any_short && !p->host->short_nodes;
 
-    return p->host->missing_kib ? most * WAITED_FOR_TIMES : most;
+    return p->host->missing_kib || hurry ? most * HURRY_TIMES : most;
 }
 
 /*
@@ -549,20 +562,22 @@ static int bound_growth(struct plan *p)
     return rc;
 }
 
+static uint64_t growth_step(const struct slot *s)
+{
+    return lxe_min(GROWTH_MIN_KIB / LXE_KIB_PER_PAGE,
+                   s->target / GROWTH_PART);
+}
+
 /*
  * How much more must be to be had in the end that it is worth a change. A
- * margin is there to be used: who has some of it left stays.
+ * margin is there to be used: who has some of it left stays, and who has all
+ * of it takes surplus only.
  */
 static uint64_t band(const struct slot *s)
 {
-    uint64_t step = lxe_min(GROWTH_MIN_KIB / LXE_KIB_PER_PAGE,
-                            s->target / GROWTH_PART);
-
-    if (s->target >= s->demand)
-        return s->target / SURPLUS_PART;
     if (!s->is_short)
         return UINT64_MAX;
-    return lxe_max(step, (s->demand - s->need) / 16);
+    return lxe_max(growth_step(s), (s->demand - s->need) / 16);
 }
 
 /*
@@ -581,6 +596,59 @@ static bool may_stay(const struct plan *p, const struct slot *s)
         return false;
     return lxe_less(s->next, s->target) < least ||
            lxe_less(aim, s->target) < band(s);
+}
+
+/* Whether so much of what is free is worth a change. */
+static bool is_worth_it(const struct plan *p, const struct slot *s,
+                        uint64_t to)
+{
+    uint64_t band = lxe_min(s->target / SURPLUS_PART,
+                            most_change(p) / SURPLUS_TICK_PART);
+    uint64_t least = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
+
+    if (s->starves)
+        band = growth_step(s) / GROWTH_FREE_PART;
+    return lxe_less(to, s->target) >= lxe_max(lxe_max(least, band), 1);
+}
+
+/* Whether it has its demand, or starves, and there is more for it by right. */
+static bool would_take(const struct plan *p, const struct slot *s)
+{
+    return (s->target >= s->demand || s->starves) && !s->is_late &&
+           is_worth_it(p, s, s->next);
+}
+
+/*
+ * What is free, and not held back, goes to those who would take it; of them
+ * to those who have least for their shares. Surplus comes from nowhere else:
+ * those who have some would trade it without an end.
+ */
+static int share_free(struct plan *p, uint64_t sum)
+{
+    uint64_t pool = lxe_less(p->pool, lxe_min(sum + p->back, p->pool));
+    int rc;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const struct slot *s = &p->slots[i];
+
+        p->vessels[i] = (struct aero_vessel){
+            .lo = s->takes ? s->target : 0,
+            .hi = s->takes ? s->next : 0,
+            .shares = p->guests[s->index].shares,
+        };
+        pool += p->vessels[i].lo;
+    }
+    rc = aero_water_fill(p->vessels, p->n, pool);
+    for (size_t i = 0; i < p->n && !rc; i++) {
+        struct slot *s = &p->slots[i];
+        uint64_t x = p->vessels[i].x;
+
+        if (s->takes && x != s->hi)
+            x = whole_steps(x);
+        if (s->takes)
+            s->next = is_worth_it(p, s, x) ? x : s->target;
+    }
+    return rc;
 }
 
 static uint64_t excess(const struct slot *s)
@@ -613,6 +681,7 @@ static int leave_out_changes(struct plan *p)
         malloc((p->n + 1) * sizeof(struct slot *));
     size_t n = 0, first = 0;
     uint64_t sum = 0;
+    bool any_takes = false;
 
     if (!stay)
         return -ENOMEM;
@@ -621,11 +690,13 @@ static int leave_out_changes(struct plan *p)
         bool stays = may_stay(p, s);
         uint64_t to = stays ? s->target : s->next;
 
+        s->takes = stays && would_take(p, s);
+        any_takes |= s->takes;
         sum += counted(s, to);
         /* It stays asked for that, and not for more. */
         if (s->is_late)
             s->next = s->target;
-        else if (stays)
+        else if (stays && !s->takes)
             stay[n++] = s;
     }
     if (sum > p->pool)
@@ -635,7 +706,7 @@ static int leave_out_changes(struct plan *p)
         sum = lxe_less(sum, excess(stay[first++]));
     for (size_t i = first; i < n; i++)
         stay[i]->next = stay[i]->target;
-    return 0;
+    return any_takes ? share_free(p, sum) : 0;
 }
 
 /* The price that a guest pays for what it holds: shares for each page. */

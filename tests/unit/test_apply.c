@@ -34,13 +34,13 @@ static void growth_is_cut_to_what_is_free(void)
                                     guest(1000, 1000, 4000) };
     struct aero_apply_step s[2];
 
-    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 1000 * MIB, 600 * MIB, s), 2);
-    CU_ASSERT_EQUAL(s[0].target_kib, 1100 * MIB);
-    CU_ASSERT_EQUAL(s[1].target_kib, 1300 * MIB);
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 1200 * MIB, 600 * MIB, s), 2);
+    CU_ASSERT_EQUAL(s[0].target_kib, 1150 * MIB);
+    CU_ASSERT_EQUAL(s[1].target_kib, 1450 * MIB);
     CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 60 * MIB, 60 * MIB, s), 0);
     /* A small part of a large growth waits; all of a small one does not. */
-    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 100 * MIB, 0, s), 1);
-    CU_ASSERT(s[0].index == 1 && s[0].target_kib == 1072 * MIB + 3 * MIB);
+    CU_ASSERT_EQUAL(aero_apply_plan(g, 2, 200 * MIB, 0, s), 1);
+    CU_ASSERT(s[0].index == 1 && s[0].target_kib == 1150 * MIB);
     /* Of a small guest's less is worth a move. */
     g[0] = guest(184, 184, 236);
     CU_ASSERT_EQUAL(aero_apply_plan(g, 1, 40 * MIB, 0, s), 1);

@@ -98,6 +98,59 @@ static void idle_give_to_one_that_grows(void)
     tear_down(&b);
 }
 
+/* Runs for an hour; returns how often a target was changed. */
+static uint64_t moves_in_an_hour(struct bench *b)
+{
+    const struct aero_counters *c = &b->balancer.counters;
+    uint64_t before = c->grows + c->shrinks;
+
+    for (unsigned i = 0; i < 1800; i++) {
+        aero_balancer_tick(&b->balancer);
+        lxe_sim_advance(b->host, 2 * LXE_NS_PER_SEC);
+    }
+    return c->grows + c->shrinks - before;
+}
+
+/* A quarter of what it has is more than a tick may change. */
+static void big_idle_guests_take_surplus(void)
+{
+    static const char one[] =
+        "{ \"host\": { \"total_kib\": 33554432 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 2097152,"
+        "    \"static_max_kib\": 16777216, \"report\": \"agent\","
+        "    \"demand\": [[0, 512000]] } ] }";
+    struct bench b;
+
+    set_up(&b, one);
+    run_s(&b, 300);
+    /* All but the sixteenth of the host that is held back, and a step. */
+    CU_ASSERT(domain(&b, 1).target_kib > 13 * 1024 * MIB);
+    CU_ASSERT_EQUAL(moves_in_an_hour(&b), 0);
+    tear_down(&b);
+}
+
+/* There is not enough for both: none takes from the other one. */
+static void surplus_is_not_traded(void)
+{
+    static const char two[] =
+        "{ \"host\": { \"total_kib\": 20971520 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 8388608,"
+        "    \"static_max_kib\": 16777216, \"report\": \"agent\","
+        "    \"demand\": [[0, 512000]] },"
+        "  { \"name\": \"b\", \"memory_kib\": 2097152,"
+        "    \"static_max_kib\": 16777216, \"report\": \"agent\","
+        "    \"demand\": [[0, 1024000], [900, 1024000], [930, 512000]] } ] }";
+    struct bench b;
+
+    set_up(&b, two);
+    run_s(&b, 300);
+    CU_ASSERT(domain(&b, 2).target_kib > 7 * 1024 * MIB);
+    CU_ASSERT(domain(&b, 1).target_kib >= 8 * 1024 * MIB);
+    CU_ASSERT(b.balancer.memory.free_kib > 512 * MIB);
+    CU_ASSERT_EQUAL(moves_in_an_hour(&b), 0); /* whatever becomes idle */
+    tear_down(&b);
+}
+
 static void comes_to_rest(void)
 {
     static const char scenario[] =
@@ -773,6 +826,8 @@ static void a_journal_without_a_target_promises_nothing(void)
 
 static const struct unit_test tests[] = {
     { "idle ones give to one that grows", idle_give_to_one_that_grows },
+    { "big idle guests take surplus", big_idle_guests_take_surplus },
+    { "surplus is not traded", surplus_is_not_traded },
     { "comes to rest", comes_to_rest },
     { "stuck: woken, clipped", stuck_is_woken_clipped_worked_around },
     { "low names who should move", low_names_who_should_move },

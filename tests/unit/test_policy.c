@@ -268,16 +268,18 @@ static void steps_are_bounded(void)
     g[0].max_kib = 100 * MIB;
     g[1].need_kib = 750 * MIB;
     g[2].max_kib = 20 * MIB;
+    host.short_nodes = 1;
     aero_policy_run(&host, g, 3, t);
     CU_ASSERT_EQUAL(t[0].target_kib, 736 * MIB);
     CU_ASSERT_EQUAL(t[1].target_kib, 264 * MIB);
-    /* An eighth, or 16 MiB, and twice that for one that lacks memory. */
-    CU_ASSERT_EQUAL(t[2].target_kib, 48 * MIB);
+    CU_ASSERT_EQUAL(t[2].target_kib, 64 * MIB); /* an eighth, or 16 MiB */
     CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[0]), "on the way to 100 MiB"));
-    host.short_nodes = 1;
-    aero_policy_run(&host, g, 3, t);
-    CU_ASSERT_EQUAL(t[2].target_kib, 64 * MIB);
+    /* Further for one that lacks memory, where no node is short. */
     host.short_nodes = 0;
+    aero_policy_run(&host, g, 3, t);
+    CU_ASSERT_EQUAL(t[0].target_kib, 600 * MIB);
+    CU_ASSERT_EQUAL(t[1].target_kib, 456 * MIB);
+    CU_ASSERT_EQUAL(t[2].target_kib, 48 * MIB);
     g[1].demand_kib = 200 * MIB;
     aero_policy_run(&host, g, 3, t);
     CU_ASSERT_EQUAL(t[2].target_kib, 64 * MIB);
