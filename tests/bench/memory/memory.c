@@ -55,7 +55,8 @@ static void print_row(const struct peer_ops *ops, const struct score *s)
     printf("%-10s", ops->name);
     put(ratio(r->unmet_mib_s, r->hours), 0);
     put(ratio(r->avoidable_mib_s, r->hours), 0);
-    put(ratio(r->shortage_s, r->shortages), 2);
+    put(ratio(r->shortages, r->hours), 2);
+    put(ratio(r->shortage_s, r->hours), 0);
     printf(" %6u %8u", r->granted, r->missed);
     put(ratio(r->granted_after_s, r->granted), 2);
     put(ratio(r->moves, r->hours), 1);
@@ -68,13 +69,12 @@ static void print_table(const struct options *o, const struct score *scores)
     printf("%" PRIu64 " scenarios of %" PRIu64 " minutes, seeds %" PRIu64
            " to %" PRIu64 "; %u requests\n\n", o->scenarios, o->minutes,
            o->seed, o->seed + o->scenarios - 1, scores[0].sum.asked);
-    printf("%-10s %12s %12s %12s %6s %8s %12s %12s %12s %6s %6s\n", "",
-           "unmet MiB s", "avoidable", "recovery s", "grants", "missed",
-           "granted in s",
-           "moves", "GiB moved", "worse", "better");
-    printf("%-10s %12s %12s %12s %6s %8s %12s %12s %12s %6s %6s\n", "balancer",
-           "an hour", "an hour", "mean", "", "", "mean", "an hour", "an hour",
-           "than", "ours");
+    printf("%-10s %12s %12s %12s %12s %6s %8s %12s %12s %12s %6s %6s\n", "",
+           "unmet MiB s", "avoidable", "shortages", "of them s", "grants",
+           "missed", "granted in s", "moves", "GiB moved", "worse", "better");
+    printf("%-10s %12s %12s %12s %12s %6s %8s %12s %12s %12s %6s %6s\n",
+           "balancer", "an hour", "an hour", "an hour", "an hour", "", "",
+           "mean", "an hour", "an hour", "than", "ours");
     for (size_t i = 0; i < PEERS; i++)
         print_row(peers[i], &scores[i]);
 }
