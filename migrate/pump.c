@@ -100,13 +100,13 @@ static uint64_t written_ns(struct mig_pump *p)
 /* To the outlet that is time without pages, as libxc's own is. */
 static int pack_pieces(struct mig_pump *p)
 {
-    uint64_t begin_ns = lxe_now_ns(), before_ns = written_ns(p), ns;
+    uint64_t begin_ns = lxe_now_ns(), sending_ns = written_ns(p), all_ns;
     int rc = mig_pack_take(p->config.pack, p->pieces, p->piece_count,
                            mig_stream_done(&p->stream), send_packed, p);
 
-    ns = lxe_now_ns() - begin_ns;
-    before_ns = written_ns(p) - before_ns;
-    count_packing(p, ns > before_ns ? ns - before_ns : 0);
+    all_ns = lxe_now_ns() - begin_ns;
+    sending_ns = written_ns(p) - sending_ns;
+    count_packing(p, all_ns > sending_ns ? all_ns - sending_ns : 0);
     return rc;
 }
 
