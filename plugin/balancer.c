@@ -207,7 +207,8 @@ static uint64_t promised_kib(const struct aero_balancer *b,
 
 static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
 {
-    struct aero_policy_guest *in = calloc(b->guests.count + 1, sizeof(*in));
+    struct aero_policy_guest *in =
+        malloc((b->guests.count + 1) * sizeof(*in));
 
     for (size_t i = 0; in && i < b->guests.count; i++) {
         const struct aero_guest *g = &b->guests.items[i];
@@ -361,7 +362,7 @@ static struct aero_apply_guest *apply_input(
     const struct aero_policy_guest *in, const struct aero_policy_target *out,
     size_t count)
 {
-    struct aero_apply_guest *guests = calloc(count + 1, sizeof(*guests));
+    struct aero_apply_guest *guests = malloc((count + 1) * sizeof(*guests));
 
     for (size_t i = 0; guests && i < count; i++)
         guests[i] = (struct aero_apply_guest){
@@ -381,7 +382,7 @@ static void set_targets(struct aero_balancer *b,
     _cleanup_free_ struct aero_apply_guest *guests =
         apply_input(in, out, b->guests.count);
     _cleanup_free_ struct aero_apply_step *steps =
-        calloc(b->guests.count + 1, sizeof(*steps));
+        malloc((b->guests.count + 1) * sizeof(*steps));
     size_t n;
 
     if (!guests || !steps) {
@@ -547,7 +548,7 @@ static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
     struct aero_policy_host host;
     _cleanup_free_ struct aero_policy_guest *in = policy_input(b);
     _cleanup_free_ struct aero_policy_target *out =
-        calloc(b->guests.count + 1, sizeof(*out));
+        malloc((b->guests.count + 1) * sizeof(*out));
 
     if (!in || !out || judge_nodes(b, in) || judge_host(b, in, now_ns)) {
         trouble(b, now, "out of memory");

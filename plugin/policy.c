@@ -259,18 +259,23 @@ static uint64_t taxed(const struct plan *p, const struct slot *s)
 /* What the tax raises goes to those whose demand is above their part. */
 static int meet_demands(struct plan *p)
 {
+    bool any = false;
     int rc;
 
     for (size_t i = 0; i < p->n; i++) {
-        const struct slot *s = &p->slots[i];
+        struct slot *s = &p->slots[i];
         uint64_t keeps = taxed(p, s);
 
+        s->due = keeps;
+        any |= s->demand > keeps;
         p->vessels[i] = (struct aero_vessel){
             .lo = keeps,
             .hi = lxe_max(keeps, s->demand),
             .shares = p->guests[s->index].shares,
         };
     }
+    if (!any)
+        return 0;
     rc = aero_water_fill(p->vessels, p->n, p->pool);
     for (size_t i = 0; i < p->n && !rc; i++)
         p->slots[i].due = p->vessels[i].x;
@@ -537,7 +542,7 @@ static int grow_within(struct plan *p, uint64_t rest, bool to_demands)
  */
 static int bound_growth(struct plan *p)
 {
-    uint64_t rest = p->pool;
+    uint64_t rest = p->pool, wanted = 0;
     int rc;
 
     for (size_t i = 0; i < p->n; i++) {
@@ -545,10 +550,14 @@ static int bound_growth(struct plan *p)
 
         if (s->next <= s->held)
             rest = lxe_less(rest, counted(s, s->next));
+        else
+            wanted += s->next;
         p->vessels[i] = (struct aero_vessel){
             .shares = p->guests[s->index].shares,
         };
     }
+    if (wanted <= rest)
+        return 0;
     rc = grow_within(p, rest, true);
     if (!rc)
         rc = grow_within(p, rest, false);
