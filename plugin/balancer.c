@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/u64.h"
 #include "base/units.h"
 #include "numa.h"
 
@@ -692,6 +693,53 @@ int aero_balancer_tick(struct aero_balancer *b)
     return rc;
 }
 
+/*
+ * What a NUMA node could have free at most: what is free on it, and what all
+ * guests could give that may have memory there. The others are taken out.
+ */
+static uint64_t obtainable_on_kib(const struct aero_balancer *b,
+                                  struct aero_policy_guest *in, unsigned node)
+{
+    const struct lxe_numa_node *is = &b->numa.nodes[node];
+    const struct aero_reservations *r = &b->reservations;
+    struct aero_policy_host host = { .free_kib = is->free_kib };
+    uint64_t bit = UINT64_C(1) << node;
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->guests.count; i++)
+        if (in[i].movable && (!in[i].nodes || in[i].nodes & bit))
+            in[n++] = in[i];
+    for (size_t i = 0; i < r->count; i++)
+        if (r->items[i].nodes == bit)
+            host.keep_free_kib += lxe_less(r->items[i].kib,
+                                           r->items[i].taken_kib);
+    return lxe_min(aero_policy_obtainable_kib(&host, in, n), is->size_kib);
+}
+
+/* A node that is named must be able to have it. Uses the input up. */
+static int fit_to_node(const struct aero_balancer *b,
+                       struct aero_policy_guest *in,
+                       struct aero_reservation *r, struct lxe_err *err)
+{
+    char text[2][LXE_UNIT_TEXT];
+    unsigned node = 0;
+    uint64_t most;
+
+    while (node < b->numa.count && r->nodes != UINT64_C(1) << node)
+        node++;
+    if (b->numa.count <= 1 || node == b->numa.count)
+        return 0;
+    most = obtainable_on_kib(b, in, node);
+    if (r->least_kib > most)
+        return lxe_fail(err, -ENOSPC, "%s cannot be had on NUMA node %u: at"
+                        " most %s could be freed there with all its guests at"
+                        " their minima; name another node, or none",
+                        lxe_format_kib(text[0], r->least_kib), node,
+                        lxe_format_kib(text[1], most));
+    r->kib = lxe_min(r->kib, most);
+    return 0;
+}
+
 int aero_balancer_reserve(struct aero_balancer *b,
                           const struct aero_reservation *wanted,
                           struct lxe_err *err)
@@ -727,6 +775,9 @@ int aero_balancer_reserve(struct aero_balancer *b,
                         " %s of it to spare",
                         lxe_format_kib(text[0], fitting.least_kib),
                         lxe_format_kib(text[1], spare));
+    rc = fit_to_node(b, in, &fitting, err);
+    if (rc)
+        return rc;
     if (fitting.kib > spare)
         fitting.kib = spare > fitting.least_kib ? spare : fitting.least_kib;
     fitting.asked_ns = b->host->ops->now_ns(b->host);

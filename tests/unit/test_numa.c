@@ -231,6 +231,42 @@ static void a_reservation_may_name_its_node(void)
     host->ops->close(host);
 }
 
+/* However much is free elsewhere. */
+static void a_node_can_be_too_small(void)
+{
+    struct lxe_host *host = sim_open(
+        TWO_NODES
+        "{'name': 'a', 'memory_kib': 3145728, 'node': 1, 'report': 'agent',"
+        " 'dynamic_min_kib': 2097152, 'demand': [[0, 204800]]}]}");
+    struct aero_reservation want = { .kib = MIB(2500), .label = "new",
+                                     .nodes = 2, .domid = AERO_NO_DOMID };
+    struct aero_balancer b;
+    struct aero_config config;
+    struct lxe_err err = { 0 };
+
+    aero_config_defaults(&config);
+    aero_balancer_init(&b, host, &config);
+    want.deadline_ns = SECONDS(200);
+    for (unsigned s = 0; s < 90; s++) {
+        aero_balancer_tick(&b);
+        lxe_sim_advance(host, SECONDS(1));
+    }
+    CU_ASSERT(sim_free(host) > MIB(2500));
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b, &want, &err), -ENOSPC);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "on NUMA node 1"));
+    /* With less it makes do, and gets no more than the node can have. */
+    want.least_kib = MIB(1000);
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b, &want, &err), 0);
+    CU_ASSERT(b.reservations.items[0].kib <= MIB(2048));
+    /* What is left of the node is that much less. */
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b, &want, &err), -ENOSPC);
+    want.nodes = 1;
+    want.kib = want.least_kib = MIB(256);
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b, &want, &err), 0);
+    aero_balancer_clear(&b);
+    host->ops->close(host);
+}
+
 static void nodes_that_cannot_be_asked(void)
 {
     struct lxe_host *host = sim_open(
@@ -260,6 +296,7 @@ static const struct unit_test tests[] = {
     { "order does not matter", order_does_not_matter },
     { "memory comes from the node", memory_comes_from_the_node },
     { "a reservation may name its node", a_reservation_may_name_its_node },
+    { "a node can be too small", a_node_can_be_too_small },
     { "nodes that cannot be asked", nodes_that_cannot_be_asked },
 };
 
