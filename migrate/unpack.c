@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "unpack.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,15 @@
 
 #include "xl_stream.h"
 
+#define MAGIC_BYTES 4u
+
 enum part {
     XL_HEADER,
     XL_CONFIGURATION,
     LIBXL_HEADER,
     LIBXL_RECORD,
     LIBXL_BODY,
+    MAGIC,
     PACKED,
     REST,
 };
@@ -39,7 +43,7 @@ int mig_unpack_open(enum mig_unpack_from from, struct mig_unpack **out,
     *out = NULL;
     if (!u)
         return lxe_fail(err, -ENOMEM, "out of memory");
-    u->part = from == MIG_UNPACK_XL ? XL_HEADER : PACKED;
+    u->part = from == MIG_UNPACK_XL ? XL_HEADER : MAGIC;
     u->size = size;
     u->zstd = ZSTD_createDCtx();
     if (!u->zstd ||
@@ -74,9 +78,26 @@ static size_t head_bytes(enum part part)
         return LXE_XL_HEADER_BYTES;
     case LIBXL_HEADER:
         return LXE_LIBXL_HEADER_BYTES;
+    case MAGIC:
+        return MAGIC_BYTES;
     default:
         return LXE_LIBXL_RECORD_BYTES;
     }
+}
+
+/*
+ * zstd as distributions build it also takes the formats of its versions before
+ * 0.8: by old code, which is not told of our bound for its memory.
+ */
+static int check_magic(const struct mig_unpack *u, struct lxe_err *err)
+{
+    uint32_t magic;
+
+    memcpy(&magic, u->head, sizeof(magic));
+    return le32toh(magic) == ZSTD_MAGICNUMBER
+               ? 0
+               : lxe_fail(err, -EPROTO, "the packed stream is damaged: it is"
+                          " not in zstd's format");
 }
 
 static int read_head(struct mig_unpack *u, struct lxe_err *err)
@@ -92,8 +113,12 @@ static int read_head(struct mig_unpack *u, struct lxe_err *err)
         rc = lxe_libxl_read_header(u->head, err);
         u->part = LIBXL_RECORD;
         break;
+    case MAGIC:
+        rc = check_magic(u, err);
+        u->part = PACKED;
+        break;
     default:
-        u->part = lxe_libxl_read_record(u->head, &u->left) ? PACKED
+        u->part = lxe_libxl_read_record(u->head, &u->left) ? MAGIC
                                                            : LIBXL_BODY;
         break;
     }
@@ -160,6 +185,20 @@ static ssize_t take_packed(struct mig_unpack *u, const uint8_t *data,
     return rc ? rc : (ssize_t)in.pos;
 }
 
+/* The first bytes are given to zstd once they are known to be its own. */
+static ssize_t take_magic(struct mig_unpack *u, const uint8_t *data,
+                          size_t len, mig_pack_sink *sink, void *sink_data,
+                          struct lxe_err *err)
+{
+    ssize_t n = take_head(u, data, len, err);
+
+    if (n < 0 || u->part == MAGIC)
+        return n;
+    len = (size_t)n;
+    n = take_packed(u, u->head, MAGIC_BYTES, sink, sink_data, err);
+    return n < 0 ? n : (ssize_t)len;
+}
+
 static ssize_t take_some(struct mig_unpack *u, const uint8_t *data, size_t len,
                          mig_pack_sink *sink, void *sink_data,
                          struct lxe_err *err)
@@ -168,6 +207,8 @@ static ssize_t take_some(struct mig_unpack *u, const uint8_t *data, size_t len,
     int rc;
 
     switch (u->part) {
+    case MAGIC:
+        return take_magic(u, data, len, sink, sink_data, err);
     case PACKED:
         return take_packed(u, data, len, sink, sink_data, err);
     case XL_CONFIGURATION:

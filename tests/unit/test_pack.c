@@ -273,6 +273,25 @@ static void test_damage(void)
     synth_free(&plain);
 }
 
+/* zstd unpacks some of these, by code that is not told of our bound. */
+static void test_formats_of_before(void)
+{
+    static const uint32_t magics[] = {
+        0x184d2a50, 0xfd2fb522, 0xfd2fb523, 0xfd2fb524, 0xfd2fb525,
+        0xfd2fb526, 0xfd2fb527,
+    };
+
+    for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
+        struct synth in = { 0 };
+
+        put_u32(&in, magics[i]);
+        refused(&in, MIG_UNPACK_LIBXC, "damaged");
+        synth_raw(&in, "\4\1\x58", 3);
+        refused(&in, MIG_UNPACK_LIBXC, "damaged");
+        synth_free(&in);
+    }
+}
+
 /* To its last byte, without which the checksum is not whole. */
 static void test_broken_off(void)
 {
@@ -321,6 +340,7 @@ int main(void)
           test_what_is_around_it_is_passed_on },
         { "strange headers", test_strange_headers },
         { "damage", test_damage },
+        { "formats of before zstd 0.8", test_formats_of_before },
         { "broken off", test_broken_off },
         { "a window too large", test_a_window_too_large },
     };
