@@ -93,8 +93,10 @@ static void bed_wait(void *data, uint64_t ns)
     struct bed *b = data;
 
     lxe_sim_advance(b->host, ns);
-    if (b->j.helper.pid)
-        lxe_sleep_ns(LXE_NS_PER_MS); /* it is none of the simulation's */
+    /* The helper, which was killed by then, dies in real time. */
+    if (mig_process_alive(&b->j.helper) &&
+        b->host->ops->now_ns(b->host) > SECONDS(10))
+        lxe_sleep_ns(100 * LXE_NS_PER_MS);
     if (b->suspends_late && b->host->ops->now_ns(b->host) > SECONDS(3)) {
         b->suspends_late = false;
         suspend(b);
