@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Aerostat as README.md has it installed, on a plain Debian 12 with systemd,
-# Debian's Xen scripts and oxenstored: aerostatd.service needs no settings and
-# is not hindered by its sandbox, comes back when it is killed and when it
-# hangs, leaves the guests well when it is stopped, and comes up with the host
-# before what starts the guests.
+# Debian's Xen scripts and oxenstored: aerostatd.service needs no settings,
+# takes some when it is told to, and keeps those of before where they are wrong;
+# its sandbox lets it destroy a half-received guest with all its devices; it
+# comes back when it is killed and when it hangs, leaves the guests well when it
+# is stopped, and comes up with the host before what starts the guests.
 # Usage: case-systemd.sh DESTDIR
 set -euo pipefail
 # shellcheck source=tests/testbed/case.sh
@@ -14,6 +15,8 @@ set -euo pipefail
 . "$(dirname "$0")/debian.sh"
 
 destdir=${2:-}
+TB_TIMEOUT=${TB_TIMEOUT:-150} # systemd does much, emulated
+metrics=/var/lib/prometheus/node-exporter
 grown_mib=110 # more than a guest of 160 MiB has room for
 
 # What `make install` puts there, and README's two steps after it.
@@ -21,7 +24,8 @@ install_aerostat() {
     tar c -C "$destdir" . >"$tb_dir/installed.tar"
     tb_put 1 "$tb_dir/installed.tar" /root/installed.tar
     tb_put 1 "$tb_dir/overlay/boot/guest-extra.img" /boot/guest-extra.img
-    tb_run 1 "tar xf /root/installed.tar -C / --no-same-owner
+    tb_run 1 "mkdir -p $metrics
+tar xf /root/installed.tar -C / --no-same-owner
 rm /root/installed.tar /etc/xen/aerostat.conf # none of them is needed
 cat /boot/guest-base.img /boot/guest-extra.img >/boot/guest.img
 systemctl daemon-reload && systemctl enable --now aerostatd
@@ -92,6 +96,82 @@ tail -n 4"
     ! tb_run 1 "journalctl -q --no-pager -p warning \
 _SYSTEMD_UNIT=aerostatd.service | grep -v 'a tick took'" ||
         tb_fail "it warned of something" # but that emulation is slow
+}
+
+journal_has() { # TEXT [OPTIONS]
+    tb_run 1 "journalctl -q --no-pager -o cat ${2:-} -u aerostatd |
+        grep -qF -e '$1'"
+}
+
+settings() { # LINE...
+    tb_run 1 "cat >/etc/xen/aerostat.conf <<'END'
+$(printf '%s\n' "$@")
+END
+systemctl reload aerostatd"
+}
+
+reloaded() {
+    local pid
+
+    pid=$(tb_run 1 "systemctl show -p MainPID --value aerostatd")
+    settings 'interval_ms = 1500' "metrics_file = \"$metrics/a.prom\"" \
+        'metrics_listen = "127.0.0.1:9877"' || tb_fail "it does not reload"
+    await 20 journal_has 'holds now: interval_ms = 1500'
+    await 20 tb_run 1 "grep -q '^aerostat_ticks_total' $metrics/a.prom"
+    await 20 tb_run 1 "bash -c 'exec 3<>/dev/tcp/127.0.0.1/9877
+printf \"GET /metrics HTTP/1.0\r\n\r\n\" >&3
+grep -q ^aerostat_ticks_total <&3'"
+    ! settings 'interval_ms = 1' 2>/dev/null || tb_fail "a bad file is taken"
+    journal_has 'interval_ms: 1 is not' '-p err' ||
+        tb_fail "the journal does not say what is wrong"
+    settings 'socket_group = "nobody-here"' || tb_fail "it does not reload"
+    await 20 journal_has 'the settings of before hold on' '-p err'
+    answers || tb_fail "it did not go on"
+    [ "$(tb_run 1 "systemctl show -p MainPID --value aerostatd")" = "$pid" ] ||
+        tb_fail "it was started again"
+    tb_run 1 "rm /etc/xen/aerostat.conf; systemctl reload aerostatd"
+    await 20 journal_has 'no more: interval_ms = 1500'
+    echo "settings taken, bad ones refused, and taken back"
+}
+
+# As a receiver leaves it that is killed: a domain with all its devices, paused
+# under xl's name for it, and the journal of a process that is no more.
+half_received() {
+    tb_run 1 "head -c 4M /dev/zero >/root/half.img
+cat >/root/half.cfg <<'END'
+name = \"half--incoming\"
+type = \"pvh\"
+kernel = \"/boot/vmlinux\"
+memory = 96
+disk = [\"/root/half.img,raw,xvda,w\"]
+vif = [\"bridge=xenbr0\"]
+END
+xl create -q -p /root/half.cfg && losetup -a | grep -q half.img &&
+    ls -d /sys/class/net/vif\$(xl domid half--incoming).0
+sh -c 'exit 0' & dead=\$!; wait
+uuid=\$(xenstore-read /local/domain/\$(xl domid half--incoming)/vm)
+cd /run/aerostat; mkdir -p -m 700 migrations
+cat >migrations/new <<END
+{ \"version\": 1, \"role\": \"target\", \"state\": \"open\",
+  \"owner\": { \"pid\": \$dead, \"start_ticks\": 1 },
+  \"domid\": \$(xl domid half--incoming), \"uuid\": \"\${uuid#/vm/}\",
+  \"name\": \"half\", \"to\": \"\", \"stage\": \"receive\",
+  \"saving\": false, \"may_pause\": false, \"renamed\": false }
+END
+mv migrations/new migrations/target-\$dead-1.json"
+}
+
+nothing_of_half() {
+    ! tb_run 1 "xl list half--incoming 2>/dev/null ||
+losetup -a | grep half.img || ls /run/aerostat/migrations/*.json 2>/dev/null ||
+[ \$(ls -d /sys/class/net/vif* | wc -l) -gt 1 ]" >/dev/null
+}
+
+repaired() {
+    half_received || tb_fail "no half-received guest can be made"
+    await 60 nothing_of_half
+    journal_has 'destroying domain' || tb_fail "it was not the daemon"
+    echo "a half-received guest destroyed: domain, loop device, vif, journal"
 }
 
 is_restarted() { # PID
@@ -166,6 +246,11 @@ reboot() {
     await 120 is_off
     tb_debian_boot
     await 60 answers
+    await 90 is_started xendomains
+}
+
+is_started() { # UNIT
+    [ "$(monotonic "$1")" -gt 0 ]
 }
 
 has_no_vif() {
@@ -182,9 +267,11 @@ case_body() {
         tb_guest 1 g1 160 grow:16 || tb_fail "g1 does not come up"
     guest_is_balanced
     journal_is_clear
+    repaired
+    reloaded
     killed_and_hung
     stopped
     rebooted
 }
 
-tb_case systemd 900 "$@"
+tb_case systemd 1200 "$@"
