@@ -41,6 +41,7 @@ EXTRA_DIST += %D%/run %D%/packages.sh %D%/debian %D%/demo \
 	%D%/testbed/host.sh %D%/testbed/image.sh \
 	%D%/testbed/kinds.sh %D%/testbed/lib.sh \
 	%D%/testbed/migrate.sh %D%/testbed/prepare.sh %D%/testbed/shell.sh \
+	%D%/testbed/case-agent.sh %D%/testbed/debian-watch \
 	%D%/testbed/case-balance.sh %D%/testbed/case-cancel.sh \
 	%D%/testbed/case-coordinate.sh \
 	%D%/testbed/case-helper.sh %D%/testbed/case-hvm.sh \

@@ -9,7 +9,7 @@
 tb_debian_base=(systemd-sysv dbus udev kmod iproute2 procps)
 tb_debian_packages=(xen-utils-4.17 xenstore-utils bash-completion man-db
     libuv1 libyajl2 libxxhash0 libmicrohttpd12 libncursesw6)
-tb_debian_modules=(virtio_pci virtio_blk ext4 crc32c_generic)
+tb_debian_modules=(virtio_pci virtio_blk xen-blkfront ext4 crc32c_generic)
 tb_debian_dom0_modules=(xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
     virtio_net xen-netback xen-blkback bridge loop)
 tb_debian_mib=1200
@@ -112,18 +112,23 @@ tb_debian_fill() {
         >tree/boot/guest-base.img
 }
 
-# Boots host 1 as such a dom0. Called again it boots the same disk again.
+# Boots host 1 as such a dom0. Called again it boots the same disk again. Its
+# /dev/vdc is another disk with the same on it, for a guest.
 tb_debian_boot() {
     tb_dom0_image=$tb_dir/debian-init.img
     tb_dom0_args=root=/dev/vdb
     # shellcheck disable=SC2054 # QEMU's commas
     tb_more_drives=(
         -drive "file=$tb_dir/dom0.raw,format=raw,if=none,id=d2"
-        -device virtio-blk-pci,drive=d2)
+        -device virtio-blk-pci,drive=d2
+        -drive "file=$tb_dir/guest.raw,format=raw,if=none,id=d3"
+        -device virtio-blk-pci,drive=d3)
     if [ ! -e "$tb_dir/dom0.raw" ]; then
         cp "$tb_debian/debian-init.img" "$tb_dir/"
         cp --reflink=auto --sparse=always "$tb_debian/debian.raw" \
             "$tb_dir/dom0.raw"
+        cp --reflink=auto --sparse=always "$tb_debian/debian.raw" \
+            "$tb_dir/guest.raw"
     fi
     rm -f "$tb_dir"/host1.log "$tb_dir"/{monitor1,mig,lan}
     tb_boot 1
