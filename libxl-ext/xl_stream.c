@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
 #include "xl_stream.h"
 
 #include <endian.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include "base/fd_io.h"
 
 #define BANNER "xl migration receiver ready, send binary domain data.\n"
 #define READY  "domain received, ready to unpause"
@@ -47,7 +47,7 @@ struct libxl_header {
 #define LIBXC_CONTEXT  UINT32_C(1)
 #define RECORD_PADDING UINT64_C(7) /* they end at multiples of 8 bytes */
 
-int lxe_xl_write_header(int fd, const char *config_json, struct lxe_err *err)
+uint8_t *lxe_xl_make_header(const char *config_json, size_t *len)
 {
     uint32_t config_len = (uint32_t)strlen(config_json) + 1;
     struct file_header header = {
@@ -55,17 +55,17 @@ int lxe_xl_write_header(int fd, const char *config_json, struct lxe_err *err)
         .mandatory_flags = FLAG_JSON | FLAG_STREAM_V2,
         .optional_len = (uint32_t)sizeof(config_len) + config_len,
     };
-    int rc;
+    uint8_t *out, *at;
 
     memcpy(header.magic, MAGIC, sizeof(header.magic));
-    rc = lxe_write_all(fd, &header, sizeof(header));
-    if (!rc)
-        rc = lxe_write_all(fd, &config_len, sizeof(config_len));
-    if (!rc)
-        rc = lxe_write_all(fd, config_json, config_len);
-    if (rc)
-        lxe_fail(err, rc, "cannot send the configuration: %s", strerror(-rc));
-    return rc;
+    *len = sizeof(header) + header.optional_len;
+    out = at = malloc(*len);
+    if (!out)
+        return NULL;
+    at = mempcpy(at, &header, sizeof(header));
+    at = mempcpy(at, &config_len, sizeof(config_len));
+    memcpy(at, config_json, config_len);
+    return out;
 }
 
 int lxe_xl_read_header(const uint8_t header[LXE_XL_HEADER_BYTES],

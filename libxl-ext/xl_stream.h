@@ -37,11 +37,12 @@ extern const struct lxe_xl_message lxe_xl_banner, lxe_xl_ready, lxe_xl_go,
     lxe_xl_report;
 
 /*
- * Writes the file header and the configuration.
+ * Makes the file header with the configuration, as they are sent.
  * @config_json  as libxl_domain_config_to_json() gives it
- * Returns 0 or a negative errno.
+ * @len          gets the bytes of both
+ * Returns them, which the caller frees; NULL without memory.
  */
-int lxe_xl_write_header(int fd, const char *config_json, struct lxe_err *err);
+uint8_t *lxe_xl_make_header(const char *config_json, size_t *len);
 
 /*
  * Reads the file header.

@@ -21,7 +21,8 @@ static int say_hello(struct mig_transport *t, const struct mig_hello *hello,
 
     if (rc)
         return lxe_fail(err, rc, "out of memory");
-    rc = mig_transport_write(t, line, strlen(line), "the hello", err);
+    rc = mig_transport_write(t, line, strlen(line), "the hello",
+                             GREETING_MS, err);
     if (!rc)
         rc = mig_transport_read_line(t, line, sizeof(line),
                                      "the target's answer", ANSWER_MS, err);
@@ -115,15 +116,17 @@ enum mig_outcome mig_handshake_commit(struct mig_transport *t,
                                       struct lxe_err *err)
 {
     unsigned char code;
+    int rc;
 
     /*
      * A pipe takes so few bytes whole or not at all (PIPE_BUF), so a failure
      * means that nothing is out. Otherwise only the target can tell from here
      * on who has the guest.
      */
-    if (mig_transport_write(t, lxe_xl_go.text, lxe_xl_go.len, lxe_xl_go.what,
-                            err))
-        return MIG_FAILED;
+    rc = mig_transport_write(t, lxe_xl_go.text, lxe_xl_go.len, lxe_xl_go.what,
+                             timeout_ms, err);
+    if (rc)
+        return rc == -ECANCELED ? MIG_CANCELLED : MIG_FAILED;
     t->cancel_fd = -1;
     if (read_message(t, &lxe_xl_report, timeout_ms, err) ||
         mig_transport_read(t, &code, 1, "the start status", timeout_ms, err))

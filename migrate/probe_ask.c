@@ -20,7 +20,8 @@
 
 static int say(struct mig_transport *t, const char *line, struct lxe_err *err)
 {
-    return mig_transport_write(t, line, strlen(line), "the question", err);
+    return mig_transport_write(t, line, strlen(line), "the question",
+                               ANSWER_MS, err);
 }
 
 static int hear(struct mig_transport *t, char line[MIG_HELLO_MAX_LINE],
@@ -46,7 +47,8 @@ static int send_random(struct mig_transport *t, uint64_t bytes,
     while (!rc && bytes) {
         size_t len = bytes < CHUNK ? (size_t)bytes : CHUNK;
 
-        rc = mig_transport_write(t, chunk, len, "bytes to measure", err);
+        rc = mig_transport_write(t, chunk, len, "bytes to measure", ANSWER_MS,
+                                 err);
         bytes -= len;
     }
     return rc;

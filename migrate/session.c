@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -462,6 +463,19 @@ static int journal_save(struct session *s, struct lxe_err *err)
     return keep_journal(s, err);
 }
 
+/* It may be more than a pipe holds, and the peer may hang. */
+static int send_config(struct session *s, struct lxe_err *err)
+{
+    size_t len;
+    _cleanup_free_ uint8_t *header = lxe_xl_make_header(s->config_json, &len);
+
+    if (!header)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    return mig_transport_write(&s->transport, header, len,
+                               "the configuration",
+                               s->config->stall_ns / LXE_NS_PER_MS, err);
+}
+
 static int copy(struct session *s, struct lxe_err *err)
 {
     struct mig_save_run run = {
@@ -480,7 +494,7 @@ static int copy(struct session *s, struct lxe_err *err)
         .on_status = on_status,
         .data = s,
     };
-    int rc = lxe_xl_write_header(s->transport.send_fd, s->config_json, err);
+    int rc = send_config(s, err);
 
     if (!rc)
         rc = journal_save(s, err);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h> /* PIPE_BUF; limits.h is ours */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -206,14 +207,50 @@ int mig_transport_read_line(struct mig_transport *t, char *buf, size_t size,
     return lxe_fail(err, -EMSGSIZE, "%s is too long a line", what);
 }
 
-int mig_transport_write(struct mig_transport *t, const void *data, size_t len,
-                        const char *what, struct lxe_err *err)
+/* Where there is room what is sent goes out, cancelled or not. */
+static int wait_writable(struct mig_transport *t, const char *what,
+                         uint64_t deadline_ns, struct lxe_err *err)
 {
-    int rc = lxe_write_all(t->send_fd, data, len);
+    for (;;) {
+        struct pollfd fds[] = {
+            { .fd = t->send_fd, .events = POLLOUT },
+            { .fd = t->cancel_fd, .events = POLLIN },
+        };
 
-    return rc ? lxe_fail(err, -ECONNRESET, "cannot send %s: %s", what,
-                         strerror(-rc))
-              : 0;
+        if (poll(fds, 2, 500) < 0 && errno != EINTR)
+            return lxe_fail(err, -errno, "cannot wait to send %s: %m", what);
+        if (fds[0].revents)
+            return 0;
+        if (fds[1].revents & POLLIN)
+            return lxe_fail(err, -ECANCELED, "cancelled while sending %s",
+                            what);
+        if (deadline_ns && lxe_now_ns() >= deadline_ns)
+            return lxe_fail(err, -ETIMEDOUT, "the target did not take %s in"
+                            " time", what);
+    }
+}
+
+/* A pipe with room takes PIPE_BUF bytes at once: no write waits. */
+int mig_transport_write(struct mig_transport *t, const void *data, size_t len,
+                        const char *what, uint64_t timeout_ms,
+                        struct lxe_err *err)
+{
+    uint64_t deadline_ns = deadline(timeout_ms);
+
+    for (const char *at = data; len;) {
+        size_t part = len < PIPE_BUF ? len : PIPE_BUF;
+        int rc = wait_writable(t, what, deadline_ns, err);
+
+        if (rc)
+            return rc;
+        rc = lxe_write_all(t->send_fd, at, part);
+        if (rc)
+            return lxe_fail(err, -ECONNRESET, "cannot send %s: %s", what,
+                            strerror(-rc));
+        at += part;
+        len -= part;
+    }
+    return 0;
 }
 
 /* Whether it ended within STOP_NS. */

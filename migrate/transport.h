@@ -2,7 +2,8 @@
 /*
  * The command that carries a migration to the other host, as xl runs it:
  * `sh -c "exec ssh HOST ..."` with a pipe to its stdin and one from its
- * stdout. Reads can be waited for with an end in sight and be cancelled.
+ * stdout. Reads and writes are waited for with an end in sight, and can be
+ * cancelled.
  */
 #ifndef MIG_TRANSPORT_H
 #define MIG_TRANSPORT_H
@@ -55,9 +56,14 @@ int mig_transport_read_line(struct mig_transport *t, char *buf, size_t size,
                             const char *what, uint64_t timeout_ms,
                             struct lxe_err *err);
 
-/* Writes all. Returns 0 or -ECONNRESET. */
+/*
+ * Writes all. @what is for messages; @timeout_ms 0: no end. Up to PIPE_BUF
+ * bytes go out whole or not at all.
+ * Returns 0; -ECANCELED, -ETIMEDOUT; -ECONNRESET when the other side ended.
+ */
 int mig_transport_write(struct mig_transport *t, const void *data, size_t len,
-                        const char *what, struct lxe_err *err);
+                        const char *what, uint64_t timeout_ms,
+                        struct lxe_err *err);
 
 /*
  * Closes both ends, and gives the command two seconds to end before it is

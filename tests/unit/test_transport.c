@@ -90,8 +90,8 @@ static void test_cat(void)
     char buf[32];
 
     start(&t, "exec cat", -1);
-    CU_ASSERT_EQUAL(mig_transport_write(&t, "one\ntwo and", 11, "it", &err),
-                    0);
+    CU_ASSERT_EQUAL(mig_transport_write(&t, "one\ntwo and", 11, "it", 5000,
+                                        &err), 0);
     CU_ASSERT_EQUAL(mig_transport_read_line(&t, buf, sizeof(buf), "it", 0,
                                             &err), 0);
     CU_ASSERT_STRING_EQUAL(buf, "one");
@@ -139,7 +139,7 @@ static int write_until_closed(struct mig_transport *t, struct lxe_err *err)
     int rc = 0;
 
     for (int i = 0; i < 1000 && !rc; i++) {
-        rc = mig_transport_write(t, "x", 1, "the hello", err);
+        rc = mig_transport_write(t, "x", 1, "the hello", 5000, err);
         lxe_sleep_ns(LXE_NS_PER_MS);
     }
     return rc;
@@ -187,11 +187,54 @@ static void test_cancel(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "cancelled while waiting"));
     pthread_join(thread, NULL);
     t.cancel_fd = -1; /* after the commit nothing cancels */
-    CU_ASSERT_EQUAL(mig_transport_write(&t, "y", 1, "it", &err), 0);
+    CU_ASSERT_EQUAL(mig_transport_write(&t, "y", 1, "it", 5000, &err), 0);
     CU_ASSERT_EQUAL(mig_transport_read(&t, buf, 1, "it", 5000, &err), 0);
     mig_transport_stop(&t);
     close(fds[0]);
     close(fds[1]);
+}
+
+/* More than any pipe holds, to somebody who reads nothing. */
+static void test_hanging_reader(void)
+{
+    static const char much[4 << 20];
+    struct mig_transport t;
+    struct lxe_err err = { 0 };
+    pthread_t thread;
+    int fds[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
+    start(&t, "exec sleep 60", fds[0]);
+    CU_ASSERT_EQUAL(mig_transport_write(&t, much, sizeof(much), "it", 50,
+                                        &err), -ETIMEDOUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "did not take it in time"));
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, make_readable,
+                                         &fds[1]), 0);
+    CU_ASSERT_EQUAL(mig_transport_write(&t, much, sizeof(much), "it", 0,
+                                        &err), -ECANCELED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "cancelled while sending it"));
+    pthread_join(thread, NULL);
+    kill(t.pid, SIGKILL);
+    mig_transport_stop(&t);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* All of it comes, in order. */
+static void test_long_write(void)
+{
+    static unsigned char much[300001], back[sizeof(much)];
+    struct mig_transport t;
+
+    for (size_t i = 0; i < sizeof(much); i++)
+        much[i] = (unsigned char)(i * 7 >> 3);
+    start(&t, "f=$(mktemp); head -c 300001 >$f; cat $f; rm $f", -1);
+    CU_ASSERT_EQUAL(mig_transport_write(&t, much, sizeof(much), "it", 60000,
+                                        NULL), 0);
+    CU_ASSERT_EQUAL(mig_transport_read(&t, back, sizeof(back), "it", 60000,
+                                       NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(much, back, sizeof(much)), 0);
+    mig_transport_stop(&t);
 }
 
 /* ---- how it ends ---- */
@@ -258,6 +301,8 @@ int main(void)
         { "waiting has an end", test_time_out },
         { "the other side ends", test_child_ends },
         { "cancelled while waiting", test_cancel },
+        { "a reader that hangs", test_hanging_reader },
+        { "more than a pipe holds", test_long_write },
         { "a command that ends by itself", test_ends_by_itself },
         { "one that ignores SIGTERM is killed", test_ignores_sigterm },
         { "the terminal does not end it", test_keeps_the_line },

@@ -3,10 +3,8 @@
  * What xl puts around a stream, byte by byte. tests/testbed shows that the
  * real xl takes it.
  */
-#include <errno.h>
-#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "unit.h"
 #include "xl_stream.h"
@@ -23,27 +21,13 @@ static const uint8_t header[] =
 
 static void test_header(void)
 {
-    uint8_t buf[128];
-    int fds[2];
+    size_t len;
+    uint8_t *made = lxe_xl_make_header("{}", &len);
 
-    CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
-    CU_ASSERT_EQUAL(lxe_xl_write_header(fds[1], "{}", NULL), 0);
-    CU_ASSERT_EQUAL_FATAL(read(fds[0], buf, sizeof(buf)), sizeof(header));
-    CU_ASSERT_EQUAL(memcmp(buf, header, sizeof(header)), 0);
-    close(fds[0]);
-    close(fds[1]);
-}
-
-static void test_target_gone(void)
-{
-    struct lxe_err err = { 0 };
-    int fds[2];
-
-    CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
-    close(fds[0]);
-    CU_ASSERT_EQUAL(lxe_xl_write_header(fds[1], "{}", &err), -EPIPE);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "cannot send the configuration"));
-    close(fds[1]);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(made);
+    CU_ASSERT_EQUAL_FATAL(len, sizeof(header));
+    CU_ASSERT_EQUAL(memcmp(made, header, sizeof(header)), 0);
+    free(made);
 }
 
 static void check_message(const struct lxe_xl_message *m, const char *text,
@@ -70,10 +54,8 @@ int main(void)
 {
     static const struct unit_test tests[] = {
         { "the header's bytes", test_header },
-        { "the target has gone", test_target_gone },
         { "the messages' bytes", test_messages },
     };
 
-    signal(SIGPIPE, SIG_IGN);
     return unit_run("xl_stream", tests, sizeof(tests) / sizeof(tests[0]));
 }
