@@ -66,6 +66,8 @@ static void be_unpacker(int in_fd, int out_fd, enum mig_unpack_from from)
     if (dup2(in_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0)
         _exit(126);
     close_range(STDERR_FILENO + 1, ~0u, 0);
+    /* As xl does, which would starve if a signal to the group ended us. */
+    setpgid(0, 0);
     signal(SIGPIPE, SIG_IGN);
     _exit(run(from));
 }

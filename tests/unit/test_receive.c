@@ -30,6 +30,7 @@
 #include "receive.h"
 #include "synth_stream.h"
 #include "unit.h"
+#include "unpacker.h"
 #include "xl_domain.h"
 
 #define UUID  "11111111-2222-3333-4444-555555555555"
@@ -471,6 +472,25 @@ static void test_packed_and_damaged(void)
     synth_free(&s);
 }
 
+/* What ends our process group leaves xl alone: so it must leave this. As the
+ * tests' alarm ends a wait in vain, no time limit is needed. */
+static void test_unpacker_alone(void)
+{
+    struct mig_unpacker u;
+    int fds[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe2(fds, O_CLOEXEC), 0);
+    CU_ASSERT_EQUAL_FATAL(mig_unpacker_start(fds[0], MIG_UNPACK_XL, &u, NULL),
+                          0);
+    while (getpgid(u.pid) == getpgrp())
+        lxe_sleep_ns(LXE_NS_PER_MS);
+    CU_ASSERT_EQUAL(getpgid(u.pid), u.pid);
+    close(fds[1]);
+    close(fds[0]);
+    mig_unpacker_hand_over(&u);
+    mig_unpacker_stop(&u);
+}
+
 /* ---- a daemon that holds memory ---- */
 
 struct daemon {
@@ -751,6 +771,7 @@ int main(void)
         { "xl is told that it is verified", test_debug },
         { "packed", test_packed },
         { "packed, and damaged", test_packed_and_damaged },
+        { "the unpacker leaves our group", test_unpacker_alone },
         { "memory is held for it", test_reserved },
         { "refused, with the reason", test_refused },
         { "a bad hello is named", test_bad_hello },
