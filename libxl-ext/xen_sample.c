@@ -30,8 +30,12 @@ static int gone(uint32_t domid, struct lxe_err *err)
 static int domain_info(xc_interface *xch, uint32_t domid,
                        xc_domaininfo_t *info, struct lxe_err *err)
 {
-    if (xc_domain_getinfolist(xch, domid, 1, info) != 1 ||
-        info->domain != domid || (info->flags & XEN_DOMINF_dying))
+    int n = xc_domain_getinfolist(xch, domid, 1, info);
+
+    if (n < 0 && errno != ESRCH)
+        return lxe_fail(err, -errno, "cannot ask Xen for domain %" PRIu32
+                        ": %s", domid, strerror(errno));
+    if (n != 1 || info->domain != domid || (info->flags & XEN_DOMINF_dying))
         return gone(domid, err);
     return 0;
 }
