@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,6 +76,12 @@ static const struct member {
 
 #define MEMBER_COUNT (sizeof(members) / sizeof(members[0]))
 
+/* JSON has no other numbers, and a line without one is no status. */
+static double finite_or_0(double value)
+{
+    return isfinite(value) ? value : 0;
+}
+
 static void write_member(struct lxe_jw *w, const struct member *m,
                          const struct mig_status *s)
 {
@@ -88,7 +95,7 @@ static void write_member(struct lxe_jw *w, const struct member *m,
         lxe_jw_u64(w, m->name, *(const unsigned *)at);
         break;
     case DOUBLE:
-        lxe_jw_double(w, m->name, *(const double *)at);
+        lxe_jw_double(w, m->name, finite_or_0(*(const double *)at));
         break;
     case BOOL:
         lxe_jw_bool(w, m->name, *(const bool *)at);
