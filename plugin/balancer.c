@@ -347,12 +347,14 @@ static void set_target(struct aero_balancer *b, struct aero_guest *g,
     g->dom.target_kib = kib;
 }
 
-/* Changes the target by a page, towards what the guest holds. */
+/* Changes the target by a page: towards what the guest holds, unless that is
+ * above what it may be given. */
 static void wake(struct aero_balancer *b, struct aero_guest *g, char *now)
 {
     uint64_t target = standing_kib(g);
 
-    if (target > g->held_kib)
+    if (target > g->held_kib ||
+        aero_guest_top_kib(g) < target + LXE_KIB_PER_PAGE)
         target -= LXE_KIB_PER_PAGE;
     else
         target += LXE_KIB_PER_PAGE;
