@@ -141,16 +141,29 @@ static void wait_until(struct mig_brake *b, uint64_t until_ns)
         rc = pthread_cond_timedwait(&b->changed, &b->lock, &until);
 }
 
+/*
+ * Takes our pause back, if there is one. Xen counts pauses: where this fails
+ * another on top would never end. So the flag stays until it has gone: the
+ * next pause and the release try again, and so does the guard.
+ */
+static int take_back(struct mig_brake *b, struct lxe_err *err)
+{
+    int rc = 0;
+
+    if (mig_guard_engaged(b->guard))
+        rc = b->guest->ops->unpause(b->guest, err);
+    if (rc && rc != -ESRCH && rc != -EINVAL)
+        return rc;
+    mig_guard_disengage(b->guard);
+    return 0;
+}
+
 static void let_run(struct mig_brake *b)
 {
     struct lxe_err err = { 0 };
 
-    if (mig_guard_engaged(b->guard) &&
-        b->guest->ops->unpause(b->guest, &err) && err.code != -ESRCH &&
-        err.code != -EINVAL)
-        lxe_error("%s", err.text); /* the flag stays: the guard tries again */
-    else
-        mig_guard_disengage(b->guard);
+    if (take_back(b, &err))
+        lxe_error("%s", err.text);
     b->lost_ns += lxe_now_ns() - b->pause_start_ns;
     b->paused = false;
     pthread_cond_broadcast(&b->changed);
@@ -162,6 +175,9 @@ static int stop_run(struct mig_brake *b, struct lxe_err *err)
 
     if (!mig_guard_alive(b->guard))
         return lxe_fail(err, -ECHILD, "the brake's guard has gone");
+    rc = take_back(b, err);
+    if (rc)
+        return rc;
     mig_guard_engage(b->guard);
     rc = b->guest->ops->pause(b->guest, err);
     if (rc)
@@ -297,12 +313,16 @@ double mig_brake_slowed(struct mig_brake *brake)
 
 void mig_brake_release(struct mig_brake *brake)
 {
+    struct lxe_err err = { 0 };
+
     if (!brake)
         return;
     mig_brake_set(brake, 0);
     pthread_mutex_lock(&brake->lock);
     while (brake->paused)
         pthread_cond_wait(&brake->changed, &brake->lock);
+    if (by_pauses(brake) && take_back(brake, &err))
+        lxe_error("%s", err.text);
     pthread_mutex_unlock(&brake->lock);
 }
 

@@ -50,13 +50,16 @@ static void let_go_of_files(int keep)
 
 static void undo(struct mig_guard *g, struct lxe_guest_brake *guest)
 {
+    int rc;
+
     if (!mig_guard_engaged(g))
         return;
     if (g->config.pauses)
-        guest->ops->unpause(guest, NULL);
+        rc = guest->ops->unpause(guest, NULL);
     else
-        guest->ops->cap_set(guest, g->config.original_cap, NULL);
-    mig_guard_disengage(g);
+        rc = guest->ops->cap_set(guest, g->config.original_cap, NULL);
+    if (!rc || rc == -ESRCH || rc == -EINVAL)
+        mig_guard_disengage(g); /* else it is tried again */
 }
 
 static bool lasts_too_long(const struct mig_guard *g)

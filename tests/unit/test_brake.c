@@ -27,6 +27,7 @@ static struct guest {
     atomic_uint lowest_cap;
     _Atomic uint64_t cpu_ns;
     atomic_int fail_pause, fail_cap, fail_open_after;
+    atomic_int fail_unpauses; /* so many more of them */
 } *guest;
 
 static int fake_cap_get(struct lxe_guest_brake *b, unsigned *percent,
@@ -65,6 +66,10 @@ static int fake_unpause(struct lxe_guest_brake *b, struct lxe_err *err)
     int now = atomic_load(&guest->pauses);
 
     (void)b;
+    if (guest->fail_unpauses) {
+        atomic_fetch_sub(&guest->fail_unpauses, 1);
+        return lxe_fail(err, -EBUSY, "no unpause");
+    }
     while (now && !atomic_compare_exchange_weak(&guest->pauses, &now,
                                                 now - 1))
         ;
@@ -300,6 +305,30 @@ static void test_failures(void)
     free_guest();
 }
 
+/* Xen counts pauses: one that stays may not get another on top. */
+static void test_unpause_fails(void)
+{
+    struct mig_brake *b;
+
+    new_guest();
+    b = open_brake(MIG_THROTTLE_PAUSE);
+    guest->fail_unpauses = 1; /* the next pause takes it back first */
+    mig_brake_set(b, 0.5);
+    wait_for_pauses(5);
+    mig_brake_release(b);
+    CU_ASSERT_EQUAL(guest->fail_unpauses, 0);
+    CU_ASSERT_EQUAL(guest->pauses, 0);
+    guest->fail_unpauses = 2; /* it is slowed no more, and let go then */
+    mig_brake_set(b, 0.5);
+    while (mig_brake_slowed(b) > 0)
+        lxe_sleep_ns(MS(1));
+    mig_brake_release(b);
+    CU_ASSERT_EQUAL(guest->pauses, 0);
+    mig_brake_close(b);
+    CU_ASSERT_EQUAL(guest->unpauses_in_vain, 0);
+    free_guest();
+}
+
 static void test_none(void)
 {
     CU_ASSERT_EQUAL(mig_brake_slowed(NULL), 0);
@@ -317,6 +346,7 @@ int main(void)
         { "killed while it is capped", test_killed_while_capped },
         { "stopped while it is paused", test_stopped_while_paused },
         { "what does not work", test_failures },
+        { "an unpause that fails", test_unpause_fails },
         { "no brake", test_none },
     };
 
