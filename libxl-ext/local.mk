@@ -13,6 +13,7 @@ liblxe_base_a_SOURCES = \
 	%D%/base/json.c %D%/base/json.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/rpc_client.c %D%/base/rpc_client.h \
+	%D%/base/shown.c %D%/base/shown.h \
 	%D%/base/u64.h \
 	%D%/base/units.c %D%/base/units.h
 BASE_LIBS = liblxe_base.a $(YAJL_LIBS) $(XTL_LIBS) -lm

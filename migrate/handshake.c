@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "line.h"
+#include "base/shown.h"
 #include "xl_stream.h"
 
 #define GREETING_MS 60000 /* ssh may ask for a password */
@@ -31,7 +31,7 @@ static int say_hello(struct mig_transport *t, const struct mig_hello *hello,
     if (rc)
         return rc;
     if (*answer.refusal) {
-        mig_line_make_shown(answer.refusal);
+        lxe_make_shown(answer.refusal, 0);
         return lxe_fail(err, -EREMOTEIO, "the target refuses: %s",
                         answer.refusal);
     }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/shown.h"
+
 int mig_line_finish(struct lxe_jw *w, char buf[MIG_HELLO_MAX_LINE])
 {
     const char *text;
@@ -31,21 +33,11 @@ int mig_line_text(char *out, size_t size, const struct lxe_json *node)
     return 0;
 }
 
-void mig_line_make_shown(char *text)
-{
-    for (unsigned char *p = (unsigned char *)text; *p; p++) {
-        if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
-            p[0] = p[1] = '?';
-        else if (*p < ' ' || *p == 0x7f)
-            *p = '?';
-    }
-}
-
 int mig_line_shown(char *out, size_t size, const struct lxe_json *node)
 {
     int rc = mig_line_text(out, size, node);
 
     if (!rc)
-        mig_line_make_shown(out);
+        lxe_make_shown(out, 0);
     return rc;
 }

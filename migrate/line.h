@@ -23,13 +23,6 @@ int mig_line_finish(struct lxe_jw *w, char buf[MIG_HELLO_MAX_LINE]);
  */
 int mig_line_text(char *out, size_t size, const struct lxe_json *node);
 
-/*
- * Makes the other side's words fit for a terminal: each byte of a control
- * character becomes '?', those beyond ASCII (U+0080 to U+009F) included.
- * @text  UTF-8
- */
-void mig_line_make_shown(char *text);
-
 /* Copies a text that is to be shown, made fit for it. Returns as above. */
 int mig_line_shown(char *out, size_t size, const struct lxe_json *node);
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/shown.h"
 #include "base/units.h"
 #include "archive.h"
 #include "limit_options.h"
@@ -417,7 +418,8 @@ static int cancel(const struct options *o)
 
     if (o->json)
         print_cancel(&result, rc, &err);
-    else if (!rc && !o->quiet)
+    lxe_make_shown(result.name, 0);
+    if (!o->json && !rc && !o->quiet)
         printf("%s is not migrated, and was seen to run here\n",
                result.name);
     if (rc)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/shown.h"
 #include "base/units.h"
 #include "precopy.h"
 
@@ -185,6 +186,7 @@ void mig_progress_show(void *data, enum mig_stage stage,
         return;
     if (p->style == MIG_PROGRESS_LINES && !*text)
         return;
+    lxe_make_shown(text, 0);
     p->stage = stage;
     p->begun = true;
     if (p->style == MIG_PROGRESS_JSON) {
@@ -201,12 +203,15 @@ void mig_progress_show(void *data, enum mig_stage stage,
 void mig_progress_summary(const struct mig_report *report)
 {
     char wire[LXE_UNIT_TEXT];
+    char name[sizeof(report->domain)];
     double total_s = (double)(report->end_ns - report->begin_ns) / 1e9;
 
+    memcpy(name, report->domain, sizeof(name));
+    lxe_make_shown(name, 0);
     fprintf(stderr,
             "%s has moved: %s sent in %.1f s, %" PRIu64 " pages skipped, "
             "downtime %.0f ms (%.0f ms of it ours)\n",
-            report->domain, lxe_format_kib(wire, report->wire_bytes / 1024),
+            name, lxe_format_kib(wire, report->wire_bytes / 1024),
             total_s, mig_report_skipped_pages(report),
             (double)mig_report_downtime_ns(report) / 1e6,
             (double)(report->last_byte_ns - report->request_ns) / 1e6);

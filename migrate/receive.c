@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/fd_io.h"
 #include "base/log.h"
+#include "base/shown.h"
 #include "base/units.h"
 #include "announce.h"
 #include "daemon_link.h"
@@ -37,6 +38,7 @@ struct receive {
     const struct mig_receive_config *config;
     struct lxe_host *host;
     struct mig_hello hello;
+    char shown[LXE_DOM_NAME]; /* its name, for the log */
     struct mig_daemon_link daemon;
     uint64_t reservation_id;
     bool reserved;
@@ -246,7 +248,7 @@ static int wait_for_xl(struct receive *r, pid_t pid)
         lxe_error("nothing came from the source for %" PRIu64 " s; gave up",
                   r->config->idle_ns / LXE_NS_PER_SEC);
         syslog(LOG_DAEMON | LOG_ERR, "%s: nothing came from the source for %"
-               PRIu64 " s; removed what had come of it", r->hello.name,
+               PRIu64 " s; removed what had come of it", r->shown,
                r->config->idle_ns / LXE_NS_PER_SEC);
     }
     return status;
@@ -297,7 +299,7 @@ static void announce(struct receive *r)
     }
     if (mig_announce_run(&r->announce))
         syslog(LOG_DAEMON | LOG_INFO, "%s was silent after its migration;"
-               " announced it on its networks", r->hello.name);
+               " announced it on its networks", r->shown);
     _exit(EXIT_SUCCESS);
 }
 
@@ -365,6 +367,8 @@ int mig_receive_run(const struct mig_receive_config *config)
     if (!rc)
         rc = mig_hello_parse(line, &r.hello, &err);
     if (!rc) {
+        snprintf(r.shown, sizeof(r.shown), "%s", r.hello.name);
+        lxe_make_shown(r.shown, 0);
         rc = admit(&r, &err);
         if (answer(&r, rc, &err))
             rc = lxe_fail(&err, -EPIPE, "the source went away");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
 #include "base/log.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/journal_log.h"
+#include "base/shown.h"
 
 static struct {
     const char *program;
@@ -54,10 +56,18 @@ void lxe_log_use(const char *program, xentoollog_logger *logger)
 void lxe_log(xentoollog_level level, const char *fmt, ...)
 {
     va_list ap;
+    char *text;
+    int n;
 
     if (!state.logger)
         return;
     va_start(ap, fmt);
-    xtl_logv(state.logger, level, -1, state.program, fmt, ap);
+    n = vasprintf(&text, fmt, ap);
     va_end(ap);
+    if (n < 0)
+        return;
+    /* It may name a domain, as somebody called it. Some have several lines. */
+    lxe_make_shown(text, '\n');
+    xtl_log(state.logger, level, -1, state.program, "%s", text);
+    free(text);
 }

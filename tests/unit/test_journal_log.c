@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/journal_log.h"
+#include "base/log.h"
 #include "unit.h"
 
 /* What one message becomes, from level INFO on. */
@@ -61,6 +62,22 @@ static void test_lines(void)
     is(logged(XTL_WARN, -1, "prog", "%s", ""), "<4>\n");
 }
 
+/* What others wrote moves no cursor, and sets no title. */
+static void test_control_characters(void)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *to = open_memstream(&text, &len);
+    xentoollog_logger *logger = lxe_journal_logger(to, "prog", XTL_INFO);
+
+    lxe_log_use("prog", logger);
+    lxe_warn("%s\nb", "\033]0;a\a\r\t\x7f\xc2\x9b\xc3\xa4");
+    lxe_log_close();
+    xtl_logger_destroy(logger);
+    fclose(to);
+    is(text, "<4>?]0;a??\?\?\?\?\xc3\xa4\n<4>b\n");
+}
+
 static void test_long(void)
 {
     char *text = logged(XTL_INFO, -1, "prog", "%*s", 100000, "x");
@@ -97,6 +114,7 @@ int main(void)
         { "priorities", test_priorities },
         { "other programs' lines", test_others },
         { "more than one line", test_lines },
+        { "control characters", test_control_characters },
         { "a long line", test_long },
         { "whether it is the journal", test_stream },
     };
