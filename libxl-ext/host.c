@@ -20,6 +20,11 @@ static bool is_called(const struct lxe_domain *dom, const char *what)
     return !strcmp(dom->name, what) || !strcasecmp(dom->uuid, what);
 }
 
+static bool has_uuid(const struct lxe_domain *dom, const char *what)
+{
+    return !strcasecmp(dom->uuid, what);
+}
+
 static bool has_number(const struct lxe_domain *dom, const char *what)
 {
     uint64_t domid;
@@ -54,5 +59,20 @@ int lxe_host_find(struct lxe_host *host, const char *what,
     lxe_domain_list_free(&list);
     if (rc)
         lxe_fail(err, rc, "no domain is called '%.80s'; see 'xl list'", what);
+    return rc;
+}
+
+int lxe_host_find_uuid(struct lxe_host *host, const char *uuid,
+                       struct lxe_domain *out, struct lxe_err *err)
+{
+    struct lxe_domain_list list;
+    int rc = host->ops->list_domains(host, &list, err);
+
+    if (rc)
+        return rc;
+    rc = find(&list, uuid, has_uuid, out);
+    lxe_domain_list_free(&list);
+    if (rc)
+        lxe_fail(err, rc, "no domain has the UUID %.36s", uuid);
     return rc;
 }

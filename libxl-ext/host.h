@@ -316,6 +316,11 @@ void lxe_domain_list_free(struct lxe_domain_list *list);
 int lxe_host_find(struct lxe_host *host, const char *what,
                   struct lxe_domain *out, struct lxe_err *err);
 
+/* Finds a domain by its UUID alone, whatever others are called. Returns 0, or
+ * -ESRCH with a message that names it. */
+int lxe_host_find_uuid(struct lxe_host *host, const char *uuid,
+                       struct lxe_domain *out, struct lxe_err *err);
+
 /*
  * Opens a host by its name: "xen" (or NULL) for this machine's, "sim:FILE"
  * for a simulated one (docs/scenarios.md) that follows real time.

@@ -193,12 +193,13 @@ static pid_t start_xl(struct receive *r)
     return pid;
 }
 
-/* Finds the guest that is being taken in. Returns 0 or -ESRCH. */
+/* Finds the guest that is being taken in, whatever others are called. Returns
+ * 0 or -ESRCH. */
 static int find_incoming(struct receive *r, struct lxe_domain *out)
 {
     struct lxe_err err = { 0 };
 
-    return lxe_host_find(r->host, r->hello.uuid, out, &err);
+    return lxe_host_find_uuid(r->host, r->hello.uuid, out, &err);
 }
 
 /* From when the guest is there, what it takes counts against what is held. */

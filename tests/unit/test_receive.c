@@ -462,6 +462,7 @@ static void test_packed_and_damaged(void)
     struct synth s = { 0 };
 
     begin();
+    t.resident_name = UUID; /* another, which is not to be found by it */
     write_xl("cat >got; touch arrived; kill -9 $$");
     put_packed_guest(&s);
     memset(s.data + s.len - 30, 0xff, 20);

@@ -166,7 +166,7 @@ static void test_find_by_number(void)
         "{'host': {'total_kib': 4194304}, 'guests': ["
         "{'name': '2', 'memory_kib': 262144},"
         "{'name': '9', 'memory_kib': 262144}]}");
-    struct lxe_domain found;
+    struct lxe_domain found, again;
 
     CU_ASSERT_EQUAL(lxe_host_find(host, "2", &found, NULL), 0);
     CU_ASSERT_EQUAL(found.domid, 2);
@@ -175,6 +175,9 @@ static void test_find_by_number(void)
     CU_ASSERT_EQUAL(lxe_host_find(host, "9", &found, NULL), 0);
     CU_ASSERT_EQUAL(found.domid, 2); /* no domain has that number */
     CU_ASSERT_EQUAL(lxe_host_find(host, "3", &found, NULL), -ESRCH);
+    CU_ASSERT_EQUAL(lxe_host_find_uuid(host, found.uuid, &again, NULL), 0);
+    CU_ASSERT_EQUAL(again.domid, found.domid);
+    CU_ASSERT_EQUAL(lxe_host_find_uuid(host, "2", &again, NULL), -ESRCH);
     host->ops->close(host);
 }
 
