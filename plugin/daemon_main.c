@@ -72,6 +72,7 @@ struct daemon {
     uint64_t last_tick_ms;
     uint64_t metrics_ms;  /* when the file was last written */
     bool metrics_failed;
+    char metrics_written[AERO_PATH_TEXT]; /* the file; empty: none yet */
     struct aero_metrics_http *metrics_http;
     uint64_t reconnects; /* of the balancer, that were seen to */
     bool ready;
@@ -140,18 +141,34 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     dispatch(poll->data);
 }
 
+/* Where the settings name another, or none: nobody would know it for old. */
+static void drop_old_metrics(struct daemon *d)
+{
+    if (!d->metrics_written[0] ||
+        !strcmp(d->metrics_written, d->config.metrics_file))
+        return;
+    if (unlink(d->metrics_written) && errno != ENOENT)
+        lxe_warn("cannot remove the old metrics in %s: %s",
+                 d->metrics_written, strerror(errno));
+    d->metrics_written[0] = '\0';
+    d->metrics_ms = 0;
+}
+
 /* A scrape sees no more than one in so many. */
 static void write_metrics(struct daemon *d)
 {
     uint64_t now_ms = uv_now(&d->loop);
     struct lxe_err err = { 0 };
 
+    drop_old_metrics(d);
     if (!d->config.metrics_file[0] ||
         (d->metrics_ms && now_ms - d->metrics_ms < METRICS_APART_MS))
         return;
     d->metrics_ms = now_ms;
     if (!aero_metrics_file(&d->balancer, d->config.metrics_file, &err)) {
         d->metrics_failed = false;
+        memcpy(d->metrics_written, d->config.metrics_file,
+               sizeof(d->metrics_written));
         return;
     }
     if (!d->metrics_failed)

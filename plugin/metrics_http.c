@@ -192,6 +192,26 @@ static int find_address(const char *where, struct addrinfo **out,
                     " loopback; everybody could read there", where);
 }
 
+bool aero_metrics_http_same(const char *one, const char *other)
+{
+    struct addrinfo *a, *b;
+    bool same;
+
+    if (!strcmp(one, other))
+        return true;
+    if (find_address(one, &a, NULL))
+        return false;
+    if (find_address(other, &b, NULL)) {
+        freeaddrinfo(a);
+        return false;
+    }
+    same = a->ai_addrlen == b->ai_addrlen &&
+           !memcmp(a->ai_addr, b->ai_addr, a->ai_addrlen);
+    freeaddrinfo(a);
+    freeaddrinfo(b);
+    return same;
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct aero_metrics_http *http = handle->data;

@@ -6,6 +6,7 @@
 #ifndef AERO_METRICS_HTTP_H
 #define AERO_METRICS_HTTP_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "balancer.h"
@@ -33,6 +34,9 @@ int aero_metrics_http_serve(uv_loop_t *loop, const char *where,
                             const struct aero_balancer *balancer,
                             struct aero_metrics_http **out,
                             struct lxe_err *err);
+
+/* Whether two settings are one address and port, however they are written. */
+bool aero_metrics_http_same(const char *one, const char *other);
 
 /*
  * Stops; NULL is fine. It is freed by the loop, which must run until all is

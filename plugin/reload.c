@@ -29,7 +29,8 @@ static void tell_change(const char *line, bool holds, void *data)
 static int reopen(const struct aero_reload *r, const struct aero_config *fresh,
                   struct lxe_err *err)
 {
-    bool other = strcmp(fresh->metrics_listen, r->config->metrics_listen);
+    bool other = !aero_metrics_http_same(fresh->metrics_listen,
+                                         r->config->metrics_listen);
     struct aero_metrics_http *metrics = *r->metrics;
     int rc = 0;
 

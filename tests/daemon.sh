@@ -251,6 +251,13 @@ again()
 }
 
 cp "$dir/conf" "$dir/conf.first"
+cp "$dir/log" "$dir/first"
+check "an address is written otherwise" again \
+    "$(sed 's/"127\.0\.0\.1:/"127.1:/' "$dir/conf.first")"
+if command -v curl >/dev/null && ! grep -q 'cannot listen' "$dir/first"; then
+    check "and listened on all the same" \
+        sh -c "curl -sf http://127.0.0.1:$port/metrics >'$dir/out'"
+fi
 check "settings are read again" again 'interval_ms = 300' \
     'migration_max_rate = "8MB"' "metrics_file = \"$dir/other.prom\"" \
     'domains = [ "name=db,min=256M,shares=400" ]'
@@ -260,6 +267,7 @@ check "and holds" until_true 30 says '"shares":400' mem.policy '{"domain":"db"}'
 check "so does the interval" says '"interval_ms":300' daemon.info '{}'
 check "the rate" says '"max_rate_bps":8000000' migration.rate '{}'
 check "the file for metrics" until_true 30 test -s "$dir/other.prom"
+check "of which the old one goes" test ! -e "$dir/aerostat.prom"
 if command -v curl >/dev/null; then
     check "and what it listened on is closed" \
         sh -c "! curl -sf http://127.0.0.1:$port/metrics >'$dir/out'"
