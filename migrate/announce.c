@@ -85,6 +85,24 @@ static bool is_known(const struct mig_announce *a, const uint8_t mac[6])
     return false;
 }
 
+/* Its interface's number and name; 0 where there is none. */
+static int vif_interface(uint32_t domid, unsigned devid,
+                         char name[IF_NAMESIZE])
+{
+    snprintf(name, IF_NAMESIZE, "vif%" PRIu32 ".%u", domid, devid);
+    return (int)if_nametoindex(name);
+}
+
+size_t mig_announce_vifs(uint32_t domid)
+{
+    char name[IF_NAMESIZE];
+    size_t count = 0;
+
+    for (unsigned devid = 0; devid < LXE_XL_NICS; devid++)
+        count += vif_interface(domid, devid, name) != 0;
+    return count;
+}
+
 size_t mig_announce_listen(struct mig_announce *a, uint32_t domid,
                            const struct lxe_xl_nic *nics, size_t count)
 {
@@ -97,9 +115,7 @@ size_t mig_announce_listen(struct mig_announce *a, uint32_t domid,
 
         if (is_known(a, nics[i].mac))
             continue;
-        snprintf(name, sizeof(name), "vif%" PRIu32 ".%u", domid,
-                 nics[i].devid);
-        interface = (int)if_nametoindex(name);
+        interface = vif_interface(domid, nics[i].devid, name);
         bridge = interface ? bridge_of(name) : 0;
         if (!bridge) {
             missing++;

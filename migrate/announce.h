@@ -38,6 +38,9 @@ struct mig_announce {
     size_t count;
 };
 
+/* How many vifs of a domain there are, by the kernel, which costs little. */
+size_t mig_announce_vifs(uint32_t domid);
+
 /*
  * Begins to listen on the vifs of a domain that are on a bridge. To be called
  * before it runs; does nothing where it listens already.

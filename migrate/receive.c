@@ -217,12 +217,17 @@ static void meet(struct receive *r)
         mig_daemon_transfer(&r->daemon, r->reservation_id, dom.domid);
 }
 
-/* Its vifs come last, and shortly before it runs. */
+/*
+ * Its vifs come last, and shortly before it runs. libxl, which knows their
+ * MACs, is not asked before they are there: xl needs the processor and
+ * xenstored itself.
+ */
 static void listen_to(struct receive *r)
 {
     struct lxe_xl_nic nics[LXE_XL_NICS];
 
-    if (r->journal.domid)
+    if (r->journal.domid &&
+        mig_announce_vifs(r->journal.domid) > r->announce.count)
         mig_announce_listen(&r->announce, r->journal.domid, nics,
                             lxe_xl_nics(r->xl, r->journal.domid, nics));
 }

@@ -43,6 +43,7 @@ static void test_no_such_vif(void)
     struct mig_announce a = { .count = 0 };
 
     memcpy(nic.mac, mac, 6);
+    CU_ASSERT_EQUAL(mig_announce_vifs(32000), 0);
     CU_ASSERT_EQUAL(mig_announce_listen(&a, 32000, &nic, 1), 1);
     CU_ASSERT_EQUAL(a.count, 0);
     CU_ASSERT_EQUAL(mig_announce_listen(&a, 32000, &nic, 0), 0);
