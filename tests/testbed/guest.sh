@@ -34,10 +34,14 @@ tb_guest_boot() { # CMDLINE
 # TB_AGENT=none: no agent runs in it. TB_EXTRA: more lines of its config file.
 # TB_NET=N: a vif with the address 10.78.0.N; none: with no address. TB_VCPUS: 1.
 tb_guest() { # HOST NAME MIB [WORKLOAD...]
-    local host=$1 name=$2 mib=$3 more=${TB_AGENT:+agent=$TB_AGENT} work
+    local host=$1 name=$2 mib=$3 more=${TB_AGENT:+agent=$TB_AGENT} work mac=
     shift 3
 
-    [ "${TB_NET:-none}" = none ] || more+=" address=10.78.0.$TB_NET"
+    # An address keeps its MAC, or hosts would look for the guest before.
+    [ "${TB_NET:-none}" = none ] || {
+        more+=" address=10.78.0.$TB_NET"
+        mac=,mac=00:16:3e:00:00:$(printf %02x "$TB_NET")
+    }
     tb_run "$host" "cat >/root/$name.cfg <<END_OF_CONFIG
 name = \"$name\"
 type = \"${TB_TYPE:-pvh}\"
@@ -48,7 +52,7 @@ vcpus = ${TB_VCPUS:-1}
 tsc_mode = \"native\"
 on_crash = \"preserve\"
 ${TB_DISK:+disk = [\"phy:/dev/vda,xvda,w\"]}
-${TB_NET:+vif = [\"bridge=xenbr0\"]}
+${TB_NET:+vif = [\"bridge=xenbr0$mac\"]}
 ${TB_EXTRA:-}
 END_OF_CONFIG
 rm -f $(tb_log_of "$name"); ${TB_XL:-xl} create -q /root/$name.cfg" ||
