@@ -208,8 +208,8 @@ static uint64_t promised_kib(const struct aero_balancer *b,
 
 static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
 {
-    struct aero_policy_guest *in =
-        malloc((b->guests.count + 1) * sizeof(*in));
+    /* Cleared, as aero_decision_same() compares all bytes first. */
+    struct aero_policy_guest *in = calloc(b->guests.count + 1, sizeof(*in));
 
     for (size_t i = 0; in && i < b->guests.count; i++) {
         const struct aero_guest *g = &b->guests.items[i];

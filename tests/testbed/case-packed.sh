@@ -30,6 +30,7 @@ refused_by_stock() {
 unpacker_killed() {
     tb_live_begin g1 "$options --max-rate 16Mbit --min-rate 16Mbit"
     tb_move_reaches 3000000
+    # shellcheck disable=SC2016 # dom0's shell expands it
     tb_run 2 'for pid in $(pidof aerostat-receive); do
     parent=$(sed -n "s/^PPid:.//p" /proc/$pid/status)
     grep -q aerostat-receiv /proc/$parent/comm && exec kill -9 $pid
