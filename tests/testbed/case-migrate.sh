@@ -14,35 +14,31 @@ set -euo pipefail
 max_rate_bps=6000000 # 48Mbit: less than the emulated hosts can do
 worst_allowed=0.1    # above the limit, over a whole round
 
-report() { # JQ-FILTER
-    jq -er "$1" "$tb_dir/report.json"
-}
-
 # By how much the rate of any live round was above its limit.
 round_error() {
-    report '[.rounds[] | select((.final | not) and .limit_bps > 0
+    tb_report '[.rounds[] | select((.final | not) and .limit_bps > 0
         and .duration_ms > 1000) | .rate_bps / .limit_bps - 1] | max // 0'
 }
 
 check_report() {
-    tb_get 1 /root/report.json >"$tb_dir/report.json"
-    report .outcome >/dev/null || tb_fail "the report is not valid JSON"
-    [ "$(report .outcome)" = moved ] || tb_fail "outcome $(report .outcome)"
-    report '.skipped_pages > 0' >/dev/null || tb_fail "no page was skipped"
-    report ".limits.max_rate_bps == $max_rate_bps" >/dev/null ||
+    tb_get_report
+    tb_report .outcome >/dev/null || tb_fail "the report is not valid JSON"
+    [ "$(tb_report .outcome)" = moved ] || tb_fail "outcome $(tb_report .outcome)"
+    tb_report '.skipped_pages > 0' >/dev/null || tb_fail "no page was skipped"
+    tb_report ".limits.max_rate_bps == $max_rate_bps" >/dev/null ||
         tb_fail "the report has other limits"
-    report '.memory.moved_kib < .memory.before_kib' >/dev/null ||
-        tb_fail "its page cache came along: $(report .memory)"
-    report ".wire_bytes <= $tb_bytes" >/dev/null ||
+    tb_report '.memory.moved_kib < .memory.before_kib' >/dev/null ||
+        tb_fail "its page cache came along: $(tb_report .memory)"
+    tb_report ".wire_bytes <= $tb_bytes" >/dev/null ||
         tb_fail "the report tells of more bytes than the wire carried"
-    report '.sent_pages * 4096 <= .stream_bytes' >/dev/null ||
+    tb_report '.sent_pages * 4096 <= .stream_bytes' >/dev/null ||
         tb_fail "the report's pages and bytes disagree"
-    echo "limiter: mean error $(report .limiter.mean_error)," \
-        "worst $(report .limiter.worst_error), by round $(round_error)"
-    report "$(round_error) < $worst_allowed" >/dev/null ||
+    echo "limiter: mean error $(tb_report .limiter.mean_error)," \
+        "worst $(tb_report .limiter.worst_error), by round $(round_error)"
+    tb_report "$(round_error) < $worst_allowed" >/dev/null ||
         tb_fail "a round was sent faster than its limit"
-    report '"memory: \(.memory.before_kib) KiB, moved with \(.memory.moved_kib)"'
-    report '"report: \(.rounds | length) rounds, \(.sent_pages) pages sent, " +
+    tb_report '"memory: \(.memory.before_kib) KiB, moved with \(.memory.moved_kib)"'
+    tb_report '"report: \(.rounds | length) rounds, \(.sent_pages) pages sent, " +
         "\(.skipped_pages) skipped, \(.stop_reason); downtime ms: " +
         (.downtime_ms | tojson)'
 }

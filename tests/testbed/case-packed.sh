@@ -13,10 +13,6 @@ set -euo pipefail
 
 options="--compress 1 --compress-window 64M"
 
-report() { # JQ-FILTER
-    jq -er "$1" "$tb_dir/report.json"
-}
-
 refused_by_stock() {
     tb_receive "xl migrate-receive"
     tb_move_begin "exec xl-aerostat migrate-live $options -s '' g1 '$tb_wire'"
@@ -46,11 +42,11 @@ moved_packed() {
         tb_fail "migrate-live: exit status $?"
     tb_moved g1
     tb_report_move packed g1
-    tb_get 1 /root/report.json >"$tb_dir/report.json"
-    report '"stream: \(.stream_bytes) bytes in \(.waits_ms.packing) ms"'
-    report ".wire_bytes <= $tb_bytes and $tb_bytes < .stream_bytes / 2" \
+    tb_get_report
+    tb_report '"stream: \(.stream_bytes) bytes in \(.waits_ms.packing) ms"'
+    tb_report ".wire_bytes <= $tb_bytes and $tb_bytes < .stream_bytes / 2" \
         >/dev/null || tb_fail "the wire carried $tb_bytes bytes"
-    tb_run 1 "xl-aerostat migrate-report '$(report .id)' | grep '^Packed'" ||
+    tb_run 1 "xl-aerostat migrate-report '$(tb_report .id)' | grep '^Packed'" ||
         tb_fail "migrate-report does not tell of it"
 }
 

@@ -18,10 +18,6 @@ plan() { # JQ-FILTER
     jq -er "$1" "$tb_dir/plan.json"
 }
 
-report() { # JQ-FILTER
-    jq -er "$1" "$tb_dir/report.json"
-}
-
 # Asks for a plan over the migration's own wire; has its exit status.
 tb_plan() { # NAME OPTIONS
     local name=$1 status=0
@@ -52,21 +48,21 @@ compare() { # FIGURE
 
     planned=$(jq -er ".asked.$1 | \"\(.expected | round) (\(.low | round)\" +
         \" to \(.high | round))\"" "$tb_dir/planned.json")
-    predicted=$(report ".prediction.predicted.$1.expected | round")
-    actual=$(report ".prediction.actual.$1 | round")
+    predicted=$(tb_report ".prediction.predicted.$1.expected | round")
+    actual=$(tb_report ".prediction.actual.$1 | round")
     echo "$1: planned $planned, predicted $predicted, actual $actual"
 }
 
 check_report() {
-    tb_get 1 /root/report.json >"$tb_dir/report.json"
+    tb_get_report
     for figure in rounds bytes total_ms downtime_ms; do
         compare "$figure"
     done
-    report '"error: total \(.prediction.error.total * 100 | round) %, " +
+    tb_report '"error: total \(.prediction.error.total * 100 | round) %, " +
         "downtime \(.prediction.error.downtime * 100 | round) %"'
-    report '.prediction.error.total | . > -0.5 and . < 1' >/dev/null ||
+    tb_report '.prediction.error.total | . > -0.5 and . < 1' >/dev/null ||
         tb_fail "the time was predicted badly"
-    report '.prediction.error.downtime | . > -0.8 and . < 4' >/dev/null ||
+    tb_report '.prediction.error.downtime | . > -0.8 and . < 4' >/dev/null ||
         tb_fail "the downtime was predicted badly"
 }
 

@@ -56,10 +56,6 @@ ended_while() { # WAY SLOWED-TEST ACTION STATUS
     echo "throttle=$1: slowed, ended by '${3%% \$*}', and at its own speed"
 }
 
-report() { # JQ-FILTER
-    jq -er "$1" "$tb_dir/report.json"
-}
-
 case_body() {
     tb_boot 2
     tb_guest 1 g1 128 grow:32 hot:16:12
@@ -73,13 +69,13 @@ case_body() {
         tb_fail "migrate-live: exit status $?"
     tb_moved g1
     tb_report_move aerostat g1
-    tb_get 1 /root/report.json >"$tb_dir/report.json"
-    report '"slowed by \(.slowed_mean_percent) % over \(.rounds | length) " +
+    tb_get_report
+    tb_report '"slowed by \(.slowed_mean_percent) % over \(.rounds | length) " +
         "rounds; engine downtime \(.downtime_ms.engine) ms, predicted " +
         "\(.rounds[-1].predicted_downtime_ms); \(.stop_reason)"'
-    report '.slowed_mean_percent > 0' >/dev/null || tb_fail "it was not slowed"
+    tb_report '.slowed_mean_percent > 0' >/dev/null || tb_fail "it was not slowed"
     # A suspend that took longer than the engine was told is the machine's.
-    report "([.downtime_ms.suspend, 250] | min) + .downtime_ms.last_pass <=
+    tb_report "([.downtime_ms.suspend, 250] | min) + .downtime_ms.last_pass <=
         $max_downtime_ms" >/dev/null ||
         tb_fail "the downtime is beyond its limit"
     [ "$(guest_cap 2)" = 0 ] || tb_fail "it is capped at the target"

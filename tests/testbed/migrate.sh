@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # tb_dir is lib.sh's
 #
 # What the migration cases share: a guest that moves from host 1 to host 2
 # over TCP, by stock xl or by the programs under test.
@@ -94,6 +95,16 @@ while [ \$(xl list | wc -l) -gt 2 ]; do
     [ \$(date +%s) -lt \$end ] || exit 1
     sleep 0.5
 done" || tb_fail "host 2 still has a domain: $(tb_run 2 'xl list')"
+}
+
+# Fetches the report of a move that was told --report /root/report.json.
+tb_get_report() {
+    tb_get 1 /root/report.json >"$tb_dir/report.json"
+}
+
+# Asks it; fails where the answer is false or null.
+tb_report() { # JQ-FILTER
+    jq -er "$1" "$tb_dir/report.json"
 }
 
 tb_report_move() { # WHAT NAME
