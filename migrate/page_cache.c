@@ -7,10 +7,11 @@
 #include "base/log.h"
 #include "base/u64.h"
 
-#define POLL_NS       (200 * LXE_NS_PER_MS)
+#define POLL_NS       (100 * LXE_NS_PER_MS)
 #define DROP_WAIT_NS  (15 * LXE_NS_PER_SEC)
 #define STALL_NS      (3 * LXE_NS_PER_SEC) /* the balloon came to its end */
 #define REST_NS       LXE_NS_PER_SEC
+#define ARRIVED_NS    (200 * LXE_NS_PER_MS)
 #define UNREST_NS     (30 * LXE_NS_PER_SEC)
 #define SHRINK_NS     (60 * LXE_NS_PER_SEC)
 #define STEP_KIB      2048                 /* the balloon driver's */
@@ -143,7 +144,7 @@ static int freeze(struct lxe_host *host, const struct lxe_domain *dom,
 static int shrink_to(struct lxe_host *host, struct lxe_domain *dom,
                      uint64_t target_kib,
                      const struct mig_page_cache_plan *plan,
-                     struct lxe_err *err)
+                     struct mig_page_cache_result *result, struct lxe_err *err)
 {
     uint64_t by_kib = lxe_min(dom->current_kib, dom->target_kib) - target_kib;
     uint64_t goal_kib = dom->current_kib - by_kib;
@@ -153,7 +154,11 @@ static int shrink_to(struct lxe_host *host, struct lxe_domain *dom,
         rc = follow(host, dom, goal_kib, plan, err);
     if (!rc)
         rc = freeze(host, dom, goal_kib, target_kib, err);
-    return rc;
+    if (rc)
+        return rc;
+    result->after_kib = dom->current_kib;
+    result->arrived = dom->current_kib == goal_kib;
+    return 0;
 }
 
 int mig_page_cache_shrink(struct lxe_host *host, uint32_t domid,
@@ -179,11 +184,9 @@ int mig_page_cache_shrink(struct lxe_host *host, uint32_t domid,
                                            plan->floor_kib);
     if (target_kib >= dom.target_kib)
         return 0;
-    rc = shrink_to(host, &dom, target_kib, plan, err);
+    rc = shrink_to(host, &dom, target_kib, plan, result, err);
     if (rc)
         mig_page_cache_restore(host, domid, result, NULL);
-    else
-        result->after_kib = dom.current_kib;
     return rc;
 }
 
@@ -208,7 +211,8 @@ int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
         if (dom.current_kib != last_kib)
             moved_ns = now_ns;
         last_kib = dom.current_kib;
-        if (now_ns - moved_ns >= REST_NS)
+        if (now_ns - moved_ns >=
+            (dom.current_kib == plan->goal_kib ? ARRIVED_NS : REST_NS))
             break;
         if (now_ns - start_ns > UNREST_NS)
             return lxe_fail(err, -EBUSY, "the balloon of %s still moves, from"

@@ -26,6 +26,7 @@ struct mig_page_cache_plan {
     uint64_t floor_kib; /* never below; 0 for the default */
     uint64_t seen_kib;  /* what the guest had when it was looked at before, */
     uint64_t seen_ns;   /* at this time of the host's; 0: it was not */
+    uint64_t goal_kib;  /* what its balloon was to bring it to; 0: nothing */
     /* Asked while waiting: true ends it with -ECANCELED. */
     bool (*cancelled)(void *data);
     /* Told while waiting; may be NULL. */
@@ -39,6 +40,7 @@ struct mig_page_cache_result {
     uint64_t original_target_kib;
     uint64_t before_kib, after_kib; /* what Xen had given it */
     bool dropped;                   /* by the agent */
+    bool arrived;                   /* the balloon had all it was to take */
 };
 
 /*
@@ -64,7 +66,8 @@ int mig_page_cache_shrink(struct lxe_host *host, uint32_t domid,
 /*
  * Waits until the balloon has rested for a second, whatever moved it: what it
  * does during the rounds would be lost (condition 5). A guest that has what
- * it was seen with a second ago rests already.
+ * it was seen with a second ago rests already; where it is to be, the driver
+ * has nothing left to do, and a fifth of a second is enough.
  * @rest_kib  gets what the guest has then
  * Returns 0; -EBUSY if it still moves after half a minute; -ECANCELED or what
  * the host failed with.

@@ -260,7 +260,7 @@ static void shrink_progress(void *data, uint64_t current_kib,
     tell(s, NULL);
 }
 
-static int shrink(struct session *s, const struct mig_page_cache_plan *how,
+static int shrink(struct session *s, struct mig_page_cache_plan *how,
                   struct lxe_err *err)
 {
     struct mig_page_cache_result result;
@@ -272,6 +272,8 @@ static int shrink(struct session *s, const struct mig_page_cache_plan *how,
         return rc;
     rc = mig_page_cache_shrink(s->host, s->dom.domid, how, &result, err);
     s->report->page_cache = result;
+    if (result.arrived)
+        how->goal_kib = result.after_kib;
     return rc;
 }
 

@@ -192,6 +192,7 @@ static void test_no_agent(void)
     CU_ASSERT_EQUAL(shrink(&r), 0);
     CU_ASSERT_FALSE(r.result.dropped);
     CU_ASSERT_EQUAL(r.result.after_kib, MIB(512));
+    CU_ASSERT_TRUE(r.result.arrived);
     check_frozen(&r);
     check_restores(&r);
 }
@@ -218,6 +219,7 @@ static void test_hidden_floor(void)
     CU_ASSERT_EQUAL(shrink(&r), 0);
     CU_ASSERT_TRUE(r.result.after_kib >= MIB(800));
     CU_ASSERT_TRUE(r.result.after_kib < MIB(804));
+    CU_ASSERT_FALSE(r.result.arrived);
     check_frozen(&r);
     check_restores(&r);
 }
@@ -367,6 +369,38 @@ static void test_rests_already(void)
     r.host->ops->close(r.host);
 }
 
+/* Where it is to be it need not be watched for a second, elsewhere it does. */
+static void test_rests_where_it_arrived(void)
+{
+    static const struct {
+        uint64_t goal_kib, least_ns, most_ns;
+    } cases[] = {
+        { MIB(924), LXE_NS_PER_SEC / 5, LXE_NS_PER_SEC / 2 },
+        { MIB(920), LXE_NS_PER_SEC, 2 * LXE_NS_PER_SEC },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct mig_page_cache_plan plan = {
+            .goal_kib = cases[i].goal_kib, .cancelled = cancelled, .wait = pass,
+        };
+        struct run r = { 0 };
+        uint64_t kib = 0, since_ns;
+
+        start(&r, ONE_GUEST(", 'balloon_kib_s': 1024000"));
+        plan.data = &r;
+        r.host->ops->set_target(r.host, GUEST, MIB(924), NULL);
+        lxe_sim_advance(r.host, 2 * LXE_NS_PER_SEC);
+        since_ns = r.host->ops->now_ns(r.host);
+        CU_ASSERT_EQUAL(mig_page_cache_rest(r.host, GUEST, &plan, &kib, &r.err),
+                        0);
+        since_ns = r.host->ops->now_ns(r.host) - since_ns;
+        CU_ASSERT_EQUAL(kib, MIB(924));
+        CU_ASSERT_TRUE(since_ns >= cases[i].least_ns);
+        CU_ASSERT_TRUE(since_ns <= cases[i].most_ns);
+        r.host->ops->close(r.host);
+    }
+}
+
 static void test_never_rests(void)
 {
     struct run r = { 0 };
@@ -400,6 +434,7 @@ int main(void)
         { "what was never learnt is not restored", test_never_learnt },
         { "a balloon that comes to rest", test_rests },
         { "one that rests already", test_rests_already },
+        { "one that is where it is to be", test_rests_where_it_arrived },
         { "a balloon that does not", test_never_rests },
     };
 
