@@ -77,100 +77,66 @@ static int open_socket(int interface)
     return -1;
 }
 
-static bool is_known(const struct mig_announce *a, const uint8_t mac[6])
+static bool is_known(const struct mig_announce *a, unsigned devid)
 {
     for (size_t i = 0; i < a->count; i++)
-        if (!memcmp(a->vifs[i].mac, mac, 6))
+        if (a->vifs[i].devid == devid)
             return true;
     return false;
 }
 
-/* Its interface's number and name; 0 where there is none. */
-static int vif_interface(uint32_t domid, unsigned devid,
-                         char name[IF_NAMESIZE])
+void mig_announce_listen(struct mig_announce *a, uint32_t domid)
 {
-    snprintf(name, IF_NAMESIZE, "vif%" PRIu32 ".%u", domid, devid);
-    return (int)if_nametoindex(name);
-}
-
-size_t mig_announce_vifs(uint32_t domid)
-{
-    char name[IF_NAMESIZE];
-    size_t count = 0;
-
-    for (unsigned devid = 0; devid < LXE_XL_NICS; devid++)
-        count += vif_interface(domid, devid, name) != 0;
-    return count;
-}
-
-size_t mig_announce_listen(struct mig_announce *a, uint32_t domid,
-                           const struct lxe_xl_nic *nics, size_t count)
-{
-    size_t missing = 0;
-
-    for (size_t i = 0; i < count && a->count < LXE_XL_NICS; i++) {
-        struct mig_announce_vif *vif = &a->vifs[a->count];
+    for (unsigned devid = 0; devid < LXE_XL_NICS; devid++) {
         char name[IF_NAMESIZE];
         int interface, bridge;
 
-        if (is_known(a, nics[i].mac))
+        if (is_known(a, devid))
             continue;
-        interface = vif_interface(domid, nics[i].devid, name);
+        snprintf(name, sizeof(name), "vif%" PRIu32 ".%u", domid, devid);
+        interface = (int)if_nametoindex(name);
         bridge = interface ? bridge_of(name) : 0;
-        if (!bridge) {
-            missing++;
-            continue;
-        }
-        *vif = (struct mig_announce_vif){ .bridge = bridge };
-        memcpy(vif->mac, nics[i].mac, 6);
-        vif->fd = open_socket(interface);
-        a->count++;
+        if (bridge)
+            a->vifs[a->count++] = (struct mig_announce_vif){
+                .devid = devid,
+                .fd = open_socket(interface),
+                .bridge = bridge,
+            };
     }
-    return missing;
 }
 
-static void hear(struct mig_announce_vif *vif)
+static bool heard(const struct mig_announce_vif *vif, const uint8_t mac[6])
 {
     uint8_t frame[64];
 
-    for (int i = 0; i < FRAMES && !vif->heard; i++) {
-        struct sockaddr_ll from;
+    for (int i = 0; vif->fd >= 0 && i < FRAMES; i++) {
+        struct sockaddr_ll from = { 0 };
         socklen_t len = sizeof(from);
         ssize_t n = recvfrom(vif->fd, frame, sizeof(frame), MSG_TRUNC,
                              (struct sockaddr *)&from, &len);
 
         if (n < 0)
-            return;
-        vif->heard = from.sll_pkttype != PACKET_OUTGOING &&
-                     mig_announce_is_from(frame, (size_t)n, vif->mac);
+            break;
+        if (from.sll_pkttype != PACKET_OUTGOING &&
+            mig_announce_is_from(frame, (size_t)n, mac))
+            return true;
     }
+    return false;
 }
 
-static bool hear_all(struct mig_announce *a)
-{
-    bool all = true;
-
-    for (size_t i = 0; i < a->count; i++) {
-        if (a->vifs[i].fd >= 0)
-            hear(&a->vifs[i]);
-        all = all && a->vifs[i].heard;
-    }
-    return all;
-}
-
-static bool announce(const struct mig_announce_vif *vif)
+static bool announce(int bridge, const uint8_t mac[6])
 {
     uint8_t frame[MIG_ANNOUNCE_FRAME];
     struct sockaddr_ll to = {
         .sll_family = AF_PACKET,
-        .sll_ifindex = vif->bridge,
+        .sll_ifindex = bridge,
         .sll_halen = 6,
         .sll_addr = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
     };
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     bool sent;
 
-    mig_announce_frame(vif->mac, frame);
+    mig_announce_frame(mac, frame);
     sent = fd >= 0 && sendto(fd, frame, sizeof(frame), 0,
                              (struct sockaddr *)&to, sizeof(to)) >= 0;
     if (!sent)
@@ -180,16 +146,29 @@ static bool announce(const struct mig_announce_vif *vif)
     return sent;
 }
 
-size_t mig_announce_run(struct mig_announce *a)
+static const uint8_t *mac_of(const struct mig_announce_vif *vif,
+                             const struct lxe_xl_nic *nics, size_t count)
 {
-    uint64_t end_ns = lxe_now_ns() + MIG_ANNOUNCE_MS * LXE_NS_PER_MS;
+    for (size_t i = 0; i < count; i++)
+        if (nics[i].devid == vif->devid)
+            return nics[i].mac;
+    return NULL;
+}
+
+size_t mig_announce_run(struct mig_announce *a, const struct lxe_xl_nic *nics,
+                        size_t count)
+{
+    const uint8_t *silent[LXE_XL_NICS];
     size_t announced = 0;
 
-    while (!hear_all(a) && lxe_now_ns() < end_ns)
-        lxe_sleep_ns(50 * LXE_NS_PER_MS);
+    for (size_t i = 0; i < a->count; i++) {
+        const uint8_t *mac = mac_of(&a->vifs[i], nics, count);
+
+        silent[i] = mac && !heard(&a->vifs[i], mac) ? mac : NULL;
+    }
     for (int time = 0; time < TIMES; time++) {
         for (size_t i = 0; i < a->count; i++)
-            if (!a->vifs[i].heard && announce(&a->vifs[i]) && !time)
+            if (silent[i] && announce(a->vifs[i].bridge, silent[i]) && !time)
                 announced++;
         if (announced)
             lxe_sleep_ns(APART_NS);

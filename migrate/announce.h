@@ -27,10 +27,9 @@ bool mig_announce_is_from(const uint8_t *frame, size_t len,
                           const uint8_t mac[6]);
 
 struct mig_announce_vif {
-    uint8_t mac[6];
-    int fd;       /* hears what the guest sends */
-    int bridge;   /* interface number */
-    bool heard;
+    unsigned devid;
+    int fd;     /* keeps what the guest sends; -1: does not listen */
+    int bridge; /* interface number */
 };
 
 struct mig_announce {
@@ -38,22 +37,20 @@ struct mig_announce {
     size_t count;
 };
 
-/* How many vifs of a domain there are, by the kernel, which costs little. */
-size_t mig_announce_vifs(uint32_t domid);
-
 /*
  * Begins to listen on the vifs of a domain that are on a bridge. To be called
- * before it runs; does nothing where it listens already.
- * Returns how many of its network cards are not there yet.
+ * before it runs; does nothing where it listens already. Asks the kernel
+ * alone: xl, which sets the vifs up meanwhile, needs xenstored itself.
  */
-size_t mig_announce_listen(struct mig_announce *a, uint32_t domid,
-                           const struct lxe_xl_nic *nics, size_t count);
+void mig_announce_listen(struct mig_announce *a, uint32_t domid);
 
 /*
- * Waits MIG_ANNOUNCE_MS at most until each vif was heard, then announces those
- * that were not, three times. Returns how many it announced.
+ * Announces, three times, those of the vifs' MACs that were not heard so far.
+ * @nics  as libxl knows them; a vif without one is left out
+ * Returns how many it announced.
  */
-size_t mig_announce_run(struct mig_announce *a);
+size_t mig_announce_run(struct mig_announce *a, const struct lxe_xl_nic *nics,
+                        size_t count);
 
 /* Listens no more. */
 void mig_announce_close(struct mig_announce *a);

@@ -217,25 +217,13 @@ static void meet(struct receive *r)
         mig_daemon_transfer(&r->daemon, r->reservation_id, dom.domid);
 }
 
-/*
- * Its vifs come last, and shortly before it runs. libxl, which knows their
- * MACs, is not asked before they are there: xl needs the processor and
- * xenstored itself.
- */
-static void listen_to(struct receive *r)
-{
-    struct lxe_xl_nic nics[LXE_XL_NICS];
-
-    if (r->journal.domid &&
-        mig_announce_vifs(r->journal.domid) > r->announce.count)
-        mig_announce_listen(&r->announce, r->journal.domid, nics,
-                            lxe_xl_nics(r->xl, r->journal.domid, nics));
-}
-
 static void follow(void *data)
 {
-    meet(data);
-    listen_to(data);
+    struct receive *r = data;
+
+    meet(r);
+    if (r->journal.domid)
+        mig_announce_listen(&r->announce, r->journal.domid);
 }
 
 static int wait_for_xl(struct receive *r, pid_t pid)
@@ -279,9 +267,27 @@ static bool remove_remains(struct receive *r)
     return false;
 }
 
+/* Once it had the time to say where it is itself. */
+static void announce_silent(struct receive *r)
+{
+    struct lxe_xl_nic nics[LXE_XL_NICS];
+    struct lxe_err err = { 0 };
+    struct lxe_xl *xl = NULL;
+
+    lxe_sleep_ns(MIG_ANNOUNCE_MS * LXE_NS_PER_MS);
+    if (lxe_xl_open(&xl, &err))
+        syslog(LOG_DAEMON | LOG_WARNING, "%s: %s", r->shown, err.text);
+    else if (mig_announce_run(&r->announce, nics,
+                              lxe_xl_nics(xl, r->journal.domid, nics)))
+        syslog(LOG_DAEMON | LOG_INFO, "%s was silent after its migration;"
+               " announced it on its networks", r->shown);
+    lxe_xl_close(xl);
+}
+
 /*
  * In a process of its own, which holds nothing that the source waits for: it
- * has its answer, and our end is awaited.
+ * has its answer, and our end is awaited. libxl is opened anew there: what is
+ * open here is not a child's to use.
  */
 static void announce(struct receive *r)
 {
@@ -303,9 +309,7 @@ static void announce(struct receive *r)
         if (null > STDERR_FILENO)
             close(null);
     }
-    if (mig_announce_run(&r->announce))
-        syslog(LOG_DAEMON | LOG_INFO, "%s was silent after its migration;"
-               " announced it on its networks", r->shown);
+    announce_silent(r);
     _exit(EXIT_SUCCESS);
 }
 
