@@ -22,9 +22,14 @@ tb_more_drives=()
 # As node 0 lies low, Xen would keep much of it for DMA and give away node 1
 # first; as pages are scrubbed after boot, it would prefer clean ones of the
 # other node.
+# TB_ICOUNT counts time in instructions, which goes for one processor alone.
 tb_machine() {
     local mib=${TB_MEM:-2048}
 
+    if [ -n "${TB_ICOUNT:-}" ]; then
+        echo -accel tcg,thread=single -icount "shift=$TB_ICOUNT" -m "$mib"
+        return
+    fi
     if [ -z "${TB_NUMA:-}" ]; then
         echo -accel tcg,thread=multi -smp "${TB_CPUS:-1}" -m "$mib"
         return
