@@ -3,7 +3,10 @@
  * probe: what the benchmark on the testbed measures with, in an emulated
  * dom0.
  *
- *   probe stamp                copies lines, each behind the wall clock's ms
+ *   probe stamp [ADDRESS]      copies lines, each behind the wall clock's ms;
+ *                              also sends them to a host whose clock shall
+ *                              stamp them
+ *   probe hear                 stamps what comes from there
  *   probe ping ADDRESS MS      sends an ICMP echo request every MS until
  *                              SIGTERM, then prints "sent N answered N
  *                              longest_ms N silent_ms N": the longest time
@@ -26,6 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define STAMP_PORT 8003
+
 static volatile sig_atomic_t ended, asked;
 
 static void on_signal(int signal)
@@ -44,17 +49,57 @@ static int64_t clock_ms(clockid_t id)
     return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
 }
 
-static int stamp(void)
+static void print_stamped(char *line)
 {
+    line[strcspn(line, "\r\n")] = '\0';
+    printf("%lld %s\n", (long long)clock_ms(CLOCK_REALTIME), line);
+}
+
+static int open_udp(struct sockaddr_in *at, const char *address)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    *at = (struct sockaddr_in){ .sin_family = AF_INET,
+                                .sin_port = htons(STAMP_PORT) };
+    if (inet_pton(AF_INET, address, &at->sin_addr) != 1)
+        errx(2, "%s is no address", address);
+    if (fd < 0)
+        err(1, "socket");
+    return fd;
+}
+
+static int stamp(const char *address)
+{
+    struct sockaddr_in to;
+    int fd = address ? open_udp(&to, address) : -1;
     char line[4096];
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     while (fgets(line, sizeof(line), stdin)) {
-        char *end = strpbrk(line, "\r\n");
+        if (fd >= 0)
+            sendto(fd, line, strcspn(line, "\r\n"), MSG_DONTWAIT,
+                   (struct sockaddr *)&to, sizeof(to));
+        print_stamped(line);
+    }
+    return 0;
+}
 
-        if (end)
-            *end = '\0';
-        printf("%lld %s\n", (long long)clock_ms(CLOCK_REALTIME), line);
+static int hear(void)
+{
+    struct sockaddr_in at;
+    int fd = open_udp(&at, "0.0.0.0");
+    char line[4096];
+
+    if (bind(fd, (struct sockaddr *)&at, sizeof(at)))
+        err(1, "bind");
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    while (!ended) {
+        ssize_t n = recv(fd, line, sizeof(line) - 1, 0);
+
+        if (n < 0)
+            continue;
+        line[n] = '\0';
+        print_stamped(line);
     }
     return 0;
 }
@@ -156,10 +201,13 @@ int main(int argc, char **argv)
 
     sigaction(SIGTERM, &act, NULL);
     sigaction(SIGUSR1, &act, NULL);
-    if (argc == 2 && !strcmp(argv[1], "stamp"))
-        return stamp();
+    if ((argc == 2 || argc == 3) && !strcmp(argv[1], "stamp"))
+        return stamp(argv[2]);
+    if (argc == 2 && !strcmp(argv[1], "hear"))
+        return hear();
     if (argc == 4 && !strcmp(argv[1], "ping") && atoi(argv[3]) > 0)
         return ping(argv[2], atoi(argv[3]));
-    fprintf(stderr, "usage: probe stamp | probe ping ADDRESS MS\n");
+    fprintf(stderr, "usage: probe stamp [ADDRESS] | probe hear |"
+                    " probe ping ADDRESS MS\n");
     return 2;
 }

@@ -15,12 +15,16 @@
 #   -a OPTIONS  more options for ours; with --plan each of its migrations is
 #               foretold, and results.md compares that with what came
 #
+# TB_ICOUNT=2 counts time in instructions (../testbed/README.md), so that it
+# repeats.
+#
 # What is measured:
 #   bytes       that left host 1 over the migration link
 #   total       from the command's start to its end
 #   engine      from libxl's suspend request at the source to the end of the
 #               restore at the target, by what libxl and libxc log
-#   guest       the jump of the guest's wall clock against its monotonic one
+#   guest       the jump of the guest's wall clock against its monotonic one;
+#               not with TB_ICOUNT, since the hosts' clocks go apart then
 #   network     the longest time between two answers to a ping every 20 ms,
 #               sent by the other host's dom0
 set -euo pipefail
@@ -91,6 +95,25 @@ boot() {
     done
 }
 
+# While it counts instructions, an emulated machine takes an interrupt now and
+# then that its guest has disabled; the guest then spins for ever, most often
+# in its kernel's clock as it suspends.
+guest_spins() {
+    local before after
+
+    [ -n "${TB_ICOUNT:-}" ] || return
+    before=$(cpu_seconds_of_guest) || return
+    sleep 5
+    after=$(cpu_seconds_of_guest) || return
+    [ "$before" != "$after" ] && ! tb_guest_ticks 1 g1 &&
+        echo "the guest spins" >&2
+}
+
+cpu_seconds_of_guest() {
+    tb_run 1 'xl list g1' | awk 'NR == 2 { print $NF; found = 1 }
+        END { exit !found }'
+}
+
 # One run; once more on fresh hosts if the emulated machine failed. Appends
 # to results.jsonl.
 one_run() { # WORKLOAD LINK SAVER
@@ -103,7 +126,7 @@ one_run() { # WORKLOAD LINK SAVER
         fi
         why=$(grep -v '^$' "$work/run.log" | tail -n 1)
         tail -n 20 "$work/run.log" >&2
-        tb_emulation_fault >&2 || break
+        tb_emulation_fault >&2 || guest_spins || break
         say "the emulated machine failed, not what ran in it: once more"
         [ "$try" = 2 ] || boot
     done
@@ -133,7 +156,7 @@ run_case() { # CASE
 machine() {
     jq -n --arg cpu "$(sed -n 's/^model name.*: //p;T;q' /proc/cpuinfo)" \
         --argjson cpus "$(nproc)" --arg date "$(date -u +%F)" \
-        --arg command "tests/bench/testbed.sh $arguments" \
+        --arg command "${TB_ICOUNT:+TB_ICOUNT=$TB_ICOUNT }tests/bench/testbed.sh $arguments" \
         --arg load "$(cut -d' ' -f1-3 /proc/loadavg)" \
         --arg qemu "$(qemu-system-x86_64 --version | head -n 1)" \
         '{ cpu: $cpu, cpus: $cpus, date: $date, command: $command,
