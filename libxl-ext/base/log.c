@@ -14,6 +14,7 @@
 static struct {
     const char *program;
     xentoollog_logger *logger, *own;
+    xentoollog_level least; /* that the own one shows */
 } state;
 
 int lxe_log_open(const char *program, xentoollog_level level, bool timestamps)
@@ -30,6 +31,7 @@ int lxe_log_open(const char *program, xentoollog_level level, bool timestamps)
     if (!state.own)
         return -ENOMEM;
     state.logger = state.own;
+    state.least = level;
     state.program = program;
     return 0;
 }
@@ -59,7 +61,7 @@ void lxe_log(xentoollog_level level, const char *fmt, ...)
     char *text;
     int n;
 
-    if (!state.logger)
+    if (!state.logger || (state.logger == state.own && level < state.least))
         return;
     va_start(ap, fmt);
     n = vasprintf(&text, fmt, ap);
