@@ -66,7 +66,6 @@ struct lxe_guest_report {
 
 struct lxe_domain {
     uint32_t domid;
-    char name[LXE_DOM_NAME];
     char uuid[LXE_UUID_TEXT];
     enum lxe_dom_type type;
     unsigned vcpus;
@@ -92,6 +91,7 @@ struct lxe_domain {
     bool uncooperative;  /* XAPI's memory/uncooperative is there */
 
     struct lxe_guest_report report;
+    char name[LXE_DOM_NAME]; /* last: mostly room, which costs nothing there */
 };
 
 struct lxe_domain_list {

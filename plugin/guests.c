@@ -86,6 +86,13 @@ static void note_target(struct aero_guest *g, uint64_t was_kib)
                  g->dom.domid, g->dom.name, lxe_format_kib(text, is));
 }
 
+/* What is news at each tick is the part before the name. */
+static void take(struct lxe_domain *to, const struct lxe_domain *from)
+{
+    memcpy(to, from, offsetof(struct lxe_domain, name));
+    strcpy(to->name, from->name);
+}
+
 static void go_on(struct aero_guest *g, const struct lxe_domain *d,
                   uint64_t now_ns)
 {
@@ -94,7 +101,7 @@ static void go_on(struct aero_guest *g, const struct lxe_domain *d,
 
     g->retargeted = false;
     g->written_kib = LXE_UNKNOWN;
-    g->dom = *d;
+    take(&g->dom, d);
     note_target(g, was_kib);
     g->held_kib = held(g);
     if (news)
