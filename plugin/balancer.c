@@ -100,19 +100,25 @@ static uint64_t tick_time(struct aero_balancer *b)
     return b->now_ns;
 }
 
+/* Creates the keys of a new guest's agent. */
+static void prepare_agent(struct aero_balancer *b, struct aero_guest *g,
+                          char *now)
+{
+    struct lxe_err err = { 0 };
+    int rc = b->host->ops->prepare_agent(b->host, g->dom.domid, &err);
+
+    g->prepared = rc == 0;
+    if (rc && rc != -ESRCH)
+        trouble(b, now, err.text);
+}
+
 static void prepare_agents(struct aero_balancer *b, char *now)
 {
     for (size_t i = 0; i < b->guests.count && b->config->agent; i++) {
         struct aero_guest *g = &b->guests.items[i];
-        struct lxe_err err = { 0 };
-        int rc;
 
-        if (g->prepared || !g->dom.domid || g->dom.building || g->dom.dying)
-            continue;
-        rc = b->host->ops->prepare_agent(b->host, g->dom.domid, &err);
-        g->prepared = rc == 0;
-        if (rc && rc != -ESRCH)
-            trouble(b, now, err.text);
+        if (!g->prepared && g->dom.domid && !g->dom.building && !g->dom.dying)
+            prepare_agent(b, g, now);
     }
 }
 
