@@ -43,9 +43,11 @@
 /* Targets are whole superpages: a smaller step would only split one. */
 #define STEP_PAGES 512u
 
-/* A movable guest on its way through the steps. All in pages. */
+/* A movable guest on its way through the steps. All in pages. As small as may
+ * be: there is one a guest, and each step goes through all of them. */
 struct slot {
-    size_t index; /* of the guest */
+    unsigned index; /* of the guest */
+    unsigned shares;
     uint64_t lo, hi;
     uint64_t demand; /* between them */
     uint64_t need;   /* of it, without margin */
@@ -60,10 +62,15 @@ struct slot {
     bool is_short; /* its margin is as good as used up */
     bool starves;  /* it has less than that, too */
     bool is_late;  /* it does not give what it was asked for */
-    uint64_t rank;  /* by which guests are equals, where nodes matter */
-    uint64_t room;  /* it could give this in an equal's place */
-    uint64_t give;  /* an equal could give this in its place */
-    bool near_gave;
+    bool near_gave; /* in an equal's place, being on a short node */
+};
+
+/* The same where nodes matter. */
+struct place {
+    struct slot *slot;
+    uint64_t rank; /* by which guests are equals */
+    uint64_t room; /* it could give this in an equal's place */
+    uint64_t give; /* an equal could give this in its place */
 };
 
 struct plan {
@@ -126,7 +133,7 @@ static void bounds(const struct aero_policy_guest *g, uint64_t *lo,
 static void fill_slot(const struct aero_policy_guest *g, size_t index,
                       bool no_surplus, struct slot *s)
 {
-    *s = (struct slot){ .index = index };
+    *s = (struct slot){ .index = (unsigned)index, .shares = g->shares };
     bounds(g, &s->lo, &s->hi);
     s->knee = pages_up(g->demand_kib);
     /* In whole steps, or a little more would be rounded to less. */
@@ -139,18 +146,22 @@ static void fill_slot(const struct aero_policy_guest *g, size_t index,
     s->target = g->target_kib / LXE_KIB_PER_PAGE;
 }
 
-static uint64_t pool_kib(const struct aero_policy_host *host,
-                         const struct aero_policy_guest *guests, size_t count)
-{
-    uint64_t have = host->free_kib, gone = host->keep_free_kib;
+/* What there is for all, and what of it is gone; in KiB. */
+struct pool {
+    uint64_t have, gone;
+};
 
-    for (size_t i = 0; i < count; i++) {
-        if (guests[i].movable)
-            have += guests[i].held_kib;
-        else
-            gone += lxe_less(guests[i].target_kib, guests[i].held_kib);
-    }
-    return lxe_less(have, gone);
+static struct pool begin_pool(const struct aero_policy_host *host)
+{
+    return (struct pool){ host->free_kib, host->keep_free_kib };
+}
+
+static void count_in(struct pool *pool, const struct aero_policy_guest *g)
+{
+    if (g->movable)
+        pool->have += g->held_kib;
+    else
+        pool->gone += lxe_less(g->target_kib, g->held_kib);
 }
 
 /* Whether a guest lacks memory, or is about to, beyond what was promised. */
@@ -205,54 +216,65 @@ static void find_late(const struct plan *p, struct slot *s)
     s->demand = lxe_max(s->demand, soon);
 }
 
-static void collect(struct plan *p, size_t count)
+/* The answer for a guest that is left alone. */
+static struct aero_policy_target unmoved(const struct aero_policy_guest *g)
 {
-    struct slot *s;
+    return (struct aero_policy_target){
+        .target_kib = g->target_kib,
+        .goal_kib = g->target_kib,
+        .price = 1,
+    };
+}
 
-    p->pool = pool_kib(p->host, p->guests, count) / LXE_KIB_PER_PAGE;
+static void collect(struct plan *p, size_t count,
+                    struct aero_policy_target *out)
+{
+    struct pool pool = begin_pool(p->host);
+
     for (size_t i = 0; i < count; i++) {
-        if (!p->guests[i].movable)
+        const struct aero_policy_guest *g = &p->guests[i];
+        struct slot *s = &p->slots[p->n];
+
+        count_in(&pool, g);
+        if (!g->movable) {
+            out[i] = unmoved(g);
             continue;
-        s = &p->slots[p->n++];
-        fill_slot(&p->guests[i], i, p->host->no_surplus, s);
+        }
+        p->n++;
+        fill_slot(g, i, p->host->no_surplus, s);
         s->is_short = is_short(p, s);
         s->starves = s->is_short &&
                      s->target < s->need + MARGIN_LEFT_KIB / LXE_KIB_PER_PAGE;
         p->any_short |= s->is_short;
     }
-    for (size_t i = 0; i < p->n; i++) {
-        s = &p->slots[i];
-        if (p->any_short) {
-            forget_past(p, s);
-            find_late(p, s);
-        }
-        p->bottoms += s->lo;
+    p->pool = lxe_less(pool.have, pool.gone) / LXE_KIB_PER_PAGE;
+    for (size_t i = 0; i < p->n && p->any_short; i++) {
+        forget_past(p, &p->slots[i]);
+        find_late(p, &p->slots[i]);
     }
 }
 
-/* Each guest's part of the pool by its shares alone. */
+/* Each guest's part of the pool by its shares alone: the vessels' x. */
 static int entitle(struct plan *p)
 {
-    int rc;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct slot *s = &p->slots[i];
 
-    for (size_t i = 0; i < p->n; i++)
+        p->bottoms += s->lo;
         p->vessels[i] = (struct aero_vessel){
-            .lo = p->slots[i].lo,
-            .hi = p->slots[i].hi,
-            .shares = p->guests[p->slots[i].index].shares,
+            .lo = s->lo, .hi = s->hi, .shares = s->shares,
         };
-    rc = aero_water_fill(p->vessels, p->n, p->pool);
-    for (size_t i = 0; i < p->n && !rc; i++)
-        p->slots[i].due = p->vessels[i].x;
-    return rc;
+    }
+    return aero_water_fill(p->vessels, p->n, p->pool);
 }
 
 /* What the tax leaves of it: all that is in use, and a part of what is not. */
-static uint64_t taxed(const struct plan *p, const struct slot *s)
+static uint64_t taxed(const struct plan *p, const struct slot *s,
+                      uint64_t right)
 {
-    uint64_t idle = lxe_less(s->due, s->demand);
+    uint64_t idle = lxe_less(right, s->demand);
 
-    return s->due - idle / AERO_TAX_ALL * p->host->tax -
+    return right - idle / AERO_TAX_ALL * p->host->tax -
            idle % AERO_TAX_ALL * p->host->tax / AERO_TAX_ALL;
 }
 
@@ -260,47 +282,29 @@ static uint64_t taxed(const struct plan *p, const struct slot *s)
 static int meet_demands(struct plan *p)
 {
     bool any = false;
-    int rc;
 
     for (size_t i = 0; i < p->n; i++) {
-        struct slot *s = &p->slots[i];
-        uint64_t keeps = taxed(p, s);
+        const struct slot *s = &p->slots[i];
+        struct aero_vessel *v = &p->vessels[i];
 
-        s->due = keeps;
-        any |= s->demand > keeps;
-        p->vessels[i] = (struct aero_vessel){
-            .lo = keeps,
-            .hi = lxe_max(keeps, s->demand),
-            .shares = p->guests[s->index].shares,
-        };
+        v->x = v->lo = taxed(p, s, v->x);
+        v->hi = lxe_max(v->lo, s->demand);
+        any |= s->demand > v->lo;
     }
-    if (!any)
-        return 0;
-    rc = aero_water_fill(p->vessels, p->n, p->pool);
-    for (size_t i = 0; i < p->n && !rc; i++)
-        p->slots[i].due = p->vessels[i].x;
-    return rc;
+    return any ? aero_water_fill(p->vessels, p->n, p->pool) : 0;
 }
 
 /* What is left then goes to all. */
 static int share_rest(struct plan *p)
 {
-    int rc;
-
     for (size_t i = 0; i < p->n; i++) {
-        const struct slot *s = &p->slots[i];
+        struct slot *s = &p->slots[i];
+        struct aero_vessel *v = &p->vessels[i];
 
-        p->vessels[i] = (struct aero_vessel){
-            .lo = s->due,
-            .hi = s->hi,
-            .base = s->due,
-            .shares = p->guests[s->index].shares,
-        };
+        s->due = v->lo = v->base = v->x;
+        v->hi = s->hi;
     }
-    rc = aero_water_fill(p->vessels, p->n, p->pool);
-    for (size_t i = 0; i < p->n && !rc; i++)
-        p->slots[i].want = p->vessels[i].x;
-    return rc;
+    return aero_water_fill(p->vessels, p->n, p->pool);
 }
 
 /*
@@ -312,8 +316,12 @@ static void hold_back(struct plan *p)
 {
     uint64_t beyond = 0;
 
-    for (size_t i = 0; i < p->n; i++)
-        beyond += lxe_less(p->slots[i].want, p->slots[i].demand);
+    for (size_t i = 0; i < p->n; i++) {
+        struct slot *s = &p->slots[i];
+
+        s->want = p->vessels[i].x;
+        beyond += lxe_less(s->want, s->demand);
+    }
     if (!beyond || !p->host->slack_part)
         return;
     p->back = lxe_min(p->pool / p->host->slack_part, beyond / 2);
@@ -350,26 +358,27 @@ static int share_out(struct plan *p)
  * What a guest of a short node may give beyond its right: nothing of its
  * demand, and so little that it is not given back at once (band()).
  */
-static void find_place(const struct plan *p, struct slot *s)
+static struct place find_place(const struct plan *p, struct slot *s)
 {
     uint64_t short_nodes = p->host->short_nodes, coarse = 0;
     uint64_t nodes = p->guests[s->index].nodes;
     uint64_t least = lxe_max(s->demand, s->lo);
+    struct place to = { .slot = s };
 
     while (s->want >> coarse >= 8)
         coarse++;
-    s->rank = s->want >> coarse << coarse;
+    to.rank = s->want >> coarse << coarse;
     least = lxe_max(least, s->want - s->want / NODE_PART);
     if (nodes && !(nodes & ~short_nodes))
-        s->room = whole_steps(lxe_less(s->want, least));
+        to.room = whole_steps(lxe_less(s->want, least));
     else
-        s->give = lxe_less(lxe_min(s->target, s->hi), s->want);
+        to.give = lxe_less(lxe_min(s->target, s->hi), s->want);
+    return to;
 }
 
 static int compare_ranks(const void *pa, const void *pb)
 {
-    const struct slot *a = *(const struct slot *const *)pa;
-    const struct slot *b = *(const struct slot *const *)pb;
+    const struct place *a = pa, *b = pb;
 
     return a->rank < b->rank ? -1 : a->rank > b->rank;
 }
@@ -380,29 +389,30 @@ static uint64_t part(uint64_t of, uint64_t n, uint64_t sum)
 }
 
 /* Among equals, those with room give in the place of the others. */
-static void change_places(struct slot *const *equals, size_t count)
+static void change_places(const struct place *equals, size_t count)
 {
     uint64_t room = 0, give = 0, given = 0, most;
 
     for (size_t i = 0; i < count; i++) {
-        room += equals[i]->room;
-        give += equals[i]->give;
+        room += equals[i].room;
+        give += equals[i].give;
     }
     most = lxe_min(room, give);
     for (size_t i = 0; most && i < count; i++) {
-        struct slot *s = equals[i];
-        uint64_t more = lxe_min(whole_steps_up(part(most, s->room, room)),
-                                s->room);
+        const struct place *e = &equals[i];
+        uint64_t more = lxe_min(whole_steps_up(part(most, e->room, room)),
+                                e->room);
 
-        s->want -= more;
-        s->near_gave = more > 0;
+        e->slot->want -= more;
+        e->slot->near_gave = more > 0;
         given += more;
     }
     given = lxe_min(given, give);
     for (size_t i = 0; given && i < count; i++) {
-        uint64_t less_now = part(given, equals[i]->give, give);
+        uint64_t less_now = part(given, equals[i].give, give);
 
-        equals[i]->want += given == give ? less_now : whole_steps(less_now);
+        equals[i].slot->want += given == give ? less_now
+                                              : whole_steps(less_now);
     }
 }
 
@@ -413,20 +423,18 @@ static void change_places(struct slot *const *equals, size_t count)
  */
 static int prefer_nodes(struct plan *p)
 {
-    _cleanup_free_ struct slot **all = NULL;
+    _cleanup_free_ struct place *all = NULL;
 
     if (!p->host->short_nodes)
         return 0;
-    all = calloc(p->n + 1, sizeof(struct slot *));
+    all = malloc((p->n + 1) * sizeof(*all));
     if (!all)
         return -ENOMEM;
-    for (size_t i = 0; i < p->n; i++) {
-        find_place(p, &p->slots[i]);
-        all[i] = &p->slots[i];
-    }
-    qsort(all, p->n, sizeof(struct slot *), compare_ranks);
+    for (size_t i = 0; i < p->n; i++)
+        all[i] = find_place(p, &p->slots[i]);
+    qsort(all, p->n, sizeof(*all), compare_ranks);
     for (size_t i = 0, end; i < p->n; i = end) {
-        for (end = i + 1; end < p->n && all[end]->rank == all[i]->rank; end++)
+        for (end = i + 1; end < p->n && all[end].rank == all[i].rank; end++)
             ;
         change_places(all + i, end - i);
     }
@@ -502,7 +510,7 @@ static int hasten(struct plan *p)
             .held = s->held,
             .least = g->demand_known ? s->demand : s->lo,
             .base = s->due,
-            .shares = g->shares,
+            .shares = s->shares,
             .speed = pages_s(g->speed_kib_s),
             .next = s->next,
         };
@@ -532,6 +540,7 @@ static int grow_within(struct plan *p, uint64_t rest, bool to_demands)
 
         p->vessels[i].hi = grows ? lxe_min(s->next, top) : 0;
         p->vessels[i].lo = grows ? lxe_max(p->vessels[i].x, s->held) : 0;
+        p->vessels[i].base = 0;
     }
     return aero_water_fill(p->vessels, p->n, rest);
 }
@@ -552,12 +561,11 @@ static int bound_growth(struct plan *p)
             rest = lxe_less(rest, counted(s, s->next));
         else
             wanted += s->next;
-        p->vessels[i] = (struct aero_vessel){
-            .shares = p->guests[s->index].shares,
-        };
     }
     if (wanted <= rest)
         return 0;
+    for (size_t i = 0; i < p->n; i++)
+        p->vessels[i].x = 0;
     rc = grow_within(p, rest, true);
     if (!rc)
         rc = grow_within(p, rest, false);
@@ -643,7 +651,7 @@ static int share_free(struct plan *p, uint64_t sum)
         p->vessels[i] = (struct aero_vessel){
             .lo = s->takes ? s->target : 0,
             .hi = s->takes ? s->next : 0,
-            .shares = p->guests[s->index].shares,
+            .shares = s->shares,
         };
         pool += p->vessels[i].lo;
     }
@@ -726,7 +734,7 @@ static double price(const struct plan *p, const struct slot *s)
     double cost = (double)active +
                   idle * AERO_TAX_ALL / (AERO_TAX_ALL - p->host->tax);
 
-    return (double)p->guests[s->index].shares / (cost > 1 ? cost : 1);
+    return (double)s->shares / (cost > 1 ? cost : 1);
 }
 
 /* Prices say something beside others only. */
@@ -780,7 +788,7 @@ static void explain(const struct plan *p, const struct slot *s,
         .why = g->why,
         .demand_kib = g->demand_kib,
         .goal_kib = out->goal_kib,
-        .shares = g->shares,
+        .shares = s->shares,
         .at_min = s->want == s->lo,
         .cannot_swap = g->keep_kib > g->min_kib,
         .at_max = s->want == s->hi,
@@ -802,8 +810,9 @@ static void answer(const struct plan *p, const struct slot *s,
                           ? p->guests[s->index].target_kib
                           : s->next * LXE_KIB_PER_PAGE;
     out->goal_kib = s->want * LXE_KIB_PER_PAGE;
-    if (s->held > s->knee)
-        out->idle = (unsigned)((s->held - s->knee) * 1000 / s->held);
+    out->idle = s->held > s->knee
+                    ? (unsigned)((s->held - s->knee) * 1000 / s->held)
+                    : 0;
     out->price = p->median > 0 ? s->price / p->median : 1;
     explain(p, s, out);
 }
@@ -821,13 +830,7 @@ int aero_policy_run(const struct aero_policy_host *host,
 
     if (!slots || !vessels)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        out[i] = (struct aero_policy_target){
-            .target_kib = guests[i].target_kib,
-            .goal_kib = guests[i].target_kib,
-            .price = 1,
-        };
-    collect(&p, count);
+    collect(&p, count, out);
     rc = share_out(&p);
     if (!rc)
         rc = prefer_nodes(&p);
@@ -854,18 +857,20 @@ static uint64_t left_kib(const struct aero_policy_host *host,
                          const struct aero_policy_guest *guests, size_t count,
                          bool leave_needs)
 {
-    uint64_t kept = 0, lo, hi;
+    struct pool pool = begin_pool(host);
+    uint64_t lo, hi;
 
     for (size_t i = 0; i < count; i++) {
+        count_in(&pool, &guests[i]);
         if (!guests[i].movable)
             continue;
         bounds(&guests[i], &lo, &hi);
         lo = lxe_max(lo, guests[i].floor_kib / LXE_KIB_PER_PAGE);
         if (leave_needs && guests[i].demand_known)
             lo = lxe_min(lxe_max(pages_up(guests[i].need_kib), lo), hi);
-        kept += lo * LXE_KIB_PER_PAGE;
+        pool.gone += lo * LXE_KIB_PER_PAGE;
     }
-    return lxe_less(pool_kib(host, guests, count), kept);
+    return lxe_less(pool.have, pool.gone);
 }
 
 uint64_t aero_policy_obtainable_kib(const struct aero_policy_host *host,
