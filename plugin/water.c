@@ -14,7 +14,7 @@ typedef unsigned __int128 wide;
 /* The level at which a vessel begins to rise, or is full: units / shares. */
 struct edge {
     uint64_t units;
-    uint64_t shares;
+    uint32_t shares;
     bool full;
 };
 
@@ -33,11 +33,11 @@ static inline struct span span_of(const struct aero_vessel *v, bool above)
     return (struct span){ v->lo, base > v->lo ? base : v->lo, 0 };
 }
 
-static int compare_edges(const struct edge *a, const struct edge *b)
+static bool is_below(const struct edge *a, const struct edge *b)
 {
-    wide left = (wide)a->units * b->shares, right = (wide)b->units * a->shares;
-
-    return left < right ? -1 : left > right;
+    if (a->shares == b->shares) /* as mostly: spares two long products */
+        return a->units < b->units;
+    return (wide)a->units * b->shares < (wide)b->units * a->shares;
 }
 
 static void swap(struct edge *a, struct edge *b)
@@ -58,8 +58,13 @@ static struct sum pass(struct sum s, const struct edge *edges, size_t count)
     for (size_t i = 0; i < count; i++) {
         const struct edge *e = &edges[i];
 
-        s.still += e->full ? e->units : -e->units;
-        s.moving += e->full ? -e->shares : e->shares;
+        if (e->full) {
+            s.still += e->units;
+            s.moving -= e->shares;
+        } else {
+            s.still -= e->units;
+            s.moving += e->shares;
+        }
     }
     return s;
 }
@@ -71,11 +76,9 @@ static void split(struct edge *edges, size_t count, struct edge pivot,
     size_t low = 0, high = count, i = 0;
 
     while (i < high) {
-        int way = compare_edges(&edges[i], &pivot);
-
-        if (way < 0)
+        if (is_below(&edges[i], &pivot))
             swap(&edges[i++], &edges[low++]);
-        else if (way > 0)
+        else if (is_below(&pivot, &edges[i]))
             swap(&edges[i], &edges[--high]);
         else
             i++;
@@ -128,8 +131,8 @@ static size_t list_edges(const struct aero_vessel *v, size_t count,
 
         if (s.lo == s.hi)
             continue;
-        edges[n++] = (struct edge){ s.lo, v[i].shares, false };
-        edges[n++] = (struct edge){ s.hi, v[i].shares, true };
+        edges[n++] = (struct edge){ s.lo, (uint32_t)v[i].shares, false };
+        edges[n++] = (struct edge){ s.hi, (uint32_t)v[i].shares, true };
     }
     return n;
 }
@@ -155,38 +158,37 @@ static int fill_to_level(struct aero_vessel *v, size_t count, bool above,
     return 0;
 }
 
-static int fill(struct aero_vessel *v, size_t count, bool above,
-                uint64_t pool)
+/* What one of the two fillings has to do with all vessels. */
+struct extent {
+    uint64_t bottoms, tops, offsets;
+};
+
+static inline void extend(struct extent *e, struct span s)
 {
-    uint64_t bottoms = 0, tops = 0;
-    bool all;
-
-    for (size_t i = 0; i < count; i++) {
-        struct span s = span_of(&v[i], above);
-
-        bottoms += s.lo;
-        tops += s.hi;
-    }
-    all = tops <= pool;
-    if (!all && bottoms < pool)
-        return fill_to_level(v, count, above, bottoms, pool);
-    for (size_t i = 0; i < count; i++) {
-        struct span s = span_of(&v[i], above);
-
-        v[i].x = s.offset + (all ? s.hi : s.lo);
-    }
-    return 0;
+    e->bottoms += s.lo;
+    e->tops += s.hi;
+    e->offsets += s.offset;
 }
 
 int aero_water_fill(struct aero_vessel *vessels, size_t count, uint64_t pool)
 {
-    uint64_t tops = 0, bases = 0;
+    struct extent to_bases = { 0 }, beyond = { 0 }, e;
+    bool above, all;
 
     for (size_t i = 0; i < count; i++) {
-        tops += span_of(&vessels[i], false).hi;
-        bases += span_of(&vessels[i], true).offset;
+        extend(&to_bases, span_of(&vessels[i], false));
+        extend(&beyond, span_of(&vessels[i], true));
     }
-    if (tops <= pool)
-        return fill(vessels, count, true, pool - bases);
-    return fill(vessels, count, false, pool);
+    above = to_bases.tops <= pool;
+    e = above ? beyond : to_bases;
+    pool -= e.offsets;
+    all = e.tops <= pool;
+    if (!all && e.bottoms < pool)
+        return fill_to_level(vessels, count, above, e.bottoms, pool);
+    for (size_t i = 0; i < count; i++) {
+        struct span s = span_of(&vessels[i], above);
+
+        vessels[i].x = s.offset + (all ? s.hi : s.lo);
+    }
+    return 0;
 }
