@@ -81,6 +81,7 @@ struct plan {
     size_t n;
     uint64_t pool;    /* pages */
     uint64_t bottoms; /* sum, pages */
+    uint64_t most;    /* pages that a target goes beyond what is held */
     uint64_t back;    /* held back of the surplus, pages */
     double median;    /* of the prices */
     bool any_short;
@@ -216,6 +217,19 @@ static void find_late(const struct plan *p, struct slot *s)
     s->demand = lxe_max(s->demand, soon);
 }
 
+/*
+ * How far a target goes beyond what a guest holds: further where somebody
+ * waits or is short, as each step would be a move of its own, unless those of
+ * a node shall have the time to give first.
+ */
+static uint64_t most_change(const struct plan *p)
+{
+    uint64_t most = lxe_max(p->host->change_kib / LXE_KIB_PER_PAGE, 1);
+    bool hurry = p->any_short && !p->host->short_nodes;
+
+    return p->host->missing_kib || hurry ? most * HURRY_TIMES : most;
+}
+
 /* The answer for a guest that is left alone. */
 static struct aero_policy_target unmoved(const struct aero_policy_guest *g)
 {
@@ -248,6 +262,7 @@ static void collect(struct plan *p, size_t count,
         p->any_short |= s->is_short;
     }
     p->pool = lxe_less(pool.have, pool.gone) / LXE_KIB_PER_PAGE;
+    p->most = most_change(p);
     for (size_t i = 0; i < p->n && p->any_short; i++) {
         forget_past(p, &p->slots[i]);
         find_late(p, &p->slots[i]);
@@ -307,33 +322,35 @@ static int share_rest(struct plan *p)
     return aero_water_fill(p->vessels, p->n, p->pool);
 }
 
+/* In whole steps, but for its bounds. */
+static uint64_t rounded(const struct slot *s, uint64_t want)
+{
+    return want == s->hi ? want : lxe_max(whole_steps(want), s->lo);
+}
+
 /*
- * Holds back a part of what guests would get beyond their demands, at most
- * half of it, for those who will ask next: without it each wish would move
- * many guests a little.
+ * Where each guest should come to: to what it got, less a part of what is
+ * beyond its demand. That is held back, at most half of it, for those who will
+ * ask next: without it each wish would move many guests a little.
  */
 static void hold_back(struct plan *p)
 {
     uint64_t beyond = 0;
 
+    for (size_t i = 0; i < p->n; i++)
+        beyond += lxe_less(p->vessels[i].x, p->slots[i].demand);
+    if (p->host->slack_part)
+        p->back = lxe_min(p->pool / p->host->slack_part, beyond / 2);
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
+        uint64_t want = p->vessels[i].x;
 
-        s->want = p->vessels[i].x;
-        beyond += lxe_less(s->want, s->demand);
-    }
-    if (!beyond || !p->host->slack_part)
-        return;
-    p->back = lxe_min(p->pool / p->host->slack_part, beyond / 2);
-    for (size_t i = 0; i < p->n; i++) {
-        struct slot *s = &p->slots[i];
-
-        s->want -= aero_mul_div(lxe_less(s->want, s->demand), p->back,
-                                beyond);
+        if (p->back)
+            want -= aero_mul_div(lxe_less(want, s->demand), p->back, beyond);
+        s->want = rounded(s, want);
     }
 }
 
-/* Where each guest should come to in the end. */
 static int share_out(struct plan *p)
 {
     int rc = entitle(p);
@@ -342,16 +359,9 @@ static int share_out(struct plan *p)
         rc = meet_demands(p);
     if (!rc)
         rc = share_rest(p);
-    if (rc)
-        return rc;
-    hold_back(p);
-    for (size_t i = 0; i < p->n; i++) {
-        struct slot *s = &p->slots[i];
-
-        if (s->want != s->hi)
-            s->want = lxe_max(whole_steps(s->want), s->lo);
-    }
-    return 0;
+    if (!rc)
+        hold_back(p);
+    return rc;
 }
 
 /*
@@ -442,46 +452,31 @@ static int prefer_nodes(struct plan *p)
 }
 
 /*
- * How far a target goes beyond what a guest holds: further where somebody
- * waits or is short, as each step would be a move of its own, unless those of
- * a node shall have the time to give first.
- */
-static uint64_t most_change(const struct plan *p)
-{
-    uint64_t most = lxe_max(p->host->change_kib / LXE_KIB_PER_PAGE, 1);
-    bool hurry = p->any_short && !p->host->short_nodes;
-
-    return p->host->missing_kib || hurry ? most * HURRY_TIMES : most;
-}
-
-/*
  * Most that a guest is asked to give in one tick: more for one that lacks
  * memory, unless those of a node shall have the time to give first.
  */
 static uint64_t most_down(const struct plan *p, const struct slot *s)
 {
-    uint64_t most = most_change(p), down;
+    uint64_t down;
 
     if (!p->host->shrink_part)
-        return most;
+        return p->most;
     down = lxe_max(s->held / p->host->shrink_part,
                    SHRINK_MIN_KIB / LXE_KIB_PER_PAGE);
     if (p->any_short && !p->host->short_nodes)
         down *= FOR_SHORT_TIMES;
-    return lxe_min(most, down);
+    return lxe_min(p->most, down);
 }
 
 /* Goes ahead of what a guest holds by no more than one tick's change. */
 static void bound_change(struct plan *p)
 {
-    uint64_t most = most_change(p);
-
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
 
         s->next = lxe_max(s->want, lxe_less(s->held, most_down(p, s)));
         /* What was promised already is not taken back for this bound. */
-        s->next = lxe_min(s->next, lxe_max(s->held + most,
+        s->next = lxe_min(s->next, lxe_max(s->held + p->most,
                                            lxe_min(s->target, s->want)));
     }
 }
@@ -515,8 +510,7 @@ static int hasten(struct plan *p)
             .next = s->next,
         };
     }
-    rc = aero_hasten(d, p->n, pages_up(p->host->missing_kib),
-                     most_change(p));
+    rc = aero_hasten(d, p->n, pages_up(p->host->missing_kib), p->most);
     for (size_t i = 0; i < p->n && !rc; i++) {
         p->slots[i].hastened = d[i].next < p->slots[i].next;
         p->slots[i].next = d[i].next;
@@ -620,7 +614,7 @@ static bool is_worth_it(const struct plan *p, const struct slot *s,
                         uint64_t to)
 {
     uint64_t band = lxe_min(s->target / SURPLUS_PART,
-                            most_change(p) / SURPLUS_TICK_PART);
+                            p->most / SURPLUS_TICK_PART);
     uint64_t least = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
 
     if (s->starves)
