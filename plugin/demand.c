@@ -83,9 +83,9 @@ static bool need_by_used(const struct aero_demand_input *in,
     return true;
 }
 
-static double average(double old, double now, uint64_t dt_ns, uint64_t tau_ns)
+static double average(double old, double now, double dt_ns, double tau_ns)
 {
-    return old + (now - old) * (double)dt_ns / (double)(dt_ns + tau_ns);
+    return old + (now - old) * dt_ns / (dt_ns + tau_ns);
 }
 
 /*
@@ -106,7 +106,7 @@ static uint64_t highest(struct aero_demand_memory *m, uint64_t now_ns,
                         uint64_t need_kib, bool sampled)
 {
     double now = (double)need_kib, top = now;
-    uint64_t dt = now_ns > m->last_ns ? now_ns - m->last_ns : 0;
+    double dt = (double)lxe_less(now_ns, m->last_ns);
 
     if (!m->primed || m->sampled != sampled) {
         m->primed = true;
@@ -160,7 +160,7 @@ static uint64_t missing(const struct aero_demand_input *in,
         now = (double)in->margin_kib;
     if (m->counted)
         m->missing_kib = average(m->missing_kib, now,
-                                 said_ns - m->counted_ns, SLOW_NS);
+                                 (double)(said_ns - m->counted_ns), SLOW_NS);
     if (now > m->missing_kib)
         m->missing_kib = now;
     m->counted = true;
