@@ -100,7 +100,14 @@ static uint64_t tick_time(struct aero_balancer *b)
     return b->now_ns;
 }
 
-/* Creates the keys of a new guest's agent. */
+static bool wants_agent(const struct aero_balancer *b,
+                        const struct aero_guest *g)
+{
+    return b->config->agent && !g->prepared && g->dom.domid &&
+           !g->dom.building && !g->dom.dying;
+}
+
+/* Creates the keys of a guest's agent. */
 static void prepare_agent(struct aero_balancer *b, struct aero_guest *g,
                           char *now)
 {
@@ -110,16 +117,6 @@ static void prepare_agent(struct aero_balancer *b, struct aero_guest *g,
     g->prepared = rc == 0;
     if (rc && rc != -ESRCH)
         trouble(b, now, err.text);
-}
-
-static void prepare_agents(struct aero_balancer *b, char *now)
-{
-    for (size_t i = 0; i < b->guests.count && b->config->agent; i++) {
-        struct aero_guest *g = &b->guests.items[i];
-
-        if (!g->prepared && g->dom.domid && !g->dom.building && !g->dom.dying)
-            prepare_agent(b, g, now);
-    }
 }
 
 /* Whether somebody else balances the guest; says when that changes. */
@@ -192,6 +189,17 @@ static void judge(struct aero_balancer *b, struct aero_guest *g,
                  aero_guest_state_name(g->condition.state));
 }
 
+static void look_at_guests(struct aero_balancer *b, uint64_t now_ns, char *now)
+{
+    for (size_t i = 0; i < b->guests.count; i++) {
+        struct aero_guest *g = &b->guests.items[i];
+
+        if (wants_agent(b, g))
+            prepare_agent(b, g, now);
+        judge(b, g, now_ns);
+    }
+}
+
 /*
  * The target as a promise of memory. dom0 is not made to follow its own; for
  * a domain that takes what was reserved for it, the reservation stands; one
@@ -214,12 +222,14 @@ static uint64_t promised_kib(const struct aero_balancer *b,
 
 static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
 {
-    /* Cleared, as aero_decision_same() compares all bytes first. */
-    struct aero_policy_guest *in = calloc(b->guests.count + 1, sizeof(*in));
+    struct aero_policy_guest *in =
+        malloc((b->guests.count + 1) * sizeof(*in));
 
     for (size_t i = 0; in && i < b->guests.count; i++) {
         const struct aero_guest *g = &b->guests.items[i];
 
+        /* aero_decision_same() compares all bytes first. */
+        memset(&in[i], 0, sizeof(in[i]));
         in[i] = (struct aero_policy_guest){
             .movable = aero_guest_movable(g->condition.state) &&
                        !aero_reservations_following(&b->reservations,
@@ -408,29 +418,35 @@ static void set_targets(struct aero_balancer *b,
         set_target(b, g, steps[i].target_kib, reason, now);
         g->condition.wake = false; /* the driver has a new value */
     }
-    for (size_t i = 0; i < b->guests.count; i++)
-        if (b->guests.items[i].condition.wake)
-            wake(b, &b->guests.items[i], now);
 }
 
-static void note_reasons(struct aero_balancer *b,
-                         const struct aero_policy_target *out)
+static void note_reason(struct aero_guest *g,
+                        const struct aero_policy_target *out)
+{
+    if (aero_guest_movable(g->condition.state))
+        g->reason = out->reason;
+    else if (g->condition.state == AERO_GUEST_FOREIGN)
+        g->reason = (struct aero_reason){
+            .cause = AERO_CAUSE_FOREIGN,
+            .why = aero_rival_guess(&g->dom),
+        };
+    else
+        g->reason = (struct aero_reason){
+            .cause = AERO_CAUSE_UNTOUCHED,
+            .why = aero_guest_state_name(g->condition.state),
+        };
+}
+
+/* Notes why each guest has what it has, and wakes those that need it. */
+static void end_with_guests(struct aero_balancer *b,
+                            const struct aero_policy_target *out, char *now)
 {
     for (size_t i = 0; i < b->guests.count; i++) {
         struct aero_guest *g = &b->guests.items[i];
 
-        if (aero_guest_movable(g->condition.state))
-            g->reason = out[i].reason;
-        else if (g->condition.state == AERO_GUEST_FOREIGN)
-            g->reason = (struct aero_reason){
-                .cause = AERO_CAUSE_FOREIGN,
-                .why = aero_rival_guess(&g->dom),
-            };
-        else
-            g->reason = (struct aero_reason){
-                .cause = AERO_CAUSE_UNTOUCHED,
-                .why = aero_guest_state_name(g->condition.state),
-            };
+        note_reason(g, &out[i]);
+        if (g->condition.wake)
+            wake(b, g, now);
     }
 }
 
@@ -442,17 +458,6 @@ static uint64_t spare_kib(const struct aero_balancer *b,
 
     host.keep_free_kib -= aero_reservations_waiting_kib(&b->reservations);
     return aero_policy_spare_kib(&host, in, b->guests.count);
-}
-
-/* As aero_balancer_reserve() judges. */
-static uint64_t obtainable_kib(const struct aero_balancer *b,
-                               const struct aero_policy_guest *in)
-{
-    struct aero_policy_host host = policy_host(b);
-
-    if (b->state == AERO_HOST_LOW)
-        return b->spare_kib;
-    return aero_policy_obtainable_kib(&host, in, b->guests.count);
 }
 
 static int find_mover(struct aero_balancer *b,
@@ -563,14 +568,13 @@ static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
         trouble(b, now, "out of memory");
         return -ENOMEM;
     }
-    b->obtainable_kib = obtainable_kib(b, in);
     host = policy_host(b);
     if (aero_policy_run(&host, in, b->guests.count, out)) {
         trouble(b, now, "out of memory");
         return -ENOMEM;
     }
-    note_reasons(b, out);
     set_targets(b, in, out, &host, now);
+    end_with_guests(b, out, now);
     show(b, in, out, &host);
     return 0;
 }
@@ -593,6 +597,8 @@ static void meet_new_domains(struct aero_balancer *b)
 
 static void follow_transfers(struct aero_balancer *b)
 {
+    if (!b->reservations.count)
+        return;
     meet_new_domains(b);
     for (size_t i = 0; i < b->reservations.count; i++) {
         uint32_t domid = b->reservations.items[i].domid;
@@ -684,10 +690,8 @@ int aero_balancer_tick(struct aero_balancer *b)
     if (rc) {
         trouble(b, now, err.text);
     } else {
-        prepare_agents(b, now);
         look_at_nodes(b, now);
-        for (size_t i = 0; i < b->guests.count; i++)
-            judge(b, &b->guests.items[i], now_ns);
+        look_at_guests(b, now_ns, now);
         if (b->config->samples)
             aero_sampler_tick(&b->sampler, &b->guests, now_ns);
         follow_transfers(b);
@@ -790,6 +794,19 @@ int aero_balancer_reserve(struct aero_balancer *b,
         fitting.kib = spare > fitting.least_kib ? spare : fitting.least_kib;
     fitting.asked_ns = b->host->ops->now_ns(b->host);
     return aero_reservations_add(&b->reservations, &fitting, err) ? 0 : -EBUSY;
+}
+
+/* As aero_balancer_reserve() judges. */
+uint64_t aero_balancer_obtainable_kib(const struct aero_balancer *b)
+{
+    struct aero_policy_host host = policy_host(b);
+    _cleanup_free_ struct aero_policy_guest *in = policy_input(b);
+
+    if (!in)
+        return LXE_UNKNOWN;
+    if (b->state == AERO_HOST_LOW)
+        return b->spare_kib;
+    return aero_policy_obtainable_kib(&host, in, b->guests.count);
 }
 
 bool aero_balancer_awaited(const struct aero_balancer *b)

@@ -46,7 +46,6 @@ struct aero_balancer {
     uint64_t short_nodes;             /* as in policy.h */
     enum aero_host_state state;
     uint64_t spare_kib;               /* that no guest needs now */
-    uint64_t obtainable_kib;          /* that a reservation could have */
     uint32_t should_move;             /* domid, or AERO_NO_DOMID */
     char shortage[AERO_WARNING_TEXT]; /* what to do about a low state */
     uint64_t ticks;                   /* in which all could be seen */
@@ -84,6 +83,9 @@ int aero_balancer_tick(struct aero_balancer *b);
 int aero_balancer_reserve(struct aero_balancer *b,
                           const struct aero_reservation *wanted,
                           struct lxe_err *err);
+
+/* What a reservation could have now; LXE_UNKNOWN where memory is short. */
+uint64_t aero_balancer_obtainable_kib(const struct aero_balancer *b);
 
 /*
  * Whether somebody waits for memory, or it waits for a domain: then ticks

@@ -100,7 +100,7 @@ static void put_host(struct lxe_jw *w, const struct aero_balancer *b)
     lxe_jw_u64(w, "reserve_kib", b->config->host_reserve_kib);
     lxe_jw_u64(w, "reserved_kib", aero_reservations_held_kib(&b->reservations));
     lxe_jw_u64(w, "spare_kib", b->spare_kib);
-    lxe_jw_u64(w, "obtainable_kib", b->obtainable_kib);
+    aero_put_kib(w, "obtainable_kib", aero_balancer_obtainable_kib(b));
     lxe_jw_str(w, "state", aero_host_state_name(b->state));
     if (b->should_move == AERO_NO_DOMID)
         lxe_jw_null(w, "should_move");

@@ -227,12 +227,12 @@ static void low_names_who_should_move(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(b.balancer.shortage, "small"));
     CU_ASSERT_EQUAL(aero_balancer_reserve(&b.balancer, &want, &err), -ENOSPC);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "memory is low"));
-    CU_ASSERT(b.balancer.obtainable_kib < want.kib);
+    CU_ASSERT(aero_balancer_obtainable_kib(&b.balancer) < want.kib);
     CU_ASSERT_EQUAL(lxe_sim_destroy(b.host, 2, &err), 0);
     run_s(&b, 60);
     CU_ASSERT_EQUAL(b.balancer.state, AERO_HOST_HIGH);
     CU_ASSERT_EQUAL(b.balancer.should_move, AERO_NO_DOMID);
-    CU_ASSERT(b.balancer.obtainable_kib > 0);
+    CU_ASSERT(aero_balancer_obtainable_kib(&b.balancer) > 0);
     CU_ASSERT(domain(&b, 1).current_kib > 2600000);
     tear_down(&b);
 }
@@ -818,7 +818,7 @@ static void a_journal_without_a_target_promises_nothing(void)
     run_s(&b, 30);
     CU_ASSERT_EQUAL(state(&b, 1), AERO_GUEST_MIGRATING);
     CU_ASSERT_EQUAL(domain(&b, 2).target_kib, d.target_kib);
-    CU_ASSERT(b.balancer.obtainable_kib > 0);
+    CU_ASSERT(aero_balancer_obtainable_kib(&b.balancer) > 0);
     tear_down(&b);
     mig_journal_remove(dir, &j);
     rmdir(dir);
