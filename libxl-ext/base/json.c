@@ -489,11 +489,14 @@ void lxe_jw_str(struct lxe_jw *w, const char *key, const char *value)
 /* yajl's integers are signed, so the digits are written as they are. */
 void lxe_jw_u64(struct lxe_jw *w, const char *key, uint64_t value)
 {
-    char buf[24];
-    int len = snprintf(buf, sizeof(buf), "%llu", (unsigned long long)value);
+    char digits[20], *end = digits + sizeof(digits), *at = end;
 
+    do {
+        *--at = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
     lxe_jw_key(w, key);
-    note(w, yajl_gen_number(w->gen, buf, (size_t)len));
+    note(w, yajl_gen_number(w->gen, at, (size_t)(end - at)));
 }
 
 void lxe_jw_i64(struct lxe_jw *w, const char *key, int64_t value)
