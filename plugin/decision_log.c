@@ -229,8 +229,10 @@ static void remember(struct aero_decision_log *log, const struct aero_tick *t)
 
 static bool end_line(struct lxe_jw *w, FILE *to)
 {
-    const char *text = lxe_jw_text(w, NULL);
-    bool written = text && fprintf(to, "%s\n", text) > 0;
+    size_t len;
+    const char *text = lxe_jw_text(w, &len);
+    bool written = text && fwrite(text, 1, len, to) == len &&
+                   fputc('\n', to) != EOF;
 
     lxe_jw_free(w);
     return written;
