@@ -338,29 +338,62 @@ static void count_move(struct aero_counters *c, uint64_t from_kib,
     }
 }
 
-static void set_target(struct aero_balancer *b, struct aero_guest *g,
-                       uint64_t kib, const char *reason, char *now)
+/* Returns whether it is set. */
+static bool set_target(struct aero_balancer *b, struct aero_guest *g,
+                       uint64_t kib, char *now)
 {
     struct lxe_err err = { 0 };
-    char from[LXE_UNIT_TEXT], to[LXE_UNIT_TEXT], text[AERO_WARNING_TEXT];
+    char text[AERO_WARNING_TEXT];
     int rc = b->host->ops->set_target(b->host, g->dom.domid, kib, &err);
 
     /* One that failed may stand none the less: it is nobody else's. */
     g->set_kib = kib;
     if (rc == -ESRCH)
-        return; /* it went: normal */
+        return false; /* it went: normal */
     if (rc) {
         snprintf(text, sizeof(text), "domain %" PRIu32 " (%.40s): %s",
                  g->dom.domid, g->dom.name, err.text);
         trouble(b, now, text);
-        return;
+        return false;
     }
-    lxe_info("domain %" PRIu32 " (%s): target %s -> %s: %s", g->dom.domid,
-             g->dom.name, lxe_format_kib(from, standing_kib(g)),
-             lxe_format_kib(to, kib), reason);
     count_move(&b->counters, standing_kib(g), kib);
     g->written_kib = kib;
     g->dom.target_kib = kib;
+    return true;
+}
+
+static void tell_move(const struct aero_guest *g, uint64_t from_kib,
+                      const char *reason)
+{
+    char from[LXE_UNIT_TEXT], to[LXE_UNIT_TEXT];
+
+    lxe_info("domain %" PRIu32 " (%s): target %s -> %s: %s", g->dom.domid,
+             g->dom.name, lxe_format_kib(from, from_kib),
+             lxe_format_kib(to, g->dom.target_kib), reason);
+}
+
+/* Sets a target for the policy's reason. */
+static void follow_policy(struct aero_balancer *b, struct aero_guest *g,
+                          uint64_t kib, const struct aero_reason *reason,
+                          char *now)
+{
+    uint64_t from_kib = standing_kib(g);
+    char text[AERO_REASON_TEXT];
+
+    if (!set_target(b, g, kib, now) || !lxe_log_shows(XTL_INFO))
+        return;
+    aero_reason_text(reason, text);
+    tell_move(g, from_kib, text);
+}
+
+/* Sets one for a reason of the balancer's own. */
+static void set_target_for(struct aero_balancer *b, struct aero_guest *g,
+                           uint64_t kib, const char *reason, char *now)
+{
+    uint64_t from_kib = standing_kib(g);
+
+    if (set_target(b, g, kib, now))
+        tell_move(g, from_kib, reason);
 }
 
 /* Changes the target by a page: towards what the guest holds, unless that is
@@ -374,7 +407,8 @@ static void wake(struct aero_balancer *b, struct aero_guest *g, char *now)
         target -= LXE_KIB_PER_PAGE;
     else
         target += LXE_KIB_PER_PAGE;
-    set_target(b, g, target, "its balloon driver does not move: woken", now);
+    set_target_for(b, g, target, "its balloon driver does not move: woken",
+                   now);
 }
 
 static struct aero_apply_guest *apply_input(
@@ -412,10 +446,9 @@ static void set_targets(struct aero_balancer *b,
                         host->keep_free_kib, steps);
     for (size_t i = 0; i < n; i++) {
         struct aero_guest *g = &b->guests.items[steps[i].index];
-        char reason[AERO_REASON_TEXT];
 
-        aero_reason_text(&out[steps[i].index].reason, reason);
-        set_target(b, g, steps[i].target_kib, reason, now);
+        follow_policy(b, g, steps[i].target_kib,
+                      &out[steps[i].index].reason, now);
         g->condition.wake = false; /* the driver has a new value */
     }
 }
@@ -835,7 +868,7 @@ void aero_balancer_stop(struct aero_balancer *b)
         if (!aero_guest_movable(g->condition.state) ||
             target + aero_guest_tolerance_kib(target) >= safe)
             continue;
-        set_target(b, g, safe, "the daemon ends: no shrink is left half done",
-                   now);
+        set_target_for(b, g, safe,
+                       "the daemon ends: no shrink is left half done", now);
     }
 }

@@ -55,13 +55,20 @@ void lxe_log_use(const char *program, xentoollog_logger *logger)
     state.logger = logger;
 }
 
+bool lxe_log_shows(xentoollog_level level)
+{
+    if (state.logger == state.own)
+        return state.own && level >= state.least;
+    return state.logger != NULL; /* another one's level is not known */
+}
+
 void lxe_log(xentoollog_level level, const char *fmt, ...)
 {
     va_list ap;
     char *text;
     int n;
 
-    if (!state.logger || (state.logger == state.own && level < state.least))
+    if (!lxe_log_shows(level))
         return;
     va_start(ap, fmt);
     n = vasprintf(&text, fmt, ap);

@@ -29,6 +29,9 @@ xentoollog_logger *lxe_logger(void);
 /* Replaces the logger by one that the caller owns (save helper, tests). */
 void lxe_log_use(const char *program, xentoollog_logger *logger);
 
+/* Whether a message of this level may be shown: else its text can be spared. */
+bool lxe_log_shows(xentoollog_level level);
+
 /* Control characters are shown as '?', but for the ends of lines: names of
  * domains are what others called them. */
 void lxe_log(xentoollog_level level, const char *fmt, ...)
