@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "sim_random.h"
 
 #define MIB UINT64_C(1024)
 
 struct maker {
-    unsigned short state[3]; /* nrand48's */
+    uint64_t random; /* a state of lxe_sim_random() */
     uint64_t length_s;
     struct lxe_jw *w;
 };
@@ -20,7 +21,7 @@ struct maker {
 /* low … high, both included */
 static uint64_t between(struct maker *m, uint64_t low, uint64_t high)
 {
-    return low + (uint64_t)nrand48(m->state) % (high - low + 1);
+    return low + lxe_sim_random(&m->random) % (high - low + 1);
 }
 
 static bool one_in(struct maker *m, unsigned n)
@@ -150,8 +151,7 @@ static void put_scenario(struct maker *m, struct course *c)
 int course_make(uint64_t seed, uint64_t length_s, struct course *out)
 {
     struct maker m = {
-        .state = { (unsigned short)seed, (unsigned short)(seed >> 16),
-                   (unsigned short)(seed >> 32) },
+        .random = seed,
         .length_s = length_s,
         .w = lxe_jw_new(false),
     };
@@ -160,7 +160,6 @@ int course_make(uint64_t seed, uint64_t length_s, struct course *out)
     *out = (struct course){ .seed = seed, .length_s = length_s };
     if (!m.w)
         return -ENOMEM;
-    nrand48(m.state); /* the first of close seeds are close */
     put_scenario(&m, out);
     text = lxe_jw_text(m.w, &out->scenario_len);
     out->scenario = text ? strdup(text) : NULL;
