@@ -174,6 +174,7 @@ static void judge(struct aero_balancer *b, struct aero_guest *g,
         .held_kib = g->held_kib,
         .announced = aero_migrations_find(&b->migrations, g->dom.domid),
         .foreign = foreign(b, g, now_ns),
+        .idle_kib = LXE_UNKNOWN,
     };
     enum aero_guest_state was = g->condition.state;
     uint64_t target = standing_kib(g);
@@ -183,6 +184,8 @@ static void judge(struct aero_balancer *b, struct aero_guest *g,
     state.fastest_kib_s = (uint64_t)g->speed.fastest_kib_s;
     aero_guest_apply_policy(g, b->config);
     aero_demand_estimate(&demand, &g->demand_memory, &g->demand);
+    if (g->demand.told)
+        state.idle_kib = lxe_less(g->held_kib, g->demand.used_kib);
     aero_guest_judge(&state, &g->state_memory, &g->condition);
     if (g->condition.state != was)
         lxe_info("domain %" PRIu32 " (%s): %s", g->dom.domid, g->dom.name,

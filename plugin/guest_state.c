@@ -2,11 +2,16 @@
 #include "guest_state.h"
 
 #include "base/clock.h"
+#include "base/u64.h"
 
 #define TOLERANCE_KIB   (2u << 10) /* the balloon drivers work in 2 MiB steps */
 #define STUCK_RETRY_S   60u
 #define STUCK_DOUBLINGS 4u
 #define JUMP_S          60u
+
+/* So much more must be idle, or 1/n of what it holds, to try it again. */
+#define EASED_MIN_KIB (32u << 10)
+#define EASED_PART    16u
 
 #define RATE_PART    16u
 #define RATE_MIN_KIB 128u
@@ -114,6 +119,20 @@ static bool progressed(const struct aero_state_input *in,
                       : in->held_kib + least <= m->mark_kib;
 }
 
+/*
+ * Whether a guest that did not shrink uses so much less by now that this may
+ * have been why.
+ */
+static bool eased(const struct aero_state_input *in,
+                  const struct aero_state_memory *m)
+{
+    uint64_t more = lxe_max(in->held_kib / EASED_PART, EASED_MIN_KIB);
+
+    if (in->idle_kib == LXE_UNKNOWN || m->stopped_idle_kib == LXE_UNKNOWN)
+        return false;
+    return in->idle_kib >= m->stopped_idle_kib + more;
+}
+
 /* Where a guest that should shrink stopped, for as long as that holds. */
 static uint64_t find_floor(const struct aero_state_input *in,
                            struct aero_state_memory *m, uint64_t idle_ns)
@@ -121,8 +140,9 @@ static uint64_t find_floor(const struct aero_state_input *in,
     if (m->way < 0 && idle_ns >= AERO_SLOW_S * LXE_NS_PER_SEC) {
         m->floor_kib = in->held_kib;
         m->floor_until_ns = in->now_ns + AERO_FLOOR_S * LXE_NS_PER_SEC;
+        m->stopped_idle_kib = in->idle_kib;
     } else if (in->held_kib + AERO_PROGRESS_KIB <= m->floor_kib ||
-               in->now_ns >= m->floor_until_ns) {
+               in->now_ns >= m->floor_until_ns || eased(in, m)) {
         m->floor_kib = 0;
     }
     return m->floor_kib;
@@ -160,6 +180,8 @@ static void follow(const struct aero_state_input *in,
         if (m->stuck_way == way)
             m->stuck_way = 0;
     }
+    if (m->stuck_way < 0 && eased(in, m))
+        m->stuck_until_ns = in->now_ns;
     if (m->stuck_way && in->now_ns >= m->stuck_until_ns) {
         restart(m, way, in->held_kib, in->now_ns);
         m->stuck_way = 0;

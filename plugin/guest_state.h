@@ -54,6 +54,7 @@ struct aero_state_input {
     uint64_t held_kib;        /* what it holds, in units of the target */
     bool announced;           /* a client is migrating it */
     uint64_t fastest_kib_s;   /* it was seen to shrink; 0: never */
+    uint64_t idle_kib;        /* by its own word, or LXE_UNKNOWN */
     bool foreign;             /* another balancer manages it (rivals.h) */
 };
 
@@ -69,6 +70,7 @@ struct aero_state_memory {
     int stuck_way;
     uint64_t stuck_until_ns;
     unsigned stuck_count;
+    uint64_t stopped_idle_kib; /* what was idle when it last stopped short */
 };
 
 struct aero_guest_condition {
