@@ -290,12 +290,13 @@ static void fall_back(const struct aero_demand_input *in, const char *why,
  */
 static uint64_t keep(const struct aero_demand_input *in, uint64_t need_kib)
 {
-    uint64_t swap = in->report->swap_free_kib, least;
+    uint64_t swap = in->report->swap_free_kib, least = 0;
 
-    if (swap == LXE_UNKNOWN)
-        return 0;
-    least = need_kib + AERO_BREATH_KIB;
-    return least > swap ? lxe_min(least - swap, in->held_kib) : 0;
+    if (swap != LXE_UNKNOWN)
+        least = lxe_less(need_kib + AERO_BREATH_KIB, swap);
+    if (in->keeps_use)
+        least = lxe_max(least, need_kib);
+    return lxe_min(least, in->held_kib);
 }
 
 static bool read_report(const struct aero_demand_input *in,

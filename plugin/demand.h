@@ -17,7 +17,8 @@
  * what the guest holds, and the need is that less the margin.
  *
  * What it uses and has no free swap for cannot be taken from it: its kernel
- * would end programs. With AERO_BREATH_KIB more that is what it must keep.
+ * would end programs. With AERO_BREATH_KIB more that is what it must keep; and
+ * all that it uses, where it was seen to give nothing of it.
  *
  * The need goes up at once and down slowly: it is the highest of a slow, a
  * fast and the current average.
@@ -55,6 +56,7 @@ struct aero_demand_input {
     bool probe;              /* a guest that says nothing may be probed */
     bool scarce;             /* memory is: probing takes, else it gives back */
     uint64_t floor_kib;      /* it stopped short there; 0: it does not resist */
+    bool keeps_use;          /* it was seen to give nothing of what it uses */
     const struct lxe_guest_report *report;
     uint64_t report_age_ns;  /* since it last changed */
     const struct aero_activity *activity; /* by its pages, or NULL */
@@ -87,7 +89,8 @@ struct aero_demand {
     uint64_t rise_kib;      /* at its pace it soon needs so much more: with
                                less of its margin left it lacks memory */
     uint64_t fresh_kib;     /* the same by the last seconds alone */
-    uint64_t keep_kib;      /* with less its programs die; 0 if not known */
+    uint64_t keep_kib;      /* with less its programs die, or it gives no
+                               more; 0 if not known */
     uint64_t used_kib;      /* LXE_UNKNOWN where not told, likewise below */
     uint64_t available_kib;
     const char *why;        /* static text: where the number comes from */

@@ -9,9 +9,9 @@
 #define STUCK_DOUBLINGS 4u
 #define JUMP_S          60u
 
-/* So much more must be idle, or 1/n of what it holds, to try it again. */
-#define EASED_MIN_KIB (32u << 10)
-#define EASED_PART    16u
+/* Less idle memory than this, or than 1/n of what it holds, is none. */
+#define IDLE_MIN_KIB (32u << 10)
+#define IDLE_PART    16u
 
 #define RATE_PART    16u
 #define RATE_MIN_KIB 128u
@@ -119,6 +119,11 @@ static bool progressed(const struct aero_state_input *in,
                       : in->held_kib + least <= m->mark_kib;
 }
 
+static uint64_t notable_kib(const struct aero_state_input *in)
+{
+    return lxe_max(in->held_kib / IDLE_PART, IDLE_MIN_KIB);
+}
+
 /*
  * Whether a guest that did not shrink uses so much less by now that this may
  * have been why.
@@ -126,11 +131,9 @@ static bool progressed(const struct aero_state_input *in,
 static bool eased(const struct aero_state_input *in,
                   const struct aero_state_memory *m)
 {
-    uint64_t more = lxe_max(in->held_kib / EASED_PART, EASED_MIN_KIB);
-
     if (in->idle_kib == LXE_UNKNOWN || m->stopped_idle_kib == LXE_UNKNOWN)
         return false;
-    return in->idle_kib >= m->stopped_idle_kib + more;
+    return in->idle_kib >= m->stopped_idle_kib + notable_kib(in);
 }
 
 /* Where a guest that should shrink stopped, for as long as that holds. */
@@ -138,14 +141,27 @@ static uint64_t find_floor(const struct aero_state_input *in,
                            struct aero_state_memory *m, uint64_t idle_ns)
 {
     if (m->way < 0 && idle_ns >= AERO_SLOW_S * LXE_NS_PER_SEC) {
+        m->stopped_idle_kib = m->floor_kib ? lxe_min(m->stopped_idle_kib,
+                                                     in->idle_kib)
+                                           : in->idle_kib;
         m->floor_kib = in->held_kib;
         m->floor_until_ns = in->now_ns + AERO_FLOOR_S * LXE_NS_PER_SEC;
-        m->stopped_idle_kib = in->idle_kib;
     } else if (in->held_kib + AERO_PROGRESS_KIB <= m->floor_kib ||
                in->now_ns >= m->floor_until_ns || eased(in, m)) {
         m->floor_kib = 0;
     }
     return m->floor_kib;
+}
+
+/* One that uses all it has and does not shrink is asked for no more of that. */
+static bool keeps_use(const struct aero_state_input *in,
+                      struct aero_state_memory *m, uint64_t idle_ns)
+{
+    if (m->way < 0 && idle_ns >= AERO_SLOW_S * LXE_NS_PER_SEC &&
+        in->now_ns >= m->keeps_until_ns && in->idle_kib != LXE_UNKNOWN &&
+        in->idle_kib < notable_kib(in))
+        m->keeps_until_ns = in->now_ns + AERO_KEEPS_S * LXE_NS_PER_SEC;
+    return in->now_ns < m->keeps_until_ns;
 }
 
 static void get_stuck(struct aero_state_memory *m, uint64_t held_kib,
@@ -198,6 +214,7 @@ static void follow(const struct aero_state_input *in,
     if (m->stuck_way)
         out->state = AERO_GUEST_STUCK;
     out->floor_kib = find_floor(in, m, idle_ns);
+    out->keeps_use = keeps_use(in, m, idle_ns);
     out->stuck_shrink = m->stuck_way < 0;
     out->stuck_grow = m->stuck_way > 0;
 }

@@ -44,6 +44,7 @@ enum aero_guest_state {
 #define AERO_BOOT_S       60u /* a guest that never reported settles so long */
 #define AERO_REPORTING_S  10u /* one that reports */
 #define AERO_FLOOR_S      120u
+#define AERO_KEEPS_S      1800u
 #define AERO_PROGRESS_KIB 256u
 
 struct aero_state_input {
@@ -71,6 +72,7 @@ struct aero_state_memory {
     uint64_t stuck_until_ns;
     unsigned stuck_count;
     uint64_t stopped_idle_kib; /* what was idle when it last stopped short */
+    uint64_t keeps_until_ns;
 };
 
 struct aero_guest_condition {
@@ -78,6 +80,7 @@ struct aero_guest_condition {
     bool stuck_shrink; /* cannot be made smaller than it is */
     bool stuck_grow;   /* does not get larger */
     uint64_t floor_kib; /* it stopped short there; 0: not known to */
+    bool keeps_use;    /* it was seen to give nothing of what it uses */
     bool wake;         /* change the target by one page now */
 };
 

@@ -25,7 +25,7 @@ static const char *least(const struct aero_reason *r)
 {
     if (!r->at_min)
         return "";
-    return r->cannot_swap ? " (what it uses and cannot swap)" : " (minimum)";
+    return r->cannot_give ? " (what it uses and cannot give)" : " (minimum)";
 }
 
 static void say_cause(const struct aero_reason *r, char *out)
@@ -67,7 +67,7 @@ static void say_cause(const struct aero_reason *r, char *out)
         break;
     case AERO_CAUSE_WANTS:
         add(out, "wants %s, %s%s", wanted, r->why,
-            r->at_min && !r->cannot_swap ? "; has its minimum" : "");
+            r->at_min && !r->cannot_give ? "; has its minimum" : "");
         break;
     case AERO_CAUSE_SURPLUS:
         add(out, "wants %s, %s; up to %s from the surplus%s", wanted, r->why,

@@ -36,7 +36,7 @@ struct aero_reason {
     unsigned idle;   /* thousandths; 0: the idle tax decides nothing */
     double price;    /* in terms of the median */
     bool at_min, at_max;
-    bool cannot_swap; /* what it uses: its least, above the minimum */
+    bool cannot_give; /* what it uses: its least, above the minimum */
     bool for_node;   /* it gives because it is on a NUMA node */
     bool hastened;   /* somebody waits for memory */
     bool on_the_way; /* to its goal */

@@ -85,6 +85,20 @@ static void what_cannot_be_swapped_is_kept(void)
     CU_ASSERT_EQUAL(once(&in).keep_kib, in.held_kib);
 }
 
+static void what_it_does_not_give_is_kept(void)
+{
+    struct lxe_guest_report r = agent(980 * MIB, 580 * MIB);
+    struct aero_demand_input in = input(&r);
+
+    in.keeps_use = true;
+    r.swap_free_kib = 500 * MIB;
+    CU_ASSERT_EQUAL(once(&in).keep_kib, 420 * MIB);
+    r.swap_free_kib = 0;
+    CU_ASSERT_EQUAL(once(&in).keep_kib, 436 * MIB);
+    r.swap_free_kib = LXE_UNKNOWN;
+    CU_ASSERT_EQUAL(once(&in).keep_kib, 420 * MIB);
+}
+
 static void pressure_doubles_the_margin(void)
 {
     struct lxe_guest_report r = agent(1000 * MIB, 600 * MIB);
@@ -366,6 +380,7 @@ static const struct unit_test tests[] = {
     { "used and margin", used_and_margin },
     { "a full guest asks for more", full_guest_asks_for_more_than_it_has },
     { "what cannot be swapped is kept", what_cannot_be_swapped_is_kept },
+    { "what it does not give is kept", what_it_does_not_give_is_kept },
     { "pressure doubles the margin", pressure_doubles_the_margin },
     { "what is read back is missing", what_is_read_back_is_missing },
     { "what is read back shows the cache in use",

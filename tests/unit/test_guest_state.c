@@ -20,7 +20,7 @@ static void set_up(struct bench *b)
         .dom = { .domid = 3, .running = true, .target_kib = 1000 * MIB,
                  .static_max_kib = 2000 * MIB },
         .in = { .now_ns = 1000 * LXE_NS_PER_SEC, .seen_ns = 0,
-                .held_kib = 1000 * MIB },
+                .held_kib = 1000 * MIB, .idle_kib = LXE_UNKNOWN },
     };
     b->in.dom = &b->dom;
 }
@@ -188,6 +188,60 @@ static void a_floor_is_kept_for_a_while(void)
     CU_ASSERT_EQUAL(b.is.floor_kib, 0);
 }
 
+/* Told to shrink from 800 MiB, of which so much is idle, and does not. */
+static void resist(struct bench *b, uint64_t idle_kib)
+{
+    set_up(b);
+    b->in.held_kib = 800 * MIB;
+    b->in.idle_kib = idle_kib;
+    b->dom.target_kib = 500 * MIB;
+    judge(b, 0);
+    CU_ASSERT_EQUAL(judge(b, 20), AERO_GUEST_STUCK);
+}
+
+static void who_uses_less_is_asked_again(void)
+{
+    struct bench b;
+
+    resist(&b, 0);
+    b.in.idle_kib = 49 * MIB;
+    CU_ASSERT_EQUAL(judge(&b, 1), AERO_GUEST_STUCK);
+    CU_ASSERT_EQUAL(b.is.floor_kib, 800 * MIB);
+    b.in.idle_kib = 50 * MIB;
+    CU_ASSERT_EQUAL(judge(&b, 1), AERO_GUEST_ACTIVE);
+    CU_ASSERT_FALSE(b.is.stuck_shrink);
+    CU_ASSERT_EQUAL(b.is.floor_kib, 0);
+}
+
+/* That it uses little was so before: this is not why it does not shrink. */
+static void who_was_idle_is_not_asked_again(void)
+{
+    struct bench b;
+
+    resist(&b, 300 * MIB);
+    CU_ASSERT_EQUAL(judge(&b, 1), AERO_GUEST_STUCK);
+    resist(&b, LXE_UNKNOWN);
+    b.in.idle_kib = 300 * MIB;
+    CU_ASSERT_EQUAL(judge(&b, 1), AERO_GUEST_STUCK);
+}
+
+static void who_gives_nothing_keeps_what_it_uses(void)
+{
+    struct bench b;
+
+    resist(&b, 50 * MIB);
+    CU_ASSERT_FALSE(b.is.keeps_use);
+    resist(&b, LXE_UNKNOWN);
+    CU_ASSERT_FALSE(b.is.keeps_use);
+    resist(&b, 49 * MIB);
+    CU_ASSERT_TRUE(b.is.keeps_use);
+    b.dom.target_kib = b.in.held_kib;
+    judge(&b, AERO_KEEPS_S - 1);
+    CU_ASSERT_TRUE(b.is.keeps_use);
+    judge(&b, 1);
+    CU_ASSERT_FALSE(b.is.keeps_use);
+}
+
 static void intermittent_is_not_stuck(void)
 {
     struct bench b;
@@ -224,6 +278,10 @@ static const struct unit_test tests[] = {
     { "a jump of the clock proves nothing",
       a_jump_of_the_clock_proves_nothing },
     { "a floor is kept for a while", a_floor_is_kept_for_a_while },
+    { "who uses less is asked again", who_uses_less_is_asked_again },
+    { "who was idle is not asked again", who_was_idle_is_not_asked_again },
+    { "who gives nothing keeps what it uses",
+      who_gives_nothing_keeps_what_it_uses },
     { "intermittent is not stuck", intermittent_is_not_stuck },
     { "a pause stops the clock", pause_stops_the_clock },
 };

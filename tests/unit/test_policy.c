@@ -222,7 +222,7 @@ static void what_must_be_kept_is_kept(void)
     aero_policy_run(&no_limits, g, 2, t);
     CU_ASSERT_EQUAL(t[0].target_kib, 310 * MIB);
     CU_ASSERT_EQUAL(t[1].target_kib, 190 * MIB);
-    CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[0]), "uses and cannot swap"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[0]), "uses and cannot give"));
     CU_ASSERT_EQUAL(aero_policy_obtainable_kib(&no_limits, g, 2), 126 * MIB);
     g[0].max_kib = 280 * MIB; /* an administrator's word */
     aero_policy_run(&no_limits, g, 2, t);
