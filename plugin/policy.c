@@ -16,9 +16,8 @@
 #define SHRINK_MIN_KIB (16u << 10)
 
 /* A guest that has its demand takes surplus when that is 1/n of its target, or
- * 1/n of what a tick allows. */
-#define SURPLUS_PART      4u
-#define SURPLUS_TICK_PART 2u
+ * as much as a tick allows. */
+#define SURPLUS_PART 3u
 
 /* One of a short node gives up to 1/n of its right in an equal's place. */
 #define NODE_PART 6u
@@ -613,8 +612,7 @@ static bool may_stay(const struct plan *p, const struct slot *s)
 static bool is_worth_it(const struct plan *p, const struct slot *s,
                         uint64_t to)
 {
-    uint64_t band = lxe_min(s->target / SURPLUS_PART,
-                            p->most / SURPLUS_TICK_PART);
+    uint64_t band = lxe_min(s->target / SURPLUS_PART, p->most);
     uint64_t least = p->host->dead_band_kib / LXE_KIB_PER_PAGE;
 
     if (s->starves)
