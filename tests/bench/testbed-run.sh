@@ -79,15 +79,35 @@ stamp_of() { # FILE REGEX
     grep -m 1 -E "^[0-9]+ .*$2" "$1" | cut -d' ' -f1 | grep .
 }
 
+# What the pinger has seen so far, as "sent N answered N longest_ms N
+# silent_ms N".
+ping_so_far() {
+    tb_run 2 "kill -USR1 \$(cat /run/ping.pid)"
+    sleep 1
+    tb_get 2 /var/log/tb/ping | tail -n 1
+}
+
+# Pings the guest; it answers when this returns.
+start_ping() {
+    local tries
+
+    tb_spawn 2 ping "echo \$\$ >/run/ping.pid
+exec probe ping 10.78.0.$guest_address $ping_ms"
+    tb_run 2 'until [ -s /run/ping.pid ]; do sleep 0.1; done'
+    for ((tries = 0; tries < 30; tries++)); do
+        [[ $(ping_so_far) != *" answered "[1-9]* ]] || return 0
+    done
+    echo "the guest answers no ping" >&2
+    return 1
+}
+
 # What a client saw, once the guest answers it again: with the answer that
 # ends a silence the longest one is known.
 client_ms() {
     local line tries
 
     for ((tries = 0; tries < 30; tries++)); do
-        tb_run 2 "kill -USR1 \$(cat /run/ping.pid)"
-        sleep 1
-        line=$(tb_get 2 /var/log/tb/ping | tail -n 1)
+        line=$(ping_so_far)
         [ "${line##* }" -gt 500 ] || break
     done
     tb_kill 2 ping TERM
@@ -149,9 +169,8 @@ measure() { # WORKLOAD LINK SAVER
     start_guest "$1" >&2 || return
     cap_link "$2" >&2 || return
     set_clocks || return
-    tb_spawn 2 ping "echo \$\$ >/run/ping.pid
-exec probe ping 10.78.0.$guest_address $ping_ms"
-    sleep 3 # of the load as it will be, and of answers
+    start_ping || return
+    sleep 2 # of the load as it will be
     begin_move "$3" "$2" >&2 || return
     TB_MIGRATE_LIMIT=240 tb_move_end >&2 || return
     sleep 2
