@@ -97,20 +97,20 @@ boot() {
 
 # While it counts instructions, an emulated machine takes an interrupt now and
 # then that its guest has disabled; the guest then spins for ever, most often
-# in its kernel's clock as it suspends.
-guest_spins() {
+# in its kernel's clock as it suspends or resumes.
+guest_spins() { # HOST
     local before after
 
     [ -n "${TB_ICOUNT:-}" ] || return
-    before=$(cpu_seconds_of_guest) || return
+    before=$(cpu_seconds_of_guest "$1") || return
     sleep 5
-    after=$(cpu_seconds_of_guest) || return
-    [ "$before" != "$after" ] && ! tb_guest_ticks 1 g1 &&
+    after=$(cpu_seconds_of_guest "$1") || return
+    [ "$before" != "$after" ] && ! tb_guest_ticks "$1" g1 &&
         echo "the guest spins" >&2
 }
 
-cpu_seconds_of_guest() {
-    tb_run 1 'xl list g1' | awk 'NR == 2 { print $NF; found = 1 }
+cpu_seconds_of_guest() { # HOST
+    tb_run "$1" 'xl list g1' | awk 'NR == 2 { print $NF; found = 1 }
         END { exit !found }'
 }
 
@@ -126,7 +126,7 @@ one_run() { # WORKLOAD LINK SAVER
         fi
         why=$(grep -v '^$' "$work/run.log" | tail -n 1)
         tail -n 20 "$work/run.log" >&2
-        tb_emulation_fault >&2 || guest_spins || break
+        tb_emulation_fault >&2 || guest_spins 1 || guest_spins 2 || break
         say "the emulated machine failed, not what ran in it: once more"
         [ "$try" = 2 ] || boot
     done
