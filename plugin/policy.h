@@ -48,7 +48,8 @@ struct aero_policy_guest {
     uint64_t need_kib;     /* its working set, where demand_known */
     uint64_t rise_kib;     /* with less beyond its need it lacks memory */
     uint64_t fresh_kib;    /* its demand by the last seconds alone */
-    uint64_t keep_kib;     /* with less its programs die; 0: not known */
+    uint64_t keep_kib;     /* it gives no more, or its programs die; 0: not
+                              known */
     const char *why;       /* where the demand comes from */
     uint64_t target_kib;
     uint64_t held_kib;
