@@ -77,7 +77,12 @@ static struct mig_report moved(void)
         .resumed_ns = MS(1520),
         .end_ns = MS(1600),
         .outcome = MIG_MOVED,
-        .page_cache = { 1048576, 1048576, 524288, true },
+        .page_cache = {
+            .original_target_kib = 1048576,
+            .before_kib = 1048576,
+            .after_kib = 524288,
+            .dropped = true,
+        },
         .id = "20251121-104000-web",
     };
 
