@@ -163,8 +163,10 @@ struct lxe_host_ops {
 
     /*
      * All domains with their facts and reports, a consistent snapshot of what
-     * can be had at once; domains that vanish on the way are left out. Called
-     * once a tick. The list is the caller's: lxe_domain_list_free().
+     * can be had at once; domains that vanish on the way are left out. Once
+     * the host is watched, what xenstore holds of them is as of the last
+     * dispatch(), which costs nothing for a domain whose keys did not change.
+     * Called once a tick. The list is the caller's: lxe_domain_list_free().
      * -ENOMEM, -EIO.
      */
     int (*list_domains)(struct lxe_host *host, struct lxe_domain_list *out,
@@ -198,7 +200,7 @@ struct lxe_host_ops {
 
     /*
      * Starts watching domains and memory keys. Called once, and again after
-     * each reconnect(); before it no events come.
+     * each reconnect() and failed dispatch(); before it no events come.
      */
     int (*watch)(struct lxe_host *host, struct lxe_err *err);
 
@@ -240,8 +242,9 @@ struct lxe_host_ops {
                            struct lxe_err *err);
 
     /*
-     * Whether the guest asks to be moved, and was not answered yet. Called
-     * once a tick for each guest whose keys are prepared. -EIO.
+     * Whether the guest asks to be moved, and was not answered yet; where the
+     * host is watched as of the last dispatch(). Called once a tick for each
+     * guest whose keys are prepared. -EIO.
      */
     int (*move_request)(struct lxe_host *host, uint32_t domid,
                         struct lxe_move_request *out, struct lxe_err *err);

@@ -34,7 +34,7 @@ struct xen_host {
     xc_interface *xch;
     struct xs_handle *xs;
     struct lxe_watch *watch; /* NULL until watch() */
-    bool watch_lost;         /* by reconnect() */
+    bool watch_lost;         /* by reconnect(), or with its connection */
     unsigned nodes;          /* NUMA nodes; 0 until somebody asked */
 };
 
@@ -115,13 +115,35 @@ static uint64_t now_ns(struct lxe_host *host)
     return lxe_now_ns();
 }
 
+/* What is kept of a domain's keys; NULL where nothing is. */
+static struct lxe_xen_keys *kept_keys(struct xen_host *x, uint32_t domid)
+{
+    return x->watch && !x->watch_lost ? lxe_watch_keys(x->watch, domid) : NULL;
+}
+
+/*
+ * Who writes keys forgets them: until the watch tells of it, what is kept would
+ * be the value of before.
+ */
+static void forget_keys(struct xen_host *x, uint32_t domid)
+{
+    struct lxe_xen_keys *keys = kept_keys(x, domid);
+
+    if (keys)
+        keys->has_facts = keys->has_report = keys->has_request = false;
+}
+
 static int fill(struct xen_host *x, const libxl_dominfo *info,
                 struct lxe_domain *out, struct lxe_err *err)
 {
-    int rc = lxe_xen_fill_domain(x->xs, info,
-                                 lxe_watch_writes(x->watch, info->domid), out,
-                                 err);
+    struct lxe_xen_keys fresh, *keys = kept_keys(x, info->domid);
+    int rc;
 
+    if (!keys) {
+        memset(&fresh, 0, sizeof(fresh));
+        keys = &fresh;
+    }
+    rc = lxe_xen_fill_domain(x->xs, info, keys, out, err);
     if (!rc && x->nodes > 1)
         out->nodes = lxe_xen_domain_nodes(x->ctx, info->domid, x->nodes);
     return rc;
@@ -191,14 +213,17 @@ static int domain_info(struct xen_host *x, uint32_t domid, libxl_dominfo *info,
     return 0;
 }
 
+/* Of one domain all is asked, whatever is kept of it. */
 static int get_domain(struct lxe_host *host, uint32_t domid,
                       struct lxe_domain *out, struct lxe_err *err)
 {
+    struct xen_host *x = xen_host(host);
     libxl_dominfo info;
-    int rc = domain_info(xen_host(host), domid, &info, err);
+    int rc = domain_info(x, domid, &info, err);
 
+    forget_keys(x, domid);
     if (!rc)
-        rc = fill(xen_host(host), &info, out, err);
+        rc = fill(x, &info, out, err);
     libxl_dominfo_dispose(&info);
     return rc;
 }
@@ -315,6 +340,7 @@ static int set_target(struct lxe_host *host, uint32_t domid,
     rc = libxl_set_memory_target(x->ctx, domid,
                                  (int64_t)target_kib + videoram_kib,
                                  0 /* absolute */, 1 /* enforce */);
+    forget_keys(x, domid);
     if (rc && is_gone(x, domid))
         return gone(domid, err);
     if (rc)
@@ -365,26 +391,37 @@ static int event_fd(struct lxe_host *host)
     return x->watch ? lxe_watch_fd(x->watch) : -1;
 }
 
-static int dispatch(struct lxe_host *host, lxe_event_fn *fn, void *data,
-                    struct lxe_err *err)
+/* Takes in all events that wait, and watches the domains that are there. */
+static int drain(struct xen_host *x, bool *domains, struct lxe_err *err)
 {
-    struct xen_host *x = xen_host(host);
-    struct lxe_event event = { .kind = LXE_EVENT_DOMAINS };
-    bool domains = false, again;
-    int told = 0, rc;
+    int rc = lxe_watch_drain(x->watch, domains, err);
+    bool again = *domains;
 
-    if (!x->watch || x->watch_lost)
-        return 0;
     /* New watches fire at once: those are taken in as well. */
-    rc = lxe_watch_drain(x->watch, &domains, err);
-    for (again = domains; !rc && again;) {
+    while (!rc && again) {
         again = false;
         rc = follow(x, err);
         if (!rc)
             rc = lxe_watch_drain(x->watch, &again, err);
     }
-    if (rc)
+    return rc;
+}
+
+static int dispatch(struct lxe_host *host, lxe_event_fn *fn, void *data,
+                    struct lxe_err *err)
+{
+    struct xen_host *x = xen_host(host);
+    struct lxe_event event = { .kind = LXE_EVENT_DOMAINS };
+    bool domains = false;
+    int told = 0, rc;
+
+    if (!x->watch || x->watch_lost)
+        return 0;
+    rc = drain(x, &domains, err);
+    if (rc) {
+        x->watch_lost = true; /* what is kept is not to be trusted now */
         return rc;
+    }
     if (domains) {
         fn(&event, data);
         told++;
@@ -424,12 +461,17 @@ static int reconnect(struct lxe_host *host, struct lxe_err *err)
 static int prepare_agent(struct lxe_host *host, uint32_t domid,
                          struct lxe_err *err)
 {
-    return lxe_agent_keys_prepare(xen_host(host)->xs, domid, err);
+    struct xen_host *x = xen_host(host);
+    int rc = lxe_agent_keys_prepare(x->xs, domid, err);
+
+    forget_keys(x, domid);
+    return rc;
 }
 
 static int drop_page_cache(struct lxe_host *host, uint32_t domid,
                            struct lxe_err *err)
 {
+    struct xen_host *x = xen_host(host);
     struct lxe_domain dom;
     int rc = get_domain(host, domid, &dom, err);
 
@@ -439,20 +481,38 @@ static int drop_page_cache(struct lxe_host *host, uint32_t domid,
         return lxe_fail(err, -EOPNOTSUPP, "no aerostat-agent reports from "
                         "domain %" PRIu32 "; install it in the guest", domid);
     /* The clock makes an ID that no earlier request of this boot had. */
-    return lxe_agent_keys_drop(xen_host(host)->xs, domid, lxe_now_ns(), err);
+    rc = lxe_agent_keys_drop(x->xs, domid, lxe_now_ns(), err);
+    forget_keys(x, domid);
+    return rc;
 }
 
 static int move_request(struct lxe_host *host, uint32_t domid,
                         struct lxe_move_request *out, struct lxe_err *err)
 {
-    return lxe_agent_keys_move(xen_host(host)->xs, domid, out, err);
+    struct xen_host *x = xen_host(host);
+    struct lxe_xen_keys *keys = kept_keys(x, domid);
+    int rc;
+
+    if (keys && keys->has_request) {
+        *out = keys->request;
+        return 0;
+    }
+    rc = lxe_agent_keys_move(x->xs, domid, out, err);
+    if (keys && !rc) {
+        keys->request = *out;
+        keys->has_request = true;
+    }
+    return rc;
 }
 
 static int move_answer(struct lxe_host *host, uint32_t domid, uint64_t id,
                        const char *text, struct lxe_err *err)
 {
-    return lxe_agent_keys_move_answer(xen_host(host)->xs, domid, id, text,
-                                      err);
+    struct xen_host *x = xen_host(host);
+    int rc = lxe_agent_keys_move_answer(x->xs, domid, id, text, err);
+
+    forget_keys(x, domid);
+    return rc;
 }
 
 /* Xen says no more than "failed" for a domain that is gone. */

@@ -2,6 +2,7 @@
 /* A domain's facts, from what Xen says and what xenstore holds. */
 #include "xen_domains.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 
 struct filling {
     struct xs_handle *xs;
-    struct lxe_domain *dom;
+    struct lxe_xen_keys *keys;
+    struct lxe_domain *dom; /* of the keys */
     struct lxe_err *err;
 };
 
@@ -23,13 +25,15 @@ static int read_key(struct filling *f, const char *key, char **text,
     return lxe_xs_read(f->xs, XBT_NULL, f->dom->domid, key, text, len, f->err);
 }
 
+static int cannot_read(const char *path, struct lxe_err *err)
+{
+    return lxe_fail(err, -EIO, "cannot read %s: %s; is xenstored running?",
+                    path, strerror(errno));
+}
+
 static void from_xen(const libxl_dominfo *info, struct lxe_domain *dom)
 {
     dom->domid = info->domid;
-    snprintf(dom->uuid, sizeof(dom->uuid), LIBXL_UUID_FMT,
-             LIBXL_UUID_BYTES(info->uuid));
-    dom->type = info->domain_type == LIBXL_DOMAIN_TYPE_HVM ? LXE_DOM_HVM
-                                                           : LXE_DOM_PV;
     dom->vcpus = info->vcpu_online ? info->vcpu_online : 1;
     dom->current_kib = info->current_memkb + info->outstanding_memkb;
     dom->xen_max_kib = info->max_memkb;
@@ -49,18 +53,20 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* Xen does not tell PVH from HVM: libxl wrote it down. */
-static void fill_type(struct filling *f)
+static int fill_type(struct filling *f)
 {
     char path[LXE_XS_PATH], *type;
     unsigned len;
 
-    if (f->dom->type != LXE_DOM_HVM)
-        return;
+    if (f->dom->type == LXE_DOM_PV)
+        return 0;
     snprintf(path, sizeof(path), "/libxl/%" PRIu32 "/type", f->dom->domid);
     type = xs_read(f->xs, XBT_NULL, path, &len);
-    if (type && !strcmp(type, "pvh"))
-        f->dom->type = LXE_DOM_PVH;
+    if (!type && errno != ENOENT)
+        return cannot_read(path, f->err);
+    f->dom->type = type && !strcmp(type, "pvh") ? LXE_DOM_PVH : LXE_DOM_HVM;
     free(type);
+    return 0;
 }
 
 static int fill_name(struct filling *f)
@@ -69,8 +75,7 @@ static int fill_name(struct filling *f)
     unsigned len;
     int rc = read_key(f, "name", &text, &len);
 
-    if (text)
-        snprintf(f->dom->name, sizeof(f->dom->name), "%s", text);
+    snprintf(f->dom->name, sizeof(f->dom->name), "%s", text ? text : "");
     free(text);
     if (rc)
         return rc;
@@ -96,7 +101,7 @@ static bool listed(char **names, unsigned count, const char *name)
  * Only the toolstack can create keys in memory/, so one listing tells which
  * of the rare ones are there, and saves their reads.
  */
-static int fill_memory(struct filling *f, bool *has_meminfo)
+static int fill_memory(struct filling *f)
 {
     struct lxe_domain *dom = f->dom;
     const struct {
@@ -115,6 +120,8 @@ static int fill_memory(struct filling *f, bool *has_meminfo)
                                 &count);
     int rc = 0;
 
+    if (!names && errno != ENOENT)
+        return cannot_read(path, f->err);
     for (size_t i = 0; !rc && i < sizeof(keys) / sizeof(keys[0]); i++) {
         *keys[i].to = LXE_UNKNOWN;
         snprintf(path, sizeof(path), "memory/%s", keys[i].name);
@@ -123,7 +130,8 @@ static int fill_memory(struct filling *f, bool *has_meminfo)
                                     f->err);
     }
     dom->uncooperative = listed(names, count, "uncooperative");
-    *has_meminfo = listed(names, count, "meminfo");
+    f->keys->has_meminfo = listed(names, count, "meminfo");
+    dom->videoram_kib = 0;
     if (!rc && listed(names, count, "videoram")) {
         int64_t kib = 0;
 
@@ -175,19 +183,19 @@ static int report_from_agent(struct filling *f)
     return rc;
 }
 
-static int report_from_qubes(struct filling *f, uint64_t writes)
+static int report_from_qubes(struct filling *f)
 {
     char *text;
     unsigned len;
     int rc = read_key(f, "memory/meminfo", &text, &len);
 
     if (!rc && text && !lxe_keys_parse_qubes(text, len, &f->dom->report))
-        f->dom->report.seq = made_up_seq(text, writes);
+        f->dom->report.seq = made_up_seq(text, f->keys->writes);
     free(text);
     return rc;
 }
 
-static int report_from_xenserver(struct filling *f, uint64_t writes)
+static int report_from_xenserver(struct filling *f)
 {
     char *free_kib, *total = NULL;
     unsigned free_len, total_len = 0;
@@ -198,14 +206,14 @@ static int report_from_xenserver(struct filling *f, uint64_t writes)
     if (!rc && free_kib &&
         !lxe_keys_parse_xenserver(total, total_len, free_kib, free_len,
                                   &f->dom->report))
-        f->dom->report.seq = made_up_seq(free_kib, writes);
+        f->dom->report.seq = made_up_seq(free_kib, f->keys->writes);
     free(free_kib);
     free(total);
     return rc;
 }
 
 /* The best of what the guest tells; what is malformed counts as untold. */
-static int fill_report(struct filling *f, bool has_meminfo, uint64_t writes)
+static int fill_report(struct filling *f)
 {
     struct lxe_guest_report *report = &f->dom->report;
     int rc;
@@ -218,29 +226,53 @@ static int fill_report(struct filling *f, bool has_meminfo, uint64_t writes)
         .psi_some_x100 = LXE_UNKNOWN,
     };
     rc = report_from_agent(f);
-    if (!rc && report->source == LXE_REPORT_NONE && has_meminfo)
-        rc = report_from_qubes(f, writes);
+    if (!rc && report->source == LXE_REPORT_NONE && f->keys->has_meminfo)
+        rc = report_from_qubes(f);
     if (!rc && report->source == LXE_REPORT_NONE)
-        rc = report_from_xenserver(f, writes);
+        rc = report_from_xenserver(f);
     return rc;
 }
 
+/* Those of a domain of which nothing was read yet. */
+static void begin_keys(const libxl_dominfo *info, struct lxe_xen_keys *keys)
+{
+    memset(keys, 0, sizeof(*keys));
+    memcpy(keys->uuid, info->uuid.uuid, sizeof(keys->uuid));
+    snprintf(keys->dom.uuid, sizeof(keys->dom.uuid), LIBXL_UUID_FMT,
+             LIBXL_UUID_BYTES(info->uuid));
+    keys->dom.domid = info->domid;
+    keys->dom.type = info->domain_type == LIBXL_DOMAIN_TYPE_HVM ? LXE_DOM_HVM
+                                                                : LXE_DOM_PV;
+}
+
+static int read_facts(struct filling *f)
+{
+    int rc = fill_type(f);
+
+    if (!rc)
+        rc = fill_name(f);
+    return rc ? rc : fill_memory(f);
+}
+
 int lxe_xen_fill_domain(struct xs_handle *xs, const libxl_dominfo *info,
-                        uint64_t writes, struct lxe_domain *out,
+                        struct lxe_xen_keys *keys, struct lxe_domain *out,
                         struct lxe_err *err)
 {
-    struct filling f = { .xs = xs, .dom = out, .err = err };
-    bool has_meminfo = false;
-    int rc;
+    struct filling f = { .xs = xs, .keys = keys, .dom = &keys->dom,
+                         .err = err };
+    int rc = 0;
 
-    memset(out, 0, sizeof(*out));
+    if (!keys->dom.uuid[0] ||
+        memcmp(keys->uuid, info->uuid.uuid, sizeof(keys->uuid)))
+        begin_keys(info, keys);
+    if (!keys->has_facts)
+        rc = read_facts(&f);
+    keys->has_facts = !rc;
+    if (!rc && !keys->has_report)
+        rc = fill_report(&f);
+    keys->has_report = !rc;
+    *out = keys->dom;
     from_xen(info, out);
-    fill_type(&f);
-    rc = fill_name(&f);
-    if (!rc)
-        rc = fill_memory(&f, &has_meminfo);
-    if (!rc)
-        rc = fill_report(&f, has_meminfo, writes);
     /*
      * Capping a domain in the middle of its build breaks it. One that never
      * ran is still being built, received, or waits for its first unpause.

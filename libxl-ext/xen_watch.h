@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * xenstore watches on domains that come and go, and on their memory keys.
+ * xenstore watches on domains that come and go, and on the keys of theirs that
+ * we read: so what was read of them can be kept until it changes.
  *
  *   drain ──> domains came or went? ──> follow(list) ──> drain again …
  *     └─────> take(): the domains whose keys changed, each once
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "xen_domains.h"
 
 struct lxe_watch;
 
@@ -34,8 +36,8 @@ int lxe_watch_drain(struct lxe_watch *watch, bool *domains,
                     struct lxe_err *err);
 
 /*
- * Watches the memory keys of these domains and of no others.
- * @domids  rising. Returns 0, -ENOMEM, -EIO.
+ * Watches the keys of these domains and of no others.
+ * @domids  rising. Returns 0, -ENOMEM, -EIO; then some are not watched.
  */
 int lxe_watch_follow(struct lxe_watch *watch, const uint32_t *domids,
                      size_t count, struct lxe_err *err);
@@ -43,7 +45,11 @@ int lxe_watch_follow(struct lxe_watch *watch, const uint32_t *domids,
 /* Takes one domain whose keys changed. False: there is none left. */
 bool lxe_watch_take(struct lxe_watch *watch, uint32_t *domid);
 
-/* How often a domain's guest has written keys that have no sequence. */
-uint64_t lxe_watch_writes(const struct lxe_watch *watch, uint32_t domid);
+/*
+ * What is kept of a domain's keys: in it, what a drained event has told to be
+ * out of date counts as not read. Valid until follow(). NULL where it is not
+ * watched.
+ */
+struct lxe_xen_keys *lxe_watch_keys(struct lxe_watch *watch, uint32_t domid);
 
 #endif

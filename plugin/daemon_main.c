@@ -288,8 +288,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
 
-    if (d->host->ops->event_fd(d->host) < 0)
-        dispatch(d);
+    dispatch(d); /* the tick sees what was told by then */
     d->last_tick_ms = uv_now(&d->loop);
     tell_systemd(d, tick(d));
     write_metrics(d);

@@ -53,6 +53,14 @@ tests_test_self_move_SOURCES = tests/unit/test_self_move.c \
 tests_test_self_move_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_test_self_move_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 
+# Includes host_xen.c, and stands in for xenstored and what of libxl it tries.
+check_PROGRAMS += tests/test-xen-keys
+TESTS += tests/test-xen-keys
+tests_test_xen_keys_SOURCES = tests/unit/test_xen_keys.c \
+	tests/unit/fake_xenstore.c tests/unit/fake_xenstore.h
+tests_test_xen_keys_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(XEN_CFLAGS)
+tests_test_xen_keys_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
 tests_test_migrations_SOURCES = tests/unit/test_migrations.c \
 	tests/unit/sim_fixture.h
 tests_test_migrations_CPPFLAGS = $(UNIT_CPPFLAGS)
