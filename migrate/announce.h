@@ -16,7 +16,7 @@
 #include "xl_domain.h"
 
 #define MIG_ANNOUNCE_FRAME 60 /* the shortest that Ethernet allows */
-#define MIG_ANNOUNCE_MS    3000
+#define MIG_ANNOUNCE_MS    3000 /* after it began to run */
 
 /* Pure: a RARP request by this MAC for itself, to all. */
 void mig_announce_frame(const uint8_t mac[6],

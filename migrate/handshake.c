@@ -13,7 +13,7 @@
 /* ---- the hello ---- */
 
 static int say_hello(struct mig_transport *t, const struct mig_hello *hello,
-                     uint64_t *reserved_kib, struct lxe_err *err)
+                     struct mig_greeting *out, struct lxe_err *err)
 {
     struct mig_hello_answer answer;
     char line[MIG_HELLO_MAX_LINE];
@@ -38,7 +38,8 @@ static int say_hello(struct mig_transport *t, const struct mig_hello *hello,
     if (hello->packed && !answer.packed)
         return lxe_fail(err, -EOPNOTSUPP, "the target's aerostat-receive"
                         " cannot unpack; update it, or leave out --compress");
-    *reserved_kib = answer.reserved_kib;
+    out->reserved_kib = answer.reserved_kib;
+    out->gives_back = answer.gives_back;
     return 0;
 }
 
@@ -69,7 +70,7 @@ int mig_handshake_begin(struct mig_transport *t,
                         " which cannot unpack; install aerostat there, or"
                         " leave out --compress");
     if (out->aerostat) {
-        rc = say_hello(t, hello, &out->reserved_kib, err);
+        rc = say_hello(t, hello, out, err);
         if (!rc)
             rc = mig_transport_read_line(t, line, sizeof(line),
                                          "the receiver's banner",

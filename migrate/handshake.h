@@ -17,6 +17,7 @@
 struct mig_greeting {
     bool aerostat;         /* the target runs aerostat-receive */
     uint64_t reserved_kib; /* that it holds; 0: none */
+    bool gives_back;       /* a guest that comes smaller is made whole */
 };
 
 /*

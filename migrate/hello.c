@@ -22,6 +22,7 @@ int mig_hello_write(const struct mig_hello *hello,
     lxe_jw_str(w, "name", hello->name);
     lxe_jw_str(w, "uuid", hello->uuid);
     lxe_jw_u64(w, "need_kib", hello->need_kib);
+    lxe_jw_u64(w, "target_kib", hello->target_kib);
     lxe_jw_bool(w, "packed", hello->packed);
     return mig_line_finish(w, buf);
 }
@@ -39,6 +40,7 @@ int mig_hello_write_answer(const struct mig_hello_answer *answer,
         lxe_jw_str(w, "error", answer->refusal);
     } else {
         lxe_jw_u64(w, "reserved_kib", answer->reserved_kib);
+        lxe_jw_bool(w, "gives_back", answer->gives_back);
         lxe_jw_bool(w, "packed", answer->packed);
     }
     return mig_line_finish(w, buf);
@@ -57,13 +59,24 @@ static bool is_uuid(const char *text)
     return !form[i] && !text[i];
 }
 
-/* One that peers before it did not say: false then. Returns 0 or -EPROTO. */
-static int read_packed(const struct lxe_json *root, bool *out)
+/* What older peers do not say: false, or 0, then. Returns 0 or -EPROTO. */
+static int read_newer(const struct lxe_json *root, const char *key, bool *out)
 {
-    const struct lxe_json *node = lxe_json_get(root, "packed");
+    const struct lxe_json *node = lxe_json_get(root, key);
 
     *out = false;
     return node && lxe_json_bool(node, out) ? -EPROTO : 0;
+}
+
+static int read_target(const struct lxe_json *root, struct mig_hello *out)
+{
+    const struct lxe_json *node = lxe_json_get(root, "target_kib");
+
+    out->target_kib = 0;
+    if (node && (lxe_json_u64(node, &out->target_kib) ||
+                 out->target_kib > out->need_kib))
+        return -EPROTO;
+    return 0;
 }
 
 int mig_hello_parse(const char *line, struct mig_hello *out,
@@ -82,7 +95,9 @@ int mig_hello_parse(const char *line, struct mig_hello *out,
     else if (lxe_json_u64(lxe_json_get(root, "need_kib"), &out->need_kib) ||
              out->need_kib > NEED_MAX_KIB)
         rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'need_kib'");
-    else if (read_packed(root, &out->packed))
+    else if (read_target(root, out))
+        rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'target_kib'");
+    else if (read_newer(root, "packed", &out->packed))
         rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'packed'");
     lxe_json_free(root);
     return rc;
@@ -108,7 +123,9 @@ int mig_hello_parse_answer(const char *line, struct mig_hello_answer *out,
     else if (lxe_json_u64(lxe_json_get(root, "reserved_kib"),
                           &out->reserved_kib))
         rc = lxe_fail(err, -EPROTO, "the target's answer: bad 'reserved_kib'");
-    else if (read_packed(root, &out->packed))
+    else if (read_newer(root, "gives_back", &out->gives_back))
+        rc = lxe_fail(err, -EPROTO, "the target's answer: bad 'gives_back'");
+    else if (read_newer(root, "packed", &out->packed))
         rc = lxe_fail(err, -EPROTO, "the target's answer: bad 'packed'");
     lxe_json_free(root);
     return rc;

@@ -6,8 +6,8 @@
  *
  *   source                                   target
  *      <──── "aerostat receiver 1\n" ────────
- *      ───── {"name":…,"uuid":…,"need_kib":…,"packed":…}\n ──>
- *      <──── {"ok":true,"reserved_kib":…,"packed":…}\n ──
+ *      ───── {"name":…,"uuid":…,"need_kib":…,…}\n ──>
+ *      <──── {"ok":true,"reserved_kib":…,…}\n ──
  *      <──── xl's banner, and on as in xl_stream.h
  */
 #ifndef MIG_HELLO_H
@@ -25,11 +25,14 @@
 struct mig_hello {
     char name[256], uuid[40];
     uint64_t need_kib; /* free memory that it takes to create it there */
+    uint64_t target_kib; /* that it is to have in the end, also where it comes
+                            with less; 0: what it comes with */
     bool packed;       /* its stream will be, as unpack.h has it */
 };
 
 struct mig_hello_answer {
     uint64_t reserved_kib; /* 0: checked, but not held */
+    bool gives_back;       /* it will see to target_kib; older ones do not */
     bool packed;           /* it will be unpacked; older ones cannot */
     char refusal[LXE_ERR_TEXT]; /* "" if it may come */
 };

@@ -47,6 +47,7 @@ libmig_a_SOURCES = \
 	%D%/rounds.c %D%/rounds.h \
 	%D%/save_run.c %D%/save_run.h \
 	%D%/session.c %D%/session.h \
+	%D%/settle.c %D%/settle.h \
 	%D%/status.c %D%/status.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/stream_edit.c %D%/stream_edit.h \

@@ -227,6 +227,13 @@ int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
     return 0;
 }
 
+uint64_t mig_page_cache_arrival_kib(uint64_t original_target_kib,
+                                    uint64_t rest_target_kib,
+                                    uint64_t rest_kib)
+{
+    return lxe_min(original_target_kib, lxe_max(rest_target_kib, rest_kib));
+}
+
 int mig_page_cache_restore(struct lxe_host *host, uint32_t domid,
                            const struct mig_page_cache_result *result,
                            struct lxe_err *err)

@@ -76,6 +76,17 @@ int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
                         const struct mig_page_cache_plan *plan,
                         uint64_t *rest_kib, struct lxe_err *err);
 
+/*
+ * Pure: the target that a guest is created with at the other side, so that its
+ * balloon has nothing to do there while it resumes. Its limit in Xen is just
+ * above that, so it is no less than what is sent of it.
+ * @original_target_kib  what it is to have in the end, and at most
+ * @rest_target_kib, rest_kib  its target, and what it had, at rest
+ */
+uint64_t mig_page_cache_arrival_kib(uint64_t original_target_kib,
+                                    uint64_t rest_target_kib,
+                                    uint64_t rest_kib);
+
 /* Gives the memory back. Returns 0 or a negative errno. */
 int mig_page_cache_restore(struct lxe_host *host, uint32_t domid,
                            const struct mig_page_cache_result *result,

@@ -28,6 +28,7 @@
 #include "repair.h"
 #include "line_io.h"
 #include "probe_serve.h"
+#include "settle.h"
 #include "unpacker.h"
 #include "xl_domain.h"
 
@@ -132,6 +133,7 @@ static int answer(struct receive *r, int refused, const struct lxe_err *why)
         snprintf(a.refusal, sizeof(a.refusal), "%s", why->text);
     else if (r->reserved)
         a.reserved_kib = r->hello.need_kib;
+    a.gives_back = true;
     a.packed = r->hello.packed;
     if (mig_hello_write_answer(&a, line))
         return -ENOMEM;
@@ -166,6 +168,8 @@ static int journal_xl(struct receive *r, pid_t pid, struct lxe_err *err)
     snprintf(j->name, sizeof(j->name), "%s", r->hello.name);
     snprintf(j->uuid, sizeof(j->uuid), "%.36s", r->hello.uuid);
     snprintf(j->stage, sizeof(j->stage), "receiving");
+    if (r->hello.target_kib)
+        j->original_target_kib = r->hello.target_kib;
     mig_process_find(pid, &j->helper);
     return mig_journal_write(r->config->journal_dir, j, err);
 }
@@ -248,69 +252,39 @@ static int wait_for_xl(struct receive *r, pid_t pid)
     return status;
 }
 
+/* It runs. Returns whether the journal is needed no more. */
+static bool settle(struct receive *r)
+{
+    struct mig_settle settle = {
+        .journal_dir = r->config->journal_dir,
+        .journal = &r->journal,
+        .announce = &r->announce,
+        .daemon = &r->daemon,
+        .shown = r->shown,
+    };
+
+    return mig_settle_begin(&settle);
+}
+
 /*
  * xl destroys its copy when it fails, but not when it is killed. A guest that
- * still is "incoming" has never run here, so it is not lost with its remains.
- * Returns whether nothing is left.
+ * still is "incoming" has never run here, so it is not lost with its remains;
+ * another may run. Returns whether the journal is needed no more.
  */
 static bool remove_remains(struct receive *r)
 {
     struct lxe_domain dom;
     struct lxe_err err = { 0 };
 
-    if (find_incoming(r, &dom) || !dom.migrating || !dom.paused)
+    if (find_incoming(r, &dom))
         return true;
+    if (!dom.migrating || !dom.paused)
+        return settle(r);
     lxe_warn("xl died; removing the half-received domain %u", dom.domid);
     if (!lxe_xl_destroy(r->xl, dom.domid, &err))
         return true;
     lxe_error("%s", err.text);
     return false;
-}
-
-/* Once it had the time to say where it is itself. */
-static void announce_silent(struct receive *r)
-{
-    struct lxe_xl_nic nics[LXE_XL_NICS];
-    struct lxe_err err = { 0 };
-    struct lxe_xl *xl = NULL;
-
-    lxe_sleep_ns(MIG_ANNOUNCE_MS * LXE_NS_PER_MS);
-    if (lxe_xl_open(&xl, &err))
-        syslog(LOG_DAEMON | LOG_WARNING, "%s: %s", r->shown, err.text);
-    else if (mig_announce_run(&r->announce, nics,
-                              lxe_xl_nics(xl, r->journal.domid, nics)))
-        syslog(LOG_DAEMON | LOG_INFO, "%s was silent after its migration;"
-               " announced it on its networks", r->shown);
-    lxe_xl_close(xl);
-}
-
-/*
- * In a process of its own, which holds nothing that the source waits for: it
- * has its answer, and our end is awaited. libxl is opened anew there: what is
- * open here is not a child's to use.
- */
-static void announce(struct receive *r)
-{
-    pid_t pid;
-
-    if (!r->announce.count)
-        return;
-    pid = fork();
-    if (pid < 0)
-        lxe_warn("cannot announce the guest: %m");
-    if (pid)
-        return;
-    setsid();
-    mig_daemon_close(&r->daemon);
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        int null = open("/dev/null", O_RDWR);
-
-        dup2(null, fd);
-        if (null > STDERR_FILENO)
-            close(null);
-    }
-    announce_silent(r);
-    _exit(EXIT_SUCCESS);
 }
 
 static int take_in(struct receive *r)
@@ -338,7 +312,7 @@ static int take_in(struct receive *r)
     if (status < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
         clean = remove_remains(r);
     else
-        announce(r);
+        clean = settle(r);
     if (clean)
         mig_journal_remove(r->config->journal_dir, &r->journal);
     return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status)

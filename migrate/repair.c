@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/u64.h"
 #include "xl_domain.h"
 
 #define AWAY       "--migratedaway"
@@ -32,6 +33,14 @@ static bool is_named(const struct lxe_domain *dom, const char *name,
     return !strncmp(dom->name, name, len) && !strcmp(dom->name + len, suffix);
 }
 
+static bool lacks_memory(const struct mig_journal *j,
+                         const struct lxe_domain *now)
+{
+    return j->original_target_kib != LXE_UNKNOWN &&
+           now->target_kib < lxe_min(j->original_target_kib,
+                                     now->static_max_kib);
+}
+
 /*
  * A domain that is being received never ran here: xl gives it its own name
  * before it unpauses it. Before it has any, its domid must be the one that was
@@ -43,7 +52,11 @@ static enum mig_repair_verdict judge_target(const struct mig_journal *j,
     bool ours = is_named(now, j->name, INCOMING) ||
                 (!now->name[0] && j->domid && now->domid == j->domid);
 
-    return ours && now->paused ? MIG_REPAIR_DESTROY : MIG_REPAIR_NOTHING;
+    if (ours && now->paused)
+        return MIG_REPAIR_DESTROY;
+    return is_named(now, j->name, "") && lacks_memory(j, now)
+               ? MIG_REPAIR_GIVE_BACK
+               : MIG_REPAIR_NOTHING;
 }
 
 enum mig_repair_verdict mig_repair_judge(const struct mig_journal *j,
@@ -298,11 +311,11 @@ static int destroy(const struct mig_repair *r, const struct mig_journal *j,
 }
 
 /* Finds the journal's domain. Returns 0, -ESRCH or the host's errors. */
-static int find(const struct mig_repair *r, const struct mig_journal *j,
+static int find(struct lxe_host *host, const struct mig_journal *j,
                 struct lxe_domain *out, struct lxe_err *err)
 {
     struct lxe_domain_list list;
-    int rc = r->host->ops->list_domains(r->host, &list, err);
+    int rc = host->ops->list_domains(host, &list, err);
 
     if (rc)
         return rc;
@@ -316,13 +329,28 @@ static int find(const struct mig_repair *r, const struct mig_journal *j,
     return rc;
 }
 
+int mig_repair_give_back(struct lxe_host *host, const struct mig_journal *j,
+                         struct lxe_err *err)
+{
+    struct lxe_domain now;
+    int rc = find(host, j, &now, err);
+
+    if (rc == -ESRCH || (!rc && !lacks_memory(j, &now)))
+        return 0;
+    if (rc)
+        return rc;
+    return host->ops->set_target(host, now.domid,
+                                 lxe_min(j->original_target_kib,
+                                         now.static_max_kib), err);
+}
+
 /* Whether nothing is left to do for this journal. */
 static bool repair_one(const struct mig_repair *r,
                        const struct mig_journal *j)
 {
     struct lxe_domain now;
     struct lxe_err why = { 0 };
-    int rc = find(r, j, &now, &why);
+    int rc = find(r->host, j, &now, &why);
 
     if (!rc || rc == -ESRCH) {
         switch (mig_repair_judge(j, rc ? NULL : &now)) {
@@ -334,6 +362,11 @@ static bool repair_one(const struct mig_repair *r,
             break;
         case MIG_REPAIR_DESTROY:
             rc = destroy(r, j, &now, &why);
+            break;
+        case MIG_REPAIR_GIVE_BACK:
+            lxe_warn("%s came here with less memory than it had, and who was"
+                     " to give it back died; giving it back", j->name);
+            rc = mig_repair_give_back(r->host, j, &why);
             break;
         case MIG_REPAIR_NOTHING:
             rc = 0;

@@ -4,7 +4,8 @@
  * by this, and one that was killed is undone by whoever finds its journal.
  *
  *   at the source   name, log-dirty mode, suspension, pause, cap, target
- *   at the target   a half-received domain is destroyed, if it is ours
+ *   at the target   a half-received domain is destroyed, if it is ours; one
+ *                   that runs gets the memory back that it came without
  *
  * Once the target was told to go on, the guest may run there, and nothing is
  * done to it here but to say where to look.
@@ -23,6 +24,7 @@ enum mig_repair_verdict {
     MIG_REPAIR_NOTHING, /* no such domain any more, or all is well */
     MIG_REPAIR_UNDO,    /* the guest belongs here */
     MIG_REPAIR_DESTROY, /* remains of a guest that is elsewhere */
+    MIG_REPAIR_GIVE_BACK, /* it has come here, with less than it had */
     MIG_REPAIR_ADVISE,  /* only a person who sees both hosts can tell */
 };
 
@@ -64,6 +66,15 @@ extern const struct mig_repair_ops mig_repair_xen;
  */
 int mig_repair_undo(const struct mig_repair *r, const struct mig_journal *j,
                     struct lxe_err *err);
+
+/*
+ * At the target: raises the guest of a journal to the target that it had at
+ * the source, or its static maximum if that is less. One that has as much, or
+ * is gone, is left alone.
+ * Returns 0 or the host's errors.
+ */
+int mig_repair_give_back(struct lxe_host *host, const struct mig_journal *j,
+                         struct lxe_err *err);
 
 struct mig_repair_count {
     unsigned running;  /* migrations that go on */

@@ -25,6 +25,7 @@
 #include "predict.h"
 #include "repair.h"
 #include "save_run.h"
+#include "settle.h"
 #include "wws_watch.h"
 #include "xl_domain.h"
 #include "xl_stream.h"
@@ -32,6 +33,8 @@
 #define READY_MS    120000 /* its hotplug scripts may be slow; or so much
                               as --stall-timeout says, if that is less */
 #define REPORT_MS   60000
+#define SETTLE_NS   (10 * LXE_NS_PER_SEC)
+#define POLL_NS     (100 * LXE_NS_PER_MS)
 #define AWAY        "--migratedaway"
 
 struct session {
@@ -46,6 +49,7 @@ struct session {
     uint64_t found_ns; /* when that was looked at, by the host */
     char *config_json;
     uint64_t need_kib;
+    bool gives_back; /* the target does, so it may come with less */
     struct mig_transport transport;
     struct mig_daemon_link daemon;
     uint64_t frozen_target_kib, frozen_kib; /* when its balloon came to rest */
@@ -188,6 +192,26 @@ static int begin_journal(struct session *s, struct lxe_err *err)
     return rc ? rc : check_alone(s, err);
 }
 
+/* One that came here a moment ago has yet to get its memory back. */
+static int find(struct session *s, struct lxe_err *err)
+{
+    uint64_t end_ns = lxe_now_ns() + SETTLE_NS;
+
+    for (;;) {
+        int rc = lxe_host_find(s->host, s->config->domain, &s->dom, err);
+
+        if (rc || !mig_settle_pending(MIG_JOURNAL_DIR, s->dom.uuid))
+            return rc;
+        if (is_cancelled(s))
+            return lxe_fail(err, -ECANCELED, "cancelled while the guest"
+                            " settled here");
+        if (lxe_now_ns() > end_ns)
+            return lxe_fail(err, -EBUSY, "%s is only just arriving here; try"
+                            " again once it has its memory", s->dom.name);
+        lxe_sleep_ns(POLL_NS);
+    }
+}
+
 static int plan(struct session *s, struct lxe_err *err)
 {
     struct mig_report *r = s->report;
@@ -198,7 +222,7 @@ static int plan(struct session *s, struct lxe_err *err)
     if (!rc)
         rc = repair_dead(s, err);
     if (!rc)
-        rc = lxe_host_find(s->host, s->config->domain, &s->dom, err);
+        rc = find(s, err);
     if (!rc)
         s->found_ns = s->host->ops->now_ns(s->host);
     if (!rc)
@@ -228,6 +252,7 @@ static int reserve(struct session *s, struct lxe_err *err)
 {
     struct mig_hello hello = {
         .need_kib = s->need_kib,
+        .target_kib = s->config->page_cache ? s->dom.target_kib : 0,
         .packed = s->config->limits.compress_level,
     };
     struct mig_greeting greeting;
@@ -245,6 +270,7 @@ static int reserve(struct session *s, struct lxe_err *err)
     rc = mig_handshake_begin(&s->transport, &hello, &greeting, err);
     s->report->receiver = greeting.aerostat ? "aerostat-receive" : "xl";
     s->report->reserved_kib = greeting.reserved_kib;
+    s->gives_back = greeting.gives_back;
     return rc;
 }
 
@@ -465,12 +491,38 @@ static int journal_save(struct session *s, struct lxe_err *err)
     return keep_journal(s, err);
 }
 
+/*
+ * Where the target gives it back, the guest comes with what it has now: else
+ * its balloon would take the rest while its network waits for the processor.
+ */
+static int configure(struct session *s, struct lxe_err *err)
+{
+    uint64_t kib = mig_page_cache_arrival_kib(s->dom.target_kib,
+                                              s->frozen_target_kib,
+                                              s->frozen_kib);
+    char *json;
+    int rc;
+
+    if (!s->gives_back || kib == s->dom.target_kib)
+        return 0;
+    rc = lxe_xl_config(s->xl, s->dom.domid, kib, &json, &s->need_kib, err);
+    if (rc)
+        return rc;
+    free(s->config_json);
+    s->config_json = json;
+    return 0;
+}
+
 /* It may be more than a pipe holds, and the peer may hang. */
 static int send_config(struct session *s, struct lxe_err *err)
 {
+    _cleanup_free_ uint8_t *header = NULL;
     size_t len;
-    _cleanup_free_ uint8_t *header = lxe_xl_make_header(s->config_json, &len);
+    int rc = configure(s, err);
 
+    if (rc)
+        return rc;
+    header = lxe_xl_make_header(s->config_json, &len);
     if (!header)
         return lxe_fail(err, -ENOMEM, "out of memory");
     return mig_transport_write(&s->transport, header, len,

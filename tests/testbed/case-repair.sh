@@ -4,9 +4,10 @@
 # Migrations that are killed (kill -9), with their save helper, at several
 # stages: while the page cache is freed, in pre-copy, with the guest suspended;
 # and their receiver; one whose link is cut; one that is cancelled by verb. Each
-# is repaired, by the daemon at once, by the
-# daemon when it starts, or by hand: the guest runs once, at the source, with
-# its memory, target and cap; log-dirty mode is off; the target has nothing.
+# is repaired, by the daemon at once, by the daemon when it starts, or by hand:
+# the guest runs once, at the source, with its memory, target and cap; log-dirty
+# mode is off; the target has nothing. At last it moves, and who was to give it
+# its memory back at the target is killed: a repair there does.
 # Usage: case-repair.sh DESTDIR
 set -euo pipefail
 # shellcheck source=tests/testbed/case.sh
@@ -62,6 +63,30 @@ ended() {
 kill_migrate="kill -KILL \$(pidof aerostat-migrate)"
 kill_both="kill -KILL \$(pidof aerostat-migrate) \$(pidof aerostat-save-helper)"
 
+# Runs a command in dom0 of host 2 when the guest runs there, and has yet to
+# get its memory back.
+settling() { # COMMAND
+    TB_TIMEOUT=130 tb_run 2 "end=\$((\$(date +%s) + 120))
+until grep -qs '\"settling\"' $journals/target-*.json; do
+    [ \$(date +%s) -lt \$end ] || exit 124
+    usleep 20000
+done
+$1"
+}
+
+small_at_target() {
+    local now
+
+    tb_moved g1
+    now=$(tb_target_kib 2 g1)
+    [ "$now" -lt "$target" ] || tb_fail "it came with $now KiB"
+    tb_run 2 "$by_hand --repair | grep '^1 repaired'" ||
+        tb_fail "--repair failed at the target"
+    tb_given_back g1 "$target"
+    no_journal 2 1
+    echo "killed before it gave the memory back ($now KiB): repaired ($target)"
+}
+
 case_body() {
     tb_boot 2
     tb_guest 1 g1 128 grow:32 hot:8:4
@@ -112,6 +137,12 @@ $by_hand --repair | grep '^1 repaired'" ||
     ended
     tb_spawn 1 daemon "exec aerostatd"
     as_before "killed with the daemon, by the next daemon"
+
+    tb_live_begin g1 --margin 8M
+    settling "kill -KILL \$(pidof aerostat-receive)" ||
+        tb_fail "nobody was to give its memory back"
+    tb_move_end || tb_fail "it did not move: $?"
+    small_at_target
 }
 
 tb_case repair 360 "$@"

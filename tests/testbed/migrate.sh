@@ -76,6 +76,18 @@ tb_moved() { # NAME
     tb_guest_verify 2 "$1" || tb_fail "$1's memory is damaged"
 }
 
+# Fails unless a guest on host 2 has a target, within a while: it gets what it
+# came without a second after it began to run.
+tb_given_back() { # NAME TARGET_KIB
+    local end=$((SECONDS + 20)) target
+
+    until target=$(tb_target_kib 2 "$1") && [ "$target" = "$2" ]; do
+        [ "$SECONDS" -lt "$end" ] ||
+            tb_fail "$1's target is $target KiB, was $2"
+        sleep 0.5
+    done
+}
+
 # Fails unless a guest runs on host 1 as before, and nothing is left over.
 tb_stayed() { # NAME TARGET_KIB
     local target

@@ -20,7 +20,8 @@
 #define REPORT   "printf 'my copy unpause results are as follows\\0"
 #define BACK     "printf 'domain is yours, you are cleared to unpause\\0'; "
 
-static struct mig_hello hello = { "web", "uuid", 4096, false };
+static struct mig_hello hello = { .name = "web", .uuid = "uuid", .need_kib = 4096,
+                                 .target_kib = 2048 };
 
 static struct mig_transport start(const char *script)
 {
@@ -51,12 +52,16 @@ static void test_greetings(void)
                           BANNER, &g, &err), 0);
     CU_ASSERT_TRUE(g.aerostat);
     CU_ASSERT_EQUAL(g.reserved_kib, 7);
+    CU_ASSERT_FALSE(g.gives_back);
     /* What it was told is what we said. */
     CU_ASSERT_EQUAL(greet(GREETING "case $hello in"
-                          " *'\"name\":\"web\"'*'\"need_kib\":4096'*)"
-                          " echo '{\"ok\":true,\"reserved_kib\":1}';; esac; "
+                          " *'\"name\":\"web\"'*'\"need_kib\":4096'*"
+                          "'\"target_kib\":2048'*)"
+                          " echo '{\"ok\":true,\"reserved_kib\":1,"
+                          "\"gives_back\":true}';; esac; "
                           BANNER, &g, &err), 0);
     CU_ASSERT_EQUAL(g.reserved_kib, 1);
+    CU_ASSERT_TRUE(g.gives_back);
 }
 
 static void test_refusals(void)

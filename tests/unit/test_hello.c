@@ -31,6 +31,7 @@ static void check_hello(const struct mig_hello *hello)
     CU_ASSERT_STRING_EQUAL(out.name, hello->name);
     CU_ASSERT_STRING_EQUAL(out.uuid, hello->uuid);
     CU_ASSERT_EQUAL(out.need_kib, hello->need_kib);
+    CU_ASSERT_EQUAL(out.target_kib, hello->target_kib);
     CU_ASSERT_EQUAL(out.packed, hello->packed);
 }
 
@@ -45,7 +46,7 @@ static void test_hello(void)
     hello.packed = true;
     check_hello(&hello);
     memset(hello.name, 1, sizeof(hello.name) - 1); /* 6 bytes each in JSON */
-    hello.need_kib = UINT64_C(1) << 40;
+    hello.target_kib = hello.need_kib = UINT64_C(1) << 40;
     check_hello(&hello);
 }
 
@@ -70,8 +71,10 @@ static void test_answers(void)
     CU_ASSERT_EQUAL(out.reserved_kib, 524288);
     CU_ASSERT_STRING_EQUAL(out.refusal, "");
     CU_ASSERT_FALSE(out.packed);
-    yes.packed = true;
+    CU_ASSERT_FALSE(out.gives_back);
+    yes.packed = yes.gives_back = true;
     CU_ASSERT_TRUE(check_answer(&yes).packed);
+    CU_ASSERT_TRUE(check_answer(&yes).gives_back);
     yes.reserved_kib = 0; /* checked, not held */
     CU_ASSERT_EQUAL(check_answer(&yes).reserved_kib, 0);
     CU_ASSERT_STRING_EQUAL(check_answer(&no).refusal, no.refusal);
@@ -107,6 +110,10 @@ static const struct bad bad_hellos[] = {
       "'need_kib'" },
     { "{\"name\":\"a\",\"uuid\":\"" UUID "\",\"need_kib\":1,"
       "\"packed\":\"y\"}", "'packed'" },
+    { "{\"name\":\"a\",\"uuid\":\"" UUID "\",\"need_kib\":5,"
+      "\"target_kib\":6}", "'target_kib'" },
+    { "{\"name\":\"a\",\"uuid\":\"" UUID "\",\"need_kib\":5,"
+      "\"target_kib\":true}", "'target_kib'" },
     { "{\"name\":\"a\",\"uuid\":\"" UUID "\",\"need_kib\":1.5}",
       "'need_kib'" },
     { "{\"name\":\"a\",\"uuid\":\"" UUID "\","

@@ -414,6 +414,16 @@ static void test_never_rests(void)
     r.host->ops->close(r.host);
 }
 
+/* Less than is sent of it would not fit into it. */
+static void test_arrival(void)
+{
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 60), 60);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 61), 61);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 59), 60);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 120), 100);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 100, 101), 100);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -436,6 +446,7 @@ int main(void)
         { "one that rests already", test_rests_already },
         { "one that is where it is to be", test_rests_where_it_arrived },
         { "a balloon that does not", test_never_rests },
+        { "what it comes with", test_arrival },
     };
 
     return unit_run("page_cache", tests, sizeof(tests) / sizeof(tests[0]));

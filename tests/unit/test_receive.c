@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -28,6 +29,7 @@
 #include "journal.h"
 #include "pack.h"
 #include "receive.h"
+#include "settle.h"
 #include "synth_stream.h"
 #include "unit.h"
 #include "unpacker.h"
@@ -45,7 +47,9 @@ static struct {
     bool no_host;
     uint64_t free_kib;
     const char *resident_name, *resident_uuid; /* of domain 3 */
-    bool arrives_running;  /* xl had already started the guest */
+    bool arrives_running;  /* xl had already started the guest, */
+    uint64_t target_kib;   /* with that target */
+    bool refuses_target;
     bool destroyed, destroy_fails;
     int hang_up;           /* closed when the domains are looked at; -1 */
     char logged[2048];
@@ -74,6 +78,8 @@ static int list_domains(struct lxe_host *host, struct lxe_domain_list *out,
     if (exists(t.arrived) && !t.destroyed) {
         doms[2].domid = INCOMING;
         snprintf(doms[2].name, sizeof(doms[2].name), "web--incoming");
+        doms[2].target_kib = t.target_kib;
+        doms[2].static_max_kib = 65536;
         snprintf(doms[2].uuid, sizeof(doms[2].uuid), UUID);
         doms[2].migrating = doms[2].paused = !t.arrives_running;
         out->count = 3;
@@ -91,6 +97,23 @@ static int memory(struct lxe_host *host, struct lxe_host_memory *out,
     return 0;
 }
 
+/* In another process: so the test finds it in a file. */
+static int set_target(struct lxe_host *host, uint32_t domid,
+                      uint64_t target_kib, struct lxe_err *err)
+{
+    char path[128];
+    FILE *f;
+
+    (void)host;
+    if (t.refuses_target)
+        return lxe_fail(err, -EIO, "no target");
+    snprintf(path, sizeof(path), "%s/target", t.dir);
+    f = fopen(path, "a");
+    fprintf(f, "%u %u\n", domid, (unsigned)target_kib);
+    fclose(f);
+    return 0;
+}
+
 static void close_host(struct lxe_host *host)
 {
     (void)host;
@@ -104,6 +127,7 @@ int lxe_host_open(const char *name, struct lxe_host **out,
         .close = close_host,
         .list_domains = list_domains,
         .memory = memory,
+        .set_target = set_target,
     };
     static struct lxe_host host = { &ops };
 
@@ -671,6 +695,89 @@ static void test_source_hangs(void)
     end();
 }
 
+/* ---- a guest that came with less than it had ---- */
+
+#define SMALL_HELLO                                                           \
+    "{\"name\":\"web\",\"uuid\":\"" UUID "\",\"need_kib\":4096,"              \
+    "\"target_kib\":4000}\n"
+
+static void receive_small(const char *script, uint64_t target_kib)
+{
+    struct exchange x;
+
+    write_xl(script);
+    t.arrives_running = true;
+    t.target_kib = target_kib;
+    x = receive(SMALL_HELLO);
+    CU_ASSERT_TRUE(answer_of(&x).gives_back);
+    CU_ASSERT_PTR_NOT_NULL(strstr(read_file("ran"), "_kib\": 4000"));
+}
+
+/* By a process that goes on when we have ended, and is in the journal. */
+static void test_gives_back(void)
+{
+    begin();
+    receive_small("touch arrived", 2048);
+    CU_ASSERT_EQUAL(journals(), 1);
+    CU_ASSERT_TRUE(mig_settle_pending(t.journals, UUID));
+    CU_ASSERT_FALSE(mig_settle_pending(t.journals, t.resident_uuid));
+    CU_ASSERT_TRUE(wait(NULL) > 0);
+    CU_ASSERT_STRING_EQUAL(read_file("target"), "7 4000\n");
+    CU_ASSERT_EQUAL(journals(), 0);
+    CU_ASSERT_FALSE(mig_settle_pending(t.journals, UUID));
+    end();
+}
+
+/* xl was killed, but it runs. */
+static void test_gives_back_anyway(void)
+{
+    begin();
+    receive_small("touch arrived; kill -KILL $$", 2048);
+    CU_ASSERT_TRUE(wait(NULL) > 0);
+    CU_ASSERT_STRING_EQUAL(read_file("target"), "7 4000\n");
+    CU_ASSERT_EQUAL(journals(), 0);
+    end();
+}
+
+static void test_nothing_to_give_back(void)
+{
+    begin();
+    receive_small("touch arrived", 4000);
+    CU_ASSERT_TRUE(wait(NULL) > 0);
+    CU_ASSERT_STRING_EQUAL(read_file("target"), "");
+    CU_ASSERT_EQUAL(journals(), 0);
+    end();
+}
+
+/* Nobody could take it over, so it is done at once. */
+static void test_gives_back_at_once(void)
+{
+    begin();
+    receive_small("touch arrived; chmod 777 journals", 2048);
+    while (wait(NULL) > 0)
+        ;
+    CU_ASSERT_PTR_NOT_NULL(strstr(t.logged, "can be written by others"));
+    CU_ASSERT_STRING_EQUAL(read_file("target"), "7 4000\n");
+    end();
+}
+
+/* The journal stays for whoever repairs it; its process is dead. */
+static void test_cannot_give_back(void)
+{
+    struct mig_journal_list list;
+
+    begin();
+    t.refuses_target = true;
+    receive_small("touch arrived", 2048);
+    CU_ASSERT_TRUE(wait(NULL) > 0);
+    CU_ASSERT_EQUAL_FATAL(mig_journal_read_all(t.journals, &list, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(list.count, 1);
+    CU_ASSERT_FALSE(mig_process_alive(&list.items[0].helper));
+    CU_ASSERT_EQUAL(list.items[0].original_target_kib, 4000);
+    mig_journal_list_free(&list);
+    end();
+}
+
 /* ---- undo ---- */
 
 /* xl destroys what it could not receive; one that is killed cannot. */
@@ -778,6 +885,11 @@ int main(void)
         { "a bad hello is named", test_bad_hello },
         { "the source goes away", test_source_closes },
         { "the source hangs", test_source_hangs },
+        { "a guest gets back what it came without", test_gives_back },
+        { "also where xl was killed", test_gives_back_anyway },
+        { "a guest that has all", test_nothing_to_give_back },
+        { "at once, where nobody else can", test_gives_back_at_once },
+        { "a guest that cannot be given it", test_cannot_give_back },
         { "remains are removed", test_remains },
         { "but not a guest that may run", test_remains_that_run },
         { "remains that stay are in the journal", test_remains_that_stay },

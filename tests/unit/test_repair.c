@@ -189,6 +189,32 @@ static void test_judge_target(void)
     CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
 }
 
+/* It runs, with less than it had, and nobody is left to give it that. */
+static void test_judge_small(void)
+{
+    struct mig_journal j = { .role = MIG_JOURNAL_TARGET, .name = "g",
+                             .uuid = "u", .domid = 3,
+                             .original_target_kib = 4096 };
+    struct lxe_domain dom = { .domid = 3, .name = "g", .uuid = "u",
+                              .target_kib = 2048, .static_max_kib = 8192 };
+
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_GIVE_BACK);
+    snprintf(dom.name, sizeof(dom.name), "g--incoming"); /* not yet */
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    snprintf(dom.name, sizeof(dom.name), "g");
+    dom.static_max_kib = 2048; /* it cannot have more */
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    dom.static_max_kib = LXE_UNKNOWN;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_GIVE_BACK);
+    dom.target_kib = 4096;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    dom.target_kib = LXE_UNKNOWN;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    dom.target_kib = 2048;
+    j.original_target_kib = LXE_UNKNOWN;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+}
+
 /* ---- undoing ---- */
 
 static void test_all_of_it(void)
@@ -233,6 +259,28 @@ static void test_no_more_than_that(void)
     CU_ASSERT_EQUAL(cap, 10);
     CU_ASSERT_TRUE(b.log_dirty);
     CU_ASSERT_EQUAL(b.renames, 0);
+    end(&b);
+}
+
+static void test_gives_back(void)
+{
+    struct bed b;
+
+    begin(&b);
+    b.j.role = MIG_JOURNAL_TARGET;
+    b.j.domid = 0; /* it was never seen */
+    b.host->ops->set_target(b.host, 1, MIB(512), NULL);
+    lxe_sim_fail_next(b.host, LXE_SIM_OP_SET_TARGET, -EIO, 1);
+    repair(&b, 0, 1);
+    repair(&b, 1, 0);
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(1024));
+    b.j.original_target_kib = MIB(4096); /* it can have 2048 */
+    repair(&b, 1, 0);
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(2048));
+    b.j.original_target_kib = MIB(512); /* somebody gave it more since */
+    repair(&b, 1, 0);
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(2048));
+    CU_ASSERT_TRUE(b.log_dirty);
     end(&b);
 }
 
@@ -397,8 +445,10 @@ int main(void)
     static const struct unit_test tests[] = {
         { "what is to be done at the source", test_judge_source },
         { "what is to be done at the target", test_judge_target },
+        { "what a guest lacks at the target", test_judge_small },
         { "suspended, paused, capped, squeezed: all undone", test_all_of_it },
         { "no more than the journal names", test_no_more_than_that },
+        { "a guest gets back what it came without", test_gives_back },
         { "a guest that suspends late", test_late_suspend },
         { "a request to suspend is taken back", test_pending_suspend },
         { "one step fails: the others are made", test_one_step_fails },

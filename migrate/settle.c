@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "settle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "host.h"
+#include "repair.h"
+
+#define GIVE_BACK_MS 1000
+
+static bool may_lack_memory(const struct mig_settle *s)
+{
+    return s->journal->original_target_kib != LXE_UNKNOWN;
+}
+
+static void complain(const struct mig_settle *s, const struct lxe_err *err)
+{
+    lxe_warn("%s", err->text);
+    syslog(LOG_DAEMON | LOG_WARNING, "%s: %s", s->shown, err->text);
+}
+
+/* Returns whether it has all that it had. */
+static bool give_back(const struct mig_settle *s)
+{
+    struct lxe_host *host = NULL;
+    struct lxe_err err = { 0 };
+    int rc = lxe_host_open("xen", &host, &err);
+
+    if (!rc)
+        rc = mig_repair_give_back(host, s->journal, &err);
+    if (rc)
+        complain(s, &err);
+    if (host)
+        host->ops->close(host);
+    return !rc;
+}
+
+/* ---- in its process ---- */
+
+static void announce_silent(const struct mig_settle *s)
+{
+    struct lxe_xl_nic nics[LXE_XL_NICS];
+    struct lxe_err err = { 0 };
+    struct lxe_xl *xl = NULL;
+
+    if (lxe_xl_open(&xl, &err))
+        complain(s, &err);
+    else if (mig_announce_run(s->announce, nics,
+                              lxe_xl_nics(xl, s->journal->domid, nics)))
+        syslog(LOG_DAEMON | LOG_INFO, "%s was silent after its migration;"
+               " announced it on its networks", s->shown);
+    lxe_xl_close(xl);
+}
+
+static void detach(void)
+{
+    setsid();
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        int null = open("/dev/null", O_RDWR);
+
+        dup2(null, fd);
+        if (null > STDERR_FILENO)
+            close(null);
+    }
+}
+
+/* libxl is opened anew here: what is open is not a child's to use. What holds
+ * the guest's memory is let go once it has it. */
+static void settle(const struct mig_settle *s)
+{
+    lxe_sleep_ns(GIVE_BACK_MS * LXE_NS_PER_MS);
+    if (!may_lack_memory(s) || give_back(s))
+        mig_journal_remove(s->journal_dir, s->journal);
+    mig_daemon_close(s->daemon);
+    if (!s->announce->count)
+        return;
+    lxe_sleep_ns((MIG_ANNOUNCE_MS - GIVE_BACK_MS) * LXE_NS_PER_MS);
+    announce_silent(s);
+}
+
+static void run(const struct mig_settle *s, int go_fd)
+{
+    char go;
+
+    if (read(go_fd, &go, 1) != 1) /* we are not in the journal */
+        _exit(EXIT_FAILURE);
+    close(go_fd);
+    detach();
+    settle(s);
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---- in the receiver's ---- */
+
+static int hand_over(const struct mig_settle *s, pid_t pid,
+                     struct lxe_err *err)
+{
+    if (mig_process_find(pid, &s->journal->helper))
+        return lxe_fail(err, -ESRCH, "the process that settles %s died",
+                        s->shown);
+    snprintf(s->journal->stage, sizeof(s->journal->stage), "settling");
+    return mig_journal_write(s->journal_dir, s->journal, err);
+}
+
+/* Returns 0 once its process goes on by itself, or a negative errno. */
+static int start(const struct mig_settle *s, struct lxe_err *err)
+{
+    int go[2], rc;
+    pid_t pid;
+
+    if (pipe2(go, O_CLOEXEC))
+        return lxe_fail(err, -errno, "cannot make a pipe: %m");
+    pid = fork();
+    if (!pid) {
+        close(go[1]);
+        run(s, go[0]);
+    }
+    rc = pid < 0 ? lxe_fail(err, -errno, "cannot start a process: %m")
+                 : hand_over(s, pid, err);
+    close(go[0]);
+    if (!rc && write(go[1], "g", 1) != 1)
+        rc = lxe_fail(err, -EPIPE, "the process that settles %s died",
+                      s->shown);
+    close(go[1]);
+    return rc;
+}
+
+bool mig_settle_begin(const struct mig_settle *s)
+{
+    struct lxe_err err = { 0 };
+
+    if (!may_lack_memory(s) && !s->announce->count)
+        return true;
+    if (!start(s, &err))
+        return false;
+    complain(s, &err);
+    return !may_lack_memory(s) || give_back(s);
+}
+
+bool mig_settle_pending(const char *journal_dir, const char *uuid)
+{
+    struct mig_journal_list list;
+    bool pending = false;
+
+    if (mig_journal_read_all(journal_dir, &list, NULL))
+        return false;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct mig_journal *j = &list.items[i];
+
+        if (j->role == MIG_JOURNAL_TARGET && !strcmp(j->uuid, uuid) &&
+            mig_journal_alive(j))
+            pending = true;
+    }
+    mig_journal_list_free(&list);
+    return pending;
+}
