@@ -41,33 +41,69 @@ static uint64_t grow_to(const struct aero_apply_guest *g, uint64_t budget,
     return own + part;
 }
 
-size_t aero_apply_plan(const struct aero_apply_guest *guests, size_t count,
-                       uint64_t free_kib, uint64_t keep_free_kib,
-                       struct aero_apply_step *steps)
+static bool may_be_on(const struct aero_apply_guest *g, uint64_t nodes)
 {
-    uint64_t promised = keep_free_kib, needed = 0, budget;
-    size_t n = 0;
+    return !nodes || !g->nodes || g->nodes & nodes;
+}
+
+/* What there is for those who grow, and what they need; in KiB. */
+struct means {
+    uint64_t budget, needed;
+};
+
+/* Of the memory of some nodes, or (0) of the host. */
+static struct means means_of(const struct aero_apply_guest *guests,
+                             size_t count, uint64_t nodes, uint64_t free_kib,
+                             uint64_t keep_free_kib)
+{
+    uint64_t promised = keep_free_kib, needed = 0;
 
     for (size_t i = 0; i < count; i++) {
         const struct aero_apply_guest *g = &guests[i];
         uint64_t stands = shrinks(g) ? g->want_kib : g->target_kib;
 
+        if (!may_be_on(g, nodes))
+            continue;
         promised += lxe_less(stands, g->held_kib);
-        if (shrinks(g))
-            steps[n++] = (struct aero_apply_step){ i, g->want_kib };
         if (grows(g))
             needed += needs(g);
     }
-    budget = lxe_less(free_kib, promised);
+    return (struct means){ lxe_less(free_kib, promised), needed };
+}
+
+void aero_apply_cut(struct aero_apply_guest *guests, size_t count,
+                    unsigned node, uint64_t free_kib, uint64_t keep_free_kib)
+{
+    uint64_t bit = UINT64_C(1) << node;
+    struct means m = means_of(guests, count, bit, free_kib, keep_free_kib);
+
     for (size_t i = 0; i < count; i++) {
+        struct aero_apply_guest *g = &guests[i];
+
+        if (grows(g) && may_be_on(g, bit))
+            g->want_kib = lxe_min(g->want_kib,
+                                  grow_to(g, m.budget, m.needed));
+    }
+}
+
+size_t aero_apply_plan(const struct aero_apply_guest *guests, size_t count,
+                       uint64_t free_kib, uint64_t keep_free_kib,
+                       struct aero_apply_step *steps)
+{
+    struct means m = means_of(guests, count, 0, free_kib, keep_free_kib);
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (shrinks(&guests[i]))
+            steps[n++] = (struct aero_apply_step){ i, guests[i].want_kib };
+    for (size_t i = 0; i < count; i++) {
+        const struct aero_apply_guest *g = &guests[i];
         uint64_t to;
 
-        if (!grows(&guests[i]))
+        if (!grows(g))
             continue;
-        to = grow_to(&guests[i], budget, needed);
-        if (to > guests[i].want_kib)
-            to = guests[i].want_kib;
-        if (to > guests[i].target_kib)
+        to = lxe_min(grow_to(g, m.budget, m.needed), g->want_kib);
+        if (to > g->target_kib)
             steps[n++] = (struct aero_apply_step){ i, to };
     }
     return n;

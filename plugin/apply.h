@@ -21,6 +21,7 @@ struct aero_apply_guest {
     uint64_t held_kib;   /* in units of the target */
     uint64_t target_kib; /* as it stands */
     uint64_t want_kib;   /* as the policy wants it */
+    uint64_t nodes;      /* NUMA nodes it may grow from, as in host.h; 0: any */
 };
 
 struct aero_apply_step {
@@ -39,5 +40,14 @@ struct aero_apply_step {
 size_t aero_apply_plan(const struct aero_apply_guest *guests, size_t count,
                        uint64_t free_kib, uint64_t keep_free_kib,
                        struct aero_apply_step *steps);
+
+/*
+ * Cuts growth that a NUMA node may have to give memory for to what of it may
+ * be promised, in proportion: changes want_kib.
+ * @free_kib       what the node can give away
+ * @keep_free_kib  of it, for reservations
+ */
+void aero_apply_cut(struct aero_apply_guest *guests, size_t count,
+                    unsigned node, uint64_t free_kib, uint64_t keep_free_kib);
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/u64.h"
 #include "base/units.h"
+#include "node_pools.h"
 #include "numa.h"
 
 void aero_balancer_init(struct aero_balancer *b, struct lxe_host *host,
@@ -261,20 +262,53 @@ static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
     return in;
 }
 
+/* Growth that is promised and not taken yet. */
+static uint64_t owed_kib(const struct aero_balancer *b,
+                         const struct aero_guest *g)
+{
+    return lxe_less(promised_kib(b, g), g->held_kib);
+}
+
 /* What is free and promised to nobody. */
 static uint64_t unpromised_kib(const struct aero_balancer *b)
 {
     uint64_t promised = b->config->host_reserve_kib +
                         aero_reservations_held_kib(&b->reservations);
 
-    for (size_t i = 0; i < b->guests.count; i++) {
-        const struct aero_guest *g = &b->guests.items[i];
-        uint64_t stands = promised_kib(b, g);
+    for (size_t i = 0; i < b->guests.count; i++)
+        promised += owed_kib(b, &b->guests.items[i]);
+    return lxe_less(b->memory.free_kib, promised);
+}
 
-        if (stands > g->held_kib)
-            promised += stands - g->held_kib;
+/* The same of a node: whoever may take from it is taken to do so. */
+static uint64_t unpromised_on_kib(const struct aero_balancer *b, unsigned node)
+{
+    uint64_t promised = aero_reservations_node_held_kib(&b->reservations,
+                                                        node);
+
+    for (size_t i = 0; i < b->guests.count; i++)
+        if (aero_may_be_on(b->guests.items[i].dom.nodes, node))
+            promised += owed_kib(b, &b->guests.items[i]);
+    return lxe_less(b->numa.nodes[node].free_kib, promised);
+}
+
+/* What is kept of which node; where there is but one, of none. */
+static void node_pools(const struct aero_balancer *b,
+                       struct aero_node_pools *pools)
+{
+    uint64_t any = 0;
+
+    *pools = (struct aero_node_pools){ 0 };
+    for (unsigned n = 0; b->numa.count > 1 && n < b->numa.count; n++) {
+        struct aero_node_pool *pool = &pools->nodes[n];
+
+        pool->free_kib = b->numa.nodes[n].free_kib;
+        pool->keep_kib =
+            aero_reservations_node_held_kib(&b->reservations, n) +
+            aero_reservations_node_waiting_kib(&b->reservations, n);
+        any |= pool->keep_kib;
     }
-    return b->memory.free_kib > promised ? b->memory.free_kib - promised : 0;
+    pools->count = any ? b->numa.count : 0;
 }
 
 static struct aero_policy_host policy_host(const struct aero_balancer *b)
@@ -306,7 +340,7 @@ static uint64_t lacks_kib(const struct aero_policy_guest *g)
     return g->movable && to > g->held_kib ? to - g->held_kib : 0;
 }
 
-/* Finds the nodes that are short, by what guests lack and what is waited for. */
+/* Finds the nodes that are short, by what guests lack and what is reserved. */
 static int judge_nodes(struct aero_balancer *b,
                        const struct aero_policy_guest *in)
 {
@@ -323,9 +357,10 @@ static int judge_nodes(struct aero_balancer *b,
     for (size_t i = 0; i < b->guests.count; i++)
         wants[n++] = (struct aero_numa_want){ in[i].nodes, lacks_kib(&in[i]) };
     for (size_t i = 0; i < r->count; i++)
-        if (!r->items[i].held)
-            wants[n++] = (struct aero_numa_want){ r->items[i].nodes,
-                                                  r->items[i].kib };
+        wants[n++] = (struct aero_numa_want){
+            r->items[i].nodes,
+            lxe_less(r->items[i].kib, r->items[i].taken_kib),
+        };
     b->short_nodes = aero_numa_short(&b->numa, wants, n);
     return 0;
 }
@@ -427,6 +462,7 @@ static struct aero_apply_guest *apply_input(
             .held_kib = in[i].held_kib,
             .target_kib = in[i].target_kib,
             .want_kib = out[i].target_kib,
+            .nodes = in[i].nodes,
         };
     return guests;
 }
@@ -434,7 +470,8 @@ static struct aero_apply_guest *apply_input(
 static void set_targets(struct aero_balancer *b,
                         const struct aero_policy_guest *in,
                         const struct aero_policy_target *out,
-                        const struct aero_policy_host *host, char *now)
+                        const struct aero_policy_host *host,
+                        const struct aero_node_pools *pools, char *now)
 {
     _cleanup_free_ struct aero_apply_guest *guests =
         apply_input(in, out, b->guests.count);
@@ -446,6 +483,11 @@ static void set_targets(struct aero_balancer *b,
         trouble(b, now, "out of memory");
         return;
     }
+    for (unsigned node = 0; node < pools->count; node++)
+        if (pools->nodes[node].keep_kib)
+            aero_apply_cut(guests, b->guests.count, node,
+                           pools->nodes[node].free_kib,
+                           pools->nodes[node].keep_kib);
     n = aero_apply_plan(guests, b->guests.count, host->free_kib,
                         host->keep_free_kib, steps);
     for (size_t i = 0; i < n; i++) {
@@ -571,13 +613,15 @@ static int judge_host(struct aero_balancer *b,
 static void show(const struct aero_balancer *b,
                  const struct aero_policy_guest *in,
                  const struct aero_policy_target *out,
-                 const struct aero_policy_host *host)
+                 const struct aero_policy_host *host,
+                 const struct aero_node_pools *pools)
 {
     struct aero_tick tick = {
         .number = b->ticks + 1,
         .now_ns = b->host->ops->now_ns(b->host),
         .reserve_kib = b->config->host_reserve_kib,
         .host = host,
+        .pools = pools,
         .host_facts = {
             .state = aero_host_state_name(b->state),
             .total_kib = b->memory.total_kib,
@@ -597,6 +641,7 @@ static void show(const struct aero_balancer *b,
 static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
 {
     struct aero_policy_host host;
+    struct aero_node_pools pools;
     _cleanup_free_ struct aero_policy_guest *in = policy_input(b);
     _cleanup_free_ struct aero_policy_target *out =
         malloc((b->guests.count + 1) * sizeof(*out));
@@ -606,13 +651,14 @@ static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
         return -ENOMEM;
     }
     host = policy_host(b);
-    if (aero_policy_run(&host, in, b->guests.count, out)) {
+    node_pools(b, &pools);
+    if (aero_node_pools_run(&host, &pools, in, b->guests.count, out)) {
         trouble(b, now, "out of memory");
         return -ENOMEM;
     }
-    set_targets(b, in, out, &host, now);
+    set_targets(b, in, out, &host, &pools, now);
     end_with_guests(b, out, now);
-    show(b, in, out, &host);
+    show(b, in, out, &host, &pools);
     return 0;
 }
 
@@ -669,29 +715,103 @@ static const char *who_stopped(const struct aero_balancer *b)
     return NULL;
 }
 
+/*
+ * What a NUMA node could have free at most beyond what is kept of it, from all
+ * guests that may have memory there; and what of that no guest needs.
+ */
+static int judge_node(const struct aero_balancer *b, unsigned node,
+                      uint64_t keep_kib, uint64_t *most_kib,
+                      uint64_t *spare_kib)
+{
+    const struct lxe_numa_node *is = &b->numa.nodes[node];
+    struct aero_policy_host host = { .free_kib = is->free_kib,
+                                     .keep_free_kib = keep_kib };
+    _cleanup_free_ struct aero_policy_guest *in = policy_input(b);
+    size_t n;
+
+    if (!in)
+        return -ENOMEM;
+    n = aero_node_guests(in, b->guests.count, node);
+    *most_kib = lxe_min(aero_policy_obtainable_kib(&host, in, n),
+                        lxe_less(is->size_kib, keep_kib));
+    *spare_kib = lxe_min(aero_policy_spare_kib(&host, in, n), *most_kib);
+    return 0;
+}
+
+/* A node that does not tell what it has refuses nobody. */
+static int find_obtainable(const struct aero_balancer *b,
+                           struct aero_room *room)
+{
+    _cleanup_free_ struct aero_policy_guest *in = policy_input(b);
+    struct aero_policy_host host = policy_host(b);
+    uint64_t spare;
+    int rc = in ? 0 : -ENOMEM;
+
+    if (rc)
+        return rc;
+    memset(room, 0xff, sizeof(*room));
+    host.keep_free_kib -= aero_reservations_waiting_kib(&b->reservations);
+    room->kib = aero_policy_obtainable_kib(&host, in, b->guests.count);
+    for (unsigned n = 0; !rc && n < b->numa.count; n++)
+        if (aero_reservations_node_waiting_kib(&b->reservations, n))
+            rc = judge_node(b, n, aero_reservations_node_held_kib(
+                                      &b->reservations, n),
+                            &room->node_kib[n], &spare);
+    return rc;
+}
+
+/* The number of the node that it is of, or -1. */
+static int node_of(const struct aero_balancer *b,
+                   const struct aero_reservation *r)
+{
+    for (unsigned n = 0; n < b->numa.count; n++)
+        if (r->nodes == UINT64_C(1) << n)
+            return (int)n;
+    return -1;
+}
+
+static void tell_hopeless(struct aero_balancer *b, struct aero_reservation *r,
+                          const struct aero_room *most)
+{
+    const char *stopped = who_stopped(b);
+    char text[LXE_UNIT_TEXT], where[32] = "";
+    uint64_t most_kib = most->kib;
+    int node = node_of(b, r);
+
+    if (node >= 0 && most->node_kib[node] < most_kib) {
+        most_kib = most->node_kib[node];
+        snprintf(where, sizeof(where), " on NUMA node %d", node);
+    }
+    snprintf(r->why, sizeof(r->why), "cannot be had any more: at most %s"
+             " could be freed%s%s%.64s", lxe_format_kib(text, most_kib), where,
+             stopped ? "; one that stopped shrinking is " : "",
+             stopped ? stopped : "");
+    b->counters.refused++;
+    tell(b, r);
+}
+
 /* A guest that stops short may make a reservation one that cannot be met. */
 static void refuse_hopeless(struct aero_balancer *b)
 {
-    uint64_t most = aero_reservations_waiting_kib(&b->reservations);
-    _cleanup_free_ struct aero_policy_guest *in =
-        most ? policy_input(b) : NULL;
-    struct aero_policy_host host = policy_host(b);
-    const char *stopped = who_stopped(b);
     struct aero_reservation r;
-    char text[LXE_UNIT_TEXT];
+    struct aero_room most;
 
-    if (!in)
+    if (!aero_reservations_waiting_kib(&b->reservations) ||
+        find_obtainable(b, &most))
         return;
-    host.keep_free_kib -= most;
-    most = aero_policy_obtainable_kib(&host, in, b->guests.count);
-    while (aero_reservations_refuse(&b->reservations, most, &r)) {
-        snprintf(r.why, sizeof(r.why), "cannot be had any more: at most %s"
-                 " could be freed%s%.64s", lxe_format_kib(text, most),
-                 stopped ? "; one that stopped shrinking is " : "",
-                 stopped ? stopped : "");
-        b->counters.refused++;
-        tell(b, &r);
-    }
+    while (aero_reservations_refuse(&b->reservations, &most, &r))
+        tell_hopeless(b, &r, &most);
+}
+
+static const struct aero_reservation *grant_next(struct aero_balancer *b,
+                                                 uint64_t now_ns)
+{
+    struct aero_room room = { .kib = unpromised_kib(b) };
+
+    for (unsigned n = 0; n < b->numa.count; n++)
+        if (aero_reservations_node_waiting_kib(&b->reservations, n))
+            room.node_kib[n] = unpromised_on_kib(b, n);
+    return aero_reservations_grant(&b->reservations, &room, now_ns);
 }
 
 static void settle_reservations(struct aero_balancer *b, uint64_t now_ns)
@@ -701,8 +821,7 @@ static void settle_reservations(struct aero_balancer *b, uint64_t now_ns)
 
     if (!b->reservations.count)
         return;
-    while ((granted = aero_reservations_grant(&b->reservations,
-                                              unpromised_kib(b), now_ns)))
+    while ((granted = grant_next(b, now_ns)))
         tell(b, granted);
     refuse_hopeless(b);
     while (aero_reservations_expire(&b->reservations, now_ns, &late)) {
@@ -742,50 +861,71 @@ int aero_balancer_tick(struct aero_balancer *b)
     return rc;
 }
 
-/*
- * What a NUMA node could have free at most: what is free on it, and what all
- * guests could give that may have memory there. The others are taken out.
- */
-static uint64_t obtainable_on_kib(const struct aero_balancer *b,
-                                  struct aero_policy_guest *in, unsigned node)
-{
-    const struct lxe_numa_node *is = &b->numa.nodes[node];
-    const struct aero_reservations *r = &b->reservations;
-    struct aero_policy_host host = { .free_kib = is->free_kib };
-    uint64_t bit = UINT64_C(1) << node;
-    size_t n = 0;
-
-    for (size_t i = 0; i < b->guests.count; i++)
-        if (in[i].movable && (!in[i].nodes || in[i].nodes & bit))
-            in[n++] = in[i];
-    for (size_t i = 0; i < r->count; i++)
-        if (r->items[i].nodes == bit)
-            host.keep_free_kib += lxe_less(r->items[i].kib,
-                                           r->items[i].taken_kib);
-    return lxe_min(aero_policy_obtainable_kib(&host, in, n), is->size_kib);
-}
-
-/* A node that is named must be able to have it. Uses the input up. */
+/* A node that is named must be able to have it; what it has to spare. */
 static int fit_to_node(const struct aero_balancer *b,
-                       struct aero_policy_guest *in,
-                       struct aero_reservation *r, struct lxe_err *err)
+                       struct aero_reservation *r, uint64_t *spare_kib,
+                       struct lxe_err *err)
 {
+    int node = node_of(b, r);
     char text[2][LXE_UNIT_TEXT];
-    unsigned node = 0;
-    uint64_t most;
+    uint64_t most, keep;
 
-    while (node < b->numa.count && r->nodes != UINT64_C(1) << node)
-        node++;
-    if (b->numa.count <= 1 || node == b->numa.count)
+    if (node < 0)
         return 0;
-    most = obtainable_on_kib(b, in, node);
+    keep = aero_reservations_node_held_kib(&b->reservations, (unsigned)node) +
+           aero_reservations_node_waiting_kib(&b->reservations,
+                                              (unsigned)node);
+    if (judge_node(b, (unsigned)node, keep, &most, spare_kib))
+        return lxe_fail(err, -ENOMEM, "out of memory");
     if (r->least_kib > most)
-        return lxe_fail(err, -ENOSPC, "%s cannot be had on NUMA node %u: at"
+        return lxe_fail(err, -ENOSPC, "%s cannot be had on NUMA node %d: at"
                         " most %s could be freed there with all its guests at"
                         " their minima; name another node, or none",
                         lxe_format_kib(text[0], r->least_kib), node,
                         lxe_format_kib(text[1], most));
-    r->kib = lxe_min(r->kib, most);
+    return 0;
+}
+
+static int fit_to_host(const struct aero_balancer *b,
+                       const struct aero_reservation *r, uint64_t *spare_kib,
+                       struct lxe_err *err)
+{
+    _cleanup_free_ struct aero_policy_guest *in = policy_input(b);
+    struct aero_policy_host host = policy_host(b);
+    char text[2][LXE_UNIT_TEXT];
+    uint64_t most;
+
+    if (!in)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    most = aero_policy_obtainable_kib(&host, in, b->guests.count);
+    *spare_kib = aero_policy_spare_kib(&host, in, b->guests.count);
+    if (r->least_kib > most)
+        return lxe_fail(err, -ENOSPC, "%s cannot be had: at most %s could be"
+                        " freed with all guests at their minima",
+                        lxe_format_kib(text[0], r->least_kib),
+                        lxe_format_kib(text[1], most));
+    return 0;
+}
+
+/* It must be such as could be had; beyond its least, only what is to spare. */
+static int fit(const struct aero_balancer *b, struct aero_reservation *r,
+               struct lxe_err *err)
+{
+    uint64_t spare = 0, there = UINT64_MAX;
+    char text[2][LXE_UNIT_TEXT];
+    int rc = fit_to_host(b, r, &spare, err);
+
+    if (!rc)
+        rc = fit_to_node(b, r, &there, err);
+    if (rc)
+        return rc;
+    spare = lxe_min(spare, there);
+    if (b->state == AERO_HOST_LOW && r->least_kib > spare)
+        return lxe_fail(err, -ENOSPC, "%s cannot be had: memory is low, and"
+                        " %s of it to spare",
+                        lxe_format_kib(text[0], r->least_kib),
+                        lxe_format_kib(text[1], spare));
+    r->kib = lxe_min(r->kib, lxe_max(spare, r->least_kib));
     return 0;
 }
 
@@ -793,11 +933,7 @@ int aero_balancer_reserve(struct aero_balancer *b,
                           const struct aero_reservation *wanted,
                           struct lxe_err *err)
 {
-    _cleanup_free_ struct aero_policy_guest *in = NULL;
     struct aero_reservation fitting = *wanted;
-    struct aero_policy_host host;
-    uint64_t most, spare;
-    char text[2][LXE_UNIT_TEXT];
     int rc;
 
     if (!b->ticks)
@@ -806,29 +942,13 @@ int aero_balancer_reserve(struct aero_balancer *b,
     rc = b->host->ops->memory(b->host, &b->memory, err);
     if (rc)
         return rc;
-    in = policy_input(b);
-    if (!in)
-        return lxe_fail(err, -ENOMEM, "out of memory");
-    host = policy_host(b);
-    most = aero_policy_obtainable_kib(&host, in, b->guests.count);
-    spare = aero_policy_spare_kib(&host, in, b->guests.count);
     if (!fitting.least_kib)
         fitting.least_kib = fitting.kib;
-    if (fitting.least_kib > most)
-        return lxe_fail(err, -ENOSPC, "%s cannot be had: at most %s could be"
-                        " freed with all guests at their minima",
-                        lxe_format_kib(text[0], fitting.least_kib),
-                        lxe_format_kib(text[1], most));
-    if (b->state == AERO_HOST_LOW && fitting.least_kib > spare)
-        return lxe_fail(err, -ENOSPC, "%s cannot be had: memory is low, and"
-                        " %s of it to spare",
-                        lxe_format_kib(text[0], fitting.least_kib),
-                        lxe_format_kib(text[1], spare));
-    rc = fit_to_node(b, in, &fitting, err);
+    if (b->numa.count == 1)
+        fitting.nodes = 0;
+    rc = fit(b, &fitting, err);
     if (rc)
         return rc;
-    if (fitting.kib > spare)
-        fitting.kib = spare > fitting.least_kib ? spare : fitting.least_kib;
     fitting.asked_ns = b->host->ops->now_ns(b->host);
     return aero_reservations_add(&b->reservations, &fitting, err) ? 0 : -EBUSY;
 }

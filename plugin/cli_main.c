@@ -61,7 +61,7 @@ static const struct aero_verb verbs[] = {
       "[OPTIONS] SIZE[..MAX] [-- COMMAND [ARGUMENTS]]",
       "  --timeout DUR    wait for it at most so long (60s)\n"
       "  --domain NAME    for a domain that will be created with this name\n"
-      "  --node N         preferably from NUMA node N\n"
+      "  --node N         of NUMA node N\n"
       "  --for-create     for the 'xl create' that is the command; no SIZE\n"
       "  --json           print the daemon's answer as JSON\n"
       "\nSIZE is 512M, 2G or 4096K; a bare number is MiB. What is beyond it, up\n"

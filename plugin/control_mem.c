@@ -63,6 +63,8 @@ static void put_numa(struct lxe_jw *w, const struct aero_balancer *b)
         lxe_jw_object(w);
         lxe_jw_u64(w, "total_kib", b->numa.nodes[i].size_kib);
         lxe_jw_u64(w, "free_kib", b->numa.nodes[i].free_kib);
+        lxe_jw_u64(w, "reserved_kib",
+                   aero_reservations_node_held_kib(&b->reservations, i));
         lxe_jw_bool(w, "short", b->short_nodes & UINT64_C(1) << i);
         lxe_jw_end_object(w);
     }

@@ -49,6 +49,13 @@ const struct aero_field aero_guest_fields[] = {
 const size_t aero_guest_field_count =
     sizeof(aero_guest_fields) / sizeof(aero_guest_fields[0]);
 
+#define POOL(member) AERO_FIELD(struct aero_node_pool, member)
+
+static const struct aero_field pool_fields[] = {
+    POOL(free_kib),
+    POOL(keep_kib),
+};
+
 static const struct aero_field target_fields[] = {
     TARGET(target_kib),
     TARGET(goal_kib),
@@ -112,6 +119,48 @@ void aero_decision_write_host(struct lxe_jw *w, uint64_t reserve_kib,
     lxe_jw_object(w);
     aero_fields_write(w, AERO_FIELDS(host_fact_fields), facts);
     lxe_jw_end_object(w);
+}
+
+void aero_decision_write_nodes(struct lxe_jw *w,
+                               const struct aero_node_pools *pools)
+{
+    if (!pools || !pools->count)
+        return;
+    lxe_jw_key(w, "nodes");
+    lxe_jw_array(w);
+    for (unsigned i = 0; i < pools->count; i++) {
+        lxe_jw_object(w);
+        aero_fields_write(w, AERO_FIELDS(pool_fields), &pools->nodes[i]);
+        lxe_jw_end_object(w);
+    }
+    lxe_jw_end_array(w);
+}
+
+int aero_decision_read_nodes(const struct lxe_json *nodes,
+                             struct aero_node_pools *pools,
+                             struct lxe_err *err)
+{
+    size_t count = nodes ? lxe_json_count(nodes) : 0;
+
+    *pools = (struct aero_node_pools){ 0 };
+    if (nodes && (lxe_json_type(nodes) != LXE_JSON_ARRAY ||
+                  count > LXE_NODES_MAX))
+        return lxe_fail(err, -EINVAL, "nodes: not an array of at most %u",
+                        LXE_NODES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct aero_node_pool *pool = &pools->nodes[i];
+        const char *unknown;
+        int rc = aero_fields_read(lxe_json_at(nodes, i),
+                                  AERO_FIELDS(pool_fields), NULL, pool, err);
+
+        if (rc)
+            return lxe_err_prefix(err, "nodes");
+        unknown = aero_fields_unknown(AERO_FIELDS(pool_fields), pool);
+        if (unknown)
+            return lxe_fail(err, -EINVAL, "nodes: %s is not known", unknown);
+    }
+    pools->count = (unsigned)count;
+    return 0;
 }
 
 void aero_decision_write(struct lxe_jw *w, const struct aero_decision *d)

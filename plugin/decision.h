@@ -16,6 +16,7 @@
 
 #include "fields.h"
 #include "host.h"
+#include "node_pools.h"
 #include "policy.h"
 
 #define AERO_FIELDS_MAX 64 /* that no table exceeds */
@@ -69,6 +70,18 @@ extern const size_t aero_guest_field_count;
 void aero_decision_write_host(struct lxe_jw *w, uint64_t reserve_kib,
                               const struct aero_policy_host *host,
                               const struct aero_host_facts *facts);
+
+/* Writes "nodes" where memory of some is kept; @pools may be NULL. */
+void aero_decision_write_nodes(struct lxe_jw *w,
+                               const struct aero_node_pools *pools);
+
+/*
+ * Reads what it wrote: of the array, or NULL where there is none.
+ * Returns 0, or -EINVAL.
+ */
+int aero_decision_read_nodes(const struct lxe_json *nodes,
+                             struct aero_node_pools *pools,
+                             struct lxe_err *err);
 
 /* Writes "in", "facts", "out", "written_kib" and "reason". */
 void aero_decision_write(struct lxe_jw *w, const struct aero_decision *d);

@@ -270,6 +270,7 @@ static bool put_tick(const struct aero_decision_log *log,
         lxe_jw_u64(w, NULL, n->gone[i]);
     lxe_jw_end_array(w);
     aero_decision_write_host(w, t->reserve_kib, t->host, &t->host_facts);
+    aero_decision_write_nodes(w, t->pools);
     lxe_jw_end_object(w);
     return end_line(w, to);
 }

@@ -62,8 +62,9 @@ static void say_cause(const struct aero_reason *r, char *out)
         add(out, "%s: %s", r->why, goal);
         break;
     case AERO_CAUSE_SHORT:
-        add(out, "host is short: %s of %s wanted, by %u shares%s", goal,
-            wanted, r->shares, least(r));
+        add(out, "%s is short: %s of %s wanted, by %u shares%s",
+            r->on_node ? "its NUMA node" : "host", goal, wanted, r->shares,
+            least(r));
         break;
     case AERO_CAUSE_WANTS:
         add(out, "wants %s, %s%s", wanted, r->why,

@@ -38,6 +38,7 @@ struct aero_reason {
     bool at_min, at_max;
     bool cannot_give; /* what it uses: its least, above the minimum */
     bool for_node;   /* it gives because it is on a NUMA node */
+    bool on_node;    /* what is short is its NUMA node's memory */
     bool hastened;   /* somebody waits for memory */
     bool on_the_way; /* to its goal */
 };

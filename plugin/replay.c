@@ -45,6 +45,7 @@ struct aero_replay {
     uint64_t waiting; /* guest lines of this tick that are yet to come */
     uint64_t guests;  /* that there are in this tick */
     struct aero_policy_host host;
+    struct aero_node_pools pools;
     struct slot *slots; /* by rising domid */
     size_t count, room;
 };
@@ -344,7 +345,8 @@ static int run_tick(struct aero_replay *r, struct lxe_err *err)
     out = calloc(r->count + 1, sizeof(*out));
     for (size_t i = 0; in && i < r->count; i++)
         in[i] = r->slots[i].in;
-    if (!in || !out || aero_policy_run(&r->host, in, r->count, out))
+    if (!in || !out || aero_node_pools_run(&r->host, &r->pools, in, r->count,
+                                           out))
         return lxe_fail(err, -ENOMEM, "out of memory");
     r->counts.ticks++;
     tell(r, out);
@@ -399,7 +401,10 @@ static int read_host(struct aero_replay *r, const struct lxe_json *line,
                           aero_host_field_count, r->host_given, &r->host, err);
     if (!rc)
         rc = set_host(r, reserve_kib, &r->host, err);
-    return rc ? lxe_err_prefix(err, "host") : 0;
+    if (rc)
+        return lxe_err_prefix(err, "host");
+    return aero_decision_read_nodes(lxe_json_get(line, "nodes"), &r->pools,
+                                    err);
 }
 
 static int take_tick(struct aero_replay *r, const struct lxe_json *line,

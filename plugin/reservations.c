@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/u64.h"
+
 struct aero_reservation *aero_reservations_add(
     struct aero_reservations *all, const struct aero_reservation *wanted,
     struct lxe_err *err)
@@ -104,15 +106,17 @@ bool aero_reservations_following(const struct aero_reservations *all,
     return false;
 }
 
-static uint64_t sum_kib(const struct aero_reservations *all, bool held)
+/* Of all, or of those of some node. */
+static uint64_t sum_kib(const struct aero_reservations *all, bool held,
+                        uint64_t nodes)
 {
     uint64_t sum = 0;
 
     for (size_t i = 0; i < all->count; i++) {
         const struct aero_reservation *r = &all->items[i];
 
-        if (r->held == held && r->kib > r->taken_kib)
-            sum += r->kib - r->taken_kib;
+        if (r->held == held && (!nodes || r->nodes == nodes))
+            sum += lxe_less(r->kib, r->taken_kib);
     }
     return sum;
 }
@@ -154,12 +158,42 @@ bool aero_reservations_expecting(const struct aero_reservations *all)
 
 uint64_t aero_reservations_held_kib(const struct aero_reservations *all)
 {
-    return sum_kib(all, true);
+    return sum_kib(all, true, 0);
 }
 
 uint64_t aero_reservations_waiting_kib(const struct aero_reservations *all)
 {
-    return sum_kib(all, false);
+    return sum_kib(all, false, 0);
+}
+
+uint64_t aero_reservations_node_held_kib(const struct aero_reservations *all,
+                                         unsigned node)
+{
+    return sum_kib(all, true, UINT64_C(1) << node);
+}
+
+uint64_t aero_reservations_node_waiting_kib(
+    const struct aero_reservations *all, unsigned node)
+{
+    return sum_kib(all, false, UINT64_C(1) << node);
+}
+
+/* What of the room is on its node, or NULL where it is of none. */
+static const uint64_t *on_node(const struct aero_reservation *r,
+                               const struct aero_room *room)
+{
+    for (unsigned n = 0; n < LXE_NODES_MAX; n++)
+        if (r->nodes == UINT64_C(1) << n)
+            return &room->node_kib[n];
+    return NULL;
+}
+
+static uint64_t room_for(const struct aero_reservation *r,
+                         const struct aero_room *room)
+{
+    const uint64_t *there = on_node(r, room);
+
+    return there ? lxe_min(room->kib, *there) : room->kib;
 }
 
 static bool fits(struct aero_reservation *r, uint64_t free_kib,
@@ -174,14 +208,15 @@ static bool fits(struct aero_reservation *r, uint64_t free_kib,
 }
 
 const struct aero_reservation *aero_reservations_grant(
-    struct aero_reservations *all, uint64_t free_kib, uint64_t now_ns)
+    struct aero_reservations *all, const struct aero_room *unpromised,
+    uint64_t now_ns)
 {
     for (size_t i = 0; i < all->count; i++) {
         struct aero_reservation *r = &all->items[i];
 
         if (r->held)
             continue;
-        if (!fits(r, free_kib, now_ns))
+        if (!fits(r, room_for(r, unpromised), now_ns))
             return NULL;
         r->held = true;
         return r;
@@ -189,26 +224,35 @@ const struct aero_reservation *aero_reservations_grant(
     return NULL;
 }
 
+/* Takes it out of the room. */
+static void use_up(const struct aero_reservation *r, struct aero_room *left)
+{
+    const uint64_t *there = on_node(r, left);
+
+    left->kib -= r->kib;
+    if (there)
+        left->node_kib[there - left->node_kib] -= r->kib;
+}
+
 bool aero_reservations_refuse(struct aero_reservations *all,
-                              uint64_t obtainable_kib,
+                              const struct aero_room *obtainable,
                               struct aero_reservation *out)
 {
-    uint64_t left = obtainable_kib;
+    struct aero_room left = *obtainable;
 
     for (size_t i = 0; i < all->count; i++) {
         struct aero_reservation *r = &all->items[i];
+        uint64_t room = room_for(r, &left);
 
         if (r->held)
             continue;
-        if (r->least_kib <= left && r->kib > left)
-            r->kib = left;
-        if (r->kib <= left) {
-            left -= r->kib;
-            continue;
+        if (r->least_kib > room) {
+            *out = *r;
+            take_out(all, i);
+            return true;
         }
-        *out = *r;
-        take_out(all, i);
-        return true;
+        r->kib = lxe_min(r->kib, room);
+        use_up(r, &left);
     }
     return false;
 }

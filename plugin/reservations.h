@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "host.h"
 
 #define AERO_RESERVATIONS_MAX  64
 #define AERO_RESERVATION_LABEL 256 /* as long as a domain's name */
@@ -33,11 +34,17 @@ struct aero_reservation {
     bool held;            /* else it waits */
     uint32_t domid;       /* whom it follows, or AERO_NO_DOMID */
     uint64_t taken_kib;   /* by that domain */
-    uint64_t nodes;       /* NUMA nodes it should be from, as in host.h; 0 */
+    uint64_t nodes;       /* the NUMA node it is of, its bit alone; 0: any */
     bool follow;          /* the next domain that gets its label as name */
     char why[AERO_REFUSED_TEXT]; /* it could not be held */
     char label[AERO_RESERVATION_LABEL];   /* what the client says it is for */
     char request[AERO_REQUEST_ID];        /* id to answer with, as JSON */
+};
+
+/* What there is for reservations. */
+struct aero_room {
+    uint64_t kib;                     /* on the host */
+    uint64_t node_kib[LXE_NODES_MAX]; /* and for those of a node */
 };
 
 struct aero_reservations {
@@ -82,14 +89,21 @@ bool aero_reservations_following(const struct aero_reservations *all,
 uint64_t aero_reservations_held_kib(const struct aero_reservations *all);
 uint64_t aero_reservations_waiting_kib(const struct aero_reservations *all);
 
+/* The same, of those of a NUMA node alone. */
+uint64_t aero_reservations_node_held_kib(const struct aero_reservations *all,
+                                         unsigned node);
+uint64_t aero_reservations_node_waiting_kib(
+    const struct aero_reservations *all, unsigned node);
+
 /*
- * Grants the oldest that waits, if it fits into free_kib (what is free beyond
- * everything promised); with what is there, where its time is over and that
- * is no less than its least. A younger one never overtakes. Returns it or
- * NULL.
+ * Grants the oldest that waits, if it fits into what is free beyond everything
+ * promised, on the host and on its node; with what is there, where its time is
+ * over and that is no less than its least. A younger one never overtakes.
+ * Returns it or NULL.
  */
 const struct aero_reservation *aero_reservations_grant(
-    struct aero_reservations *all, uint64_t free_kib, uint64_t now_ns);
+    struct aero_reservations *all, const struct aero_room *unpromised,
+    uint64_t now_ns);
 
 /*
  * A domain is there: those held reservations follow it that wait for its
@@ -114,7 +128,7 @@ bool aero_reservations_expecting(const struct aero_reservations *all);
  * false where all fit.
  */
 bool aero_reservations_refuse(struct aero_reservations *all,
-                              uint64_t obtainable_kib,
+                              const struct aero_room *obtainable,
                               struct aero_reservation *out);
 
 /* Takes out one whose time is over. Returns false where there is none. */

@@ -11,6 +11,7 @@
 
 #include "decision.h"
 #include "guests.h"
+#include "node_pools.h"
 #include "policy.h"
 
 /* Nothing of it is owned. */
@@ -20,6 +21,7 @@ struct aero_tick {
     uint64_t time_ms; /* since 1970, for people */
     uint64_t reserve_kib;                 /* the part of keep_free that stays */
     const struct aero_policy_host *host;
+    const struct aero_node_pools *pools;  /* may be NULL: nothing is kept */
     struct aero_host_facts host_facts;
     const struct aero_guest *guests;
     const struct aero_policy_guest *in;   /* count of each */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The daemon: its pure modules, its loop on a simulated host, the program.
-daemon_tests = tests/test-demand tests/test-activity tests/test-numa tests/test-hasten tests/test-guest-state tests/test-host-state tests/test-policy \
+daemon_tests = tests/test-demand tests/test-activity tests/test-numa tests/test-node-pools tests/test-hasten tests/test-guest-state tests/test-host-state tests/test-policy \
 	tests/test-apply tests/test-reservations tests/test-config \
 	tests/test-control tests/test-balancer tests/test-react tests/test-migrations tests/test-rate-share tests/test-self-move tests/test-rivals \
 	tests/test-decisions tests/test-metrics
@@ -16,6 +16,9 @@ tests_test_activity_SOURCES = tests/unit/test_activity.c
 tests_test_activity_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_activity_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 
+tests_test_node_pools_SOURCES = tests/unit/test_node_pools.c
+tests_test_node_pools_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_node_pools_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_numa_SOURCES = tests/unit/test_numa.c
 tests_test_numa_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_numa_LDADD = $(AERO_LIBS) $(UNIT_LIBS)

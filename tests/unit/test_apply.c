@@ -9,8 +9,9 @@
 static struct aero_apply_guest guest(uint64_t held, uint64_t target,
                                      uint64_t want)
 {
-    return (struct aero_apply_guest){ true, held * MIB, target * MIB,
-                                      want * MIB };
+    return (struct aero_apply_guest){ .movable = true, .held_kib = held * MIB,
+                                      .target_kib = target * MIB,
+                                      .want_kib = want * MIB };
 }
 
 static void shrinks_come_first(void)
@@ -113,12 +114,35 @@ static void never_more_than_there_is(void)
     CU_PASS("all promises can be kept");
 }
 
+static void a_node_gives_what_is_not_kept(void)
+{
+    struct aero_apply_guest g[] = {
+        guest(1000, 1000, 2000), guest(1000, 1100, 2100),
+        guest(1000, 1000, 5000), guest(1000, 1000, 1400), guest(900, 900, 800),
+    };
+
+    g[0].nodes = g[1].nodes = 2;
+    g[2].nodes = 1;
+    g[4].nodes = 2;
+    aero_apply_cut(g, 5, 1, 1500 * MIB, 200 * MIB); /* g[3]'s may be there */
+    CU_ASSERT_EQUAL(g[0].want_kib, 1500 * MIB);
+    CU_ASSERT_EQUAL(g[1].want_kib, 1600 * MIB);
+    CU_ASSERT_EQUAL(g[2].want_kib, 5000 * MIB);
+    CU_ASSERT_EQUAL(g[3].want_kib, 1200 * MIB);
+    CU_ASSERT_EQUAL(g[4].want_kib, 800 * MIB);
+    aero_apply_cut(g, 5, 1, 200 * MIB, 200 * MIB);
+    CU_ASSERT_EQUAL(g[0].want_kib, 1000 * MIB);
+    CU_ASSERT_EQUAL(g[1].want_kib, 1100 * MIB); /* what it was promised */
+    CU_ASSERT_EQUAL(g[2].want_kib, 5000 * MIB);
+}
+
 static const struct unit_test tests[] = {
     { "shrinks come first", shrinks_come_first },
     { "growth is cut to what is free", growth_is_cut_to_what_is_free },
     { "what is in flight is promised", what_is_in_flight_is_promised },
     { "a shrink called back costs nothing", called_back_shrink_costs_nothing },
     { "never more than there is", never_more_than_there_is },
+    { "a node gives what is not kept", a_node_gives_what_is_not_kept },
 };
 
 int main(void)

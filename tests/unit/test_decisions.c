@@ -223,13 +223,14 @@ static void set_up(struct bench *b, unsigned guests, uint64_t limit)
     *b = (struct bench){ .dir = "/tmp/aero-decisions.XXXXXX",
                          .seed = unit_seed() };
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(b->dir));
-    fprintf(f, "{\"host\":{\"total_kib\":%llu},\"guests\":[",
+    fprintf(f, "{\"host\":{\"total_kib\":%llu,\"nodes\":2},\"guests\":[",
             (guests * 700 + 600) * MIB);
     for (unsigned i = 0; i < guests; i++) {
         fprintf(f, "%s{\"name\":\"g%u\",\"memory_kib\":524288,"
                 "\"static_max_kib\":2097152,\"report\":\"%s\","
-                "\"stuck\":%s,\"swap_kib\":524288,\"demand\":[[0,102400]",
-                i ? "," : "", i, i % 5 == 4 ? "none" : "agent",
+                "\"node\":%u,\"stuck\":%s,\"swap_kib\":524288,"
+                "\"demand\":[[0,102400]",
+                i ? "," : "", i, i % 5 == 4 ? "none" : "agent", i % 2,
                 unit_below(&b->seed, 6) ? "false" : "true");
         for (unsigned s = 20; s < 400; s += 20)
             fprintf(f, ",[%u,%u]", s,
@@ -399,14 +400,20 @@ static void replays_to_the_same(void)
     run_s(&b, 50);
     /* Somebody waits, as far as there is anything to wait for. */
     aero_balancer_reserve(&b.balancer, &want, NULL);
-    run_s(&b, 100);
+    run_s(&b, 60);
+    /* And for memory of a node. */
+    want.least_kib = 100 * MIB;
+    want.kib = 4000 * MIB;
+    want.nodes = 2;
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b.balancer, &want, NULL), 0);
+    run_s(&b, 60);
     restart(&b, 64 << 20);
     run_s(&b, 100);
 
     o = replay(&b, "", NULL);
     CU_ASSERT_EQUAL(o.rc, 0);
     CU_ASSERT_EQUAL(o.differ, 0);
-    CU_ASSERT(o.counts.ticks > 100 && o.counts.ticks <= 430);
+    CU_ASSERT(o.counts.ticks > 100 && o.counts.ticks <= 450);
     CU_ASSERT(o.decisions > 5 * o.counts.ticks);
     CU_ASSERT_EQUAL(o.counts.cut + o.counts.skipped, 0);
     other = replay(&b, "", "tax=900");

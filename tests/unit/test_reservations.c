@@ -15,14 +15,30 @@ static struct aero_reservation *add(struct aero_reservations *all,
     return aero_reservations_add(all, &r, NULL);
 }
 
+static const struct aero_reservation *grant(struct aero_reservations *all,
+                                            uint64_t kib, uint64_t now_ns)
+{
+    struct aero_room room = { .kib = kib };
+
+    return aero_reservations_grant(all, &room, now_ns);
+}
+
+static bool refuse(struct aero_reservations *all, uint64_t kib,
+                   struct aero_reservation *out)
+{
+    struct aero_room room = { .kib = kib };
+
+    return aero_reservations_refuse(all, &room, out);
+}
+
 static void waits_then_holds(void)
 {
     struct aero_reservations all = { 0 };
     uint64_t id = add(&all, 1, 1000, 50)->id;
 
     CU_ASSERT_EQUAL(aero_reservations_waiting_kib(&all), 1000);
-    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 999, 0));
-    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 1000, 0)->id, id);
+    CU_ASSERT_PTR_NULL(grant(&all, 999, 0));
+    CU_ASSERT_EQUAL(grant(&all, 1000, 0)->id, id);
     CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 1000);
     CU_ASSERT_EQUAL(aero_reservations_waiting_kib(&all), 0);
     CU_ASSERT_EQUAL(aero_reservations_release(&all, 2, id, NULL), -ENOENT);
@@ -36,10 +52,10 @@ static void oldest_first(void)
     uint64_t old = add(&all, 1, 1000, 50)->id;
 
     add(&all, 2, 10, 50);
-    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 500, 0));
-    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 1005, 0)->id, old);
-    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 5, 0));
-    CU_ASSERT_PTR_NOT_NULL(aero_reservations_grant(&all, 10, 0));
+    CU_ASSERT_PTR_NULL(grant(&all, 500, 0));
+    CU_ASSERT_EQUAL(grant(&all, 1005, 0)->id, old);
+    CU_ASSERT_PTR_NULL(grant(&all, 5, 0));
+    CU_ASSERT_PTR_NOT_NULL(grant(&all, 10, 0));
 }
 
 static void follows_a_domain(void)
@@ -48,7 +64,7 @@ static void follows_a_domain(void)
     uint64_t id = add(&all, 1, 1000, 50)->id;
 
     CU_ASSERT_EQUAL(aero_reservations_transfer(&all, 1, id, 7, NULL), -ENOENT);
-    aero_reservations_grant(&all, 1000, 0);
+    grant(&all, 1000, 0);
     CU_ASSERT_EQUAL(aero_reservations_transfer(&all, 1, id, 7, NULL), 0);
     aero_reservations_follow(&all, 7, 300);
     aero_reservations_follow(&all, 8, 900);
@@ -70,7 +86,7 @@ static void ends_with_its_owner_or_time(void)
     CU_ASSERT_FALSE(aero_reservations_expire(&all, 39, &r));
     CU_ASSERT_TRUE(aero_reservations_expire(&all, 40, &r));
     CU_ASSERT_EQUAL(r.owner, 2);
-    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 10, 0)->kib, 10);
+    CU_ASSERT_EQUAL(grant(&all, 10, 0)->kib, 10);
     CU_ASSERT_TRUE(aero_reservations_expire(&all, 99, &r));
     CU_ASSERT_FALSE(aero_reservations_expire(&all, 99, &r)); /* it is held */
     CU_ASSERT_EQUAL(aero_reservations_drop_owner(&all, 1), 1);
@@ -84,17 +100,17 @@ static void a_range_takes_what_there_is(void)
                                   .deadline_ns = 50 };
 
     aero_reservations_add(&all, &r, NULL);
-    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 700, 49));
-    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, 399, 50));
-    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 700, 50)->kib, 700);
+    CU_ASSERT_PTR_NULL(grant(&all, 700, 49));
+    CU_ASSERT_PTR_NULL(grant(&all, 399, 50));
+    CU_ASSERT_EQUAL(grant(&all, 700, 50)->kib, 700);
     CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 700);
     /* Where that is all there can be, it waits for no more. */
     aero_reservations_add(&all, &r, NULL);
-    CU_ASSERT_FALSE(aero_reservations_refuse(&all, 500, &r));
-    CU_ASSERT_EQUAL(aero_reservations_grant(&all, 500, 0)->kib, 500);
+    CU_ASSERT_FALSE(refuse(&all, 500, &r));
+    CU_ASSERT_EQUAL(grant(&all, 500, 0)->kib, 500);
     r.least_kib = 400;
     aero_reservations_add(&all, &r, NULL);
-    CU_ASSERT_TRUE(aero_reservations_refuse(&all, 399, &r));
+    CU_ASSERT_TRUE(refuse(&all, 399, &r));
 }
 
 static void meets_a_domain_by_its_name(void)
@@ -105,7 +121,7 @@ static void meets_a_domain_by_its_name(void)
 
     aero_reservations_add(&all, &r, NULL);
     aero_reservations_meet(&all, "web", 7, 200); /* not held yet */
-    aero_reservations_grant(&all, 1000, 0);
+    grant(&all, 1000, 0);
     CU_ASSERT_TRUE(aero_reservations_expecting(&all));
     aero_reservations_meet(&all, "web", 5, 99); /* an older one */
     aero_reservations_meet(&all, "db", 6, 200);
@@ -124,15 +140,68 @@ static void the_hopeless_are_refused(void)
     struct aero_reservation r;
 
     add(&all, 1, 1000, 50);
-    aero_reservations_grant(&all, 1000, 0); /* held: does not count */
+    grant(&all, 1000, 0); /* held: does not count */
     add(&all, 1, 500, 50);
     add(&all, 1, 400, 50);
     add(&all, 1, 100, 50);
-    CU_ASSERT_FALSE(aero_reservations_refuse(&all, 1000, &r));
-    CU_ASSERT_TRUE(aero_reservations_refuse(&all, 600, &r));
+    CU_ASSERT_FALSE(refuse(&all, 1000, &r));
+    CU_ASSERT_TRUE(refuse(&all, 600, &r));
     CU_ASSERT_EQUAL(r.kib, 400);
-    CU_ASSERT_FALSE(aero_reservations_refuse(&all, 600, &r));
+    CU_ASSERT_FALSE(refuse(&all, 600, &r));
     CU_ASSERT_EQUAL(all.count, 3);
+}
+
+/* One of 1000 KiB of node 1, that makes do with 400. */
+static uint64_t add_of_node(struct aero_reservations *all)
+{
+    struct aero_reservation r = { .owner = 1, .kib = 1000, .least_kib = 400,
+                                  .deadline_ns = 50, .nodes = 2 };
+
+    return aero_reservations_add(all, &r, NULL)->id;
+}
+
+static void both_host_and_node_must_have_it(void)
+{
+    struct aero_reservations all = { 0 };
+    struct aero_room room = { 5000, { 5000, 999 } };
+    uint64_t id = add_of_node(&all);
+
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, &room, 49));
+    room = (struct aero_room){ 999, { 0, 5000 } };
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, &room, 49));
+    add(&all, 2, 10, 50); /* of any node; does not overtake */
+    CU_ASSERT_PTR_NULL(aero_reservations_grant(&all, &room, 49));
+    room = (struct aero_room){ 1000, { 0, 1000 } };
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, &room, 49)->id, id);
+    CU_ASSERT_EQUAL(aero_reservations_node_held_kib(&all, 1), 1000);
+    CU_ASSERT_EQUAL(aero_reservations_node_held_kib(&all, 0), 0);
+    CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 1000);
+    aero_reservations_transfer(&all, 1, id, 7, NULL);
+    aero_reservations_follow(&all, 7, 300);
+    CU_ASSERT_EQUAL(aero_reservations_node_held_kib(&all, 1), 700);
+    /* A range, when its time is over: what its node has. */
+    add_of_node(&all);
+    CU_ASSERT_EQUAL(aero_reservations_node_waiting_kib(&all, 1), 1000);
+    room = (struct aero_room){ 5000, { 5000, 500 } };
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, &room, 50)->kib, 10);
+    CU_ASSERT_EQUAL(aero_reservations_grant(&all, &room, 50)->kib, 500);
+}
+
+static void a_node_is_promised_once(void)
+{
+    struct aero_reservations all = { 0 };
+    struct aero_room room = { 5000, { 5000, 1300 } };
+    struct aero_reservation r;
+
+    add_of_node(&all);
+    add_of_node(&all);
+    add(&all, 1, 3000, 50);
+    CU_ASSERT_TRUE(aero_reservations_refuse(&all, &room, &r));
+    CU_ASSERT_EQUAL(r.id, 2);
+    add_of_node(&all);
+    room.node_kib[1] = 1500;
+    CU_ASSERT_FALSE(aero_reservations_refuse(&all, &room, &r));
+    CU_ASSERT_EQUAL(all.items[2].kib, 500); /* what is left */
 }
 
 static void is_bounded(void)
@@ -155,6 +224,8 @@ static const struct unit_test tests[] = {
     { "a range takes what there is", a_range_takes_what_there_is },
     { "meets a domain by its name", meets_a_domain_by_its_name },
     { "the hopeless are refused", the_hopeless_are_refused },
+    { "both host and node must have it", both_host_and_node_must_have_it },
+    { "a node is promised once", a_node_is_promised_once },
     { "is bounded", is_bounded },
 };
 
