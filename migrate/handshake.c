@@ -31,7 +31,7 @@ static int say_hello(struct mig_transport *t, const struct mig_hello *hello,
     if (rc)
         return rc;
     if (*answer.refusal) {
-        lxe_make_shown(answer.refusal, 0);
+        lxe_make_shown(answer.refusal);
         return lxe_fail(err, -EREMOTEIO, "the target refuses: %s",
                         answer.refusal);
     }

@@ -38,6 +38,6 @@ int mig_line_shown(char *out, size_t size, const struct lxe_json *node)
     int rc = mig_line_text(out, size, node);
 
     if (!rc)
-        lxe_make_shown(out, 0);
+        lxe_make_shown(out);
     return rc;
 }

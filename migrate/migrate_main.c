@@ -19,6 +19,7 @@
 #include "limit_options.h"
 #include "past_runs.h"
 #include "progress.h"
+#include "repair.h"
 #include "report.h"
 #include "rescue.h"
 #include "session.h"
@@ -338,12 +339,9 @@ static void say_outcome(const struct options *o,
             mig_progress_summary(report);
         break;
     case MIG_UNKNOWN:
-        lxe_error("%s\nThe target was told to start the guest, and did not"
-                  " say whether it did. Look at BOTH hosts with 'xl list':\n"
-                  " - it runs there: 'xl destroy %u' here\n"
-                  " - it does not: '" PROGRAM " --take-back %u' here\n"
-                  "Never let both run.", err->text, report->domid,
-                  report->domid);
+        lxe_error("%s", err->text);
+        lxe_error("the target was told to start the guest");
+        mig_repair_advise(report->domid);
         break;
     case MIG_CANCELLED:
     case MIG_FAILED:
@@ -418,7 +416,7 @@ static int cancel(const struct options *o)
 
     if (o->json)
         print_cancel(&result, rc, &err);
-    lxe_make_shown(result.name, 0);
+    lxe_make_shown(result.name);
     if (!o->json && !rc && !o->quiet)
         printf("%s is not migrated, and was seen to run here\n",
                result.name);

@@ -186,7 +186,7 @@ void mig_progress_show(void *data, enum mig_stage stage,
         return;
     if (p->style == MIG_PROGRESS_LINES && !*text)
         return;
-    lxe_make_shown(text, 0);
+    lxe_make_shown(text);
     p->stage = stage;
     p->begun = true;
     if (p->style == MIG_PROGRESS_JSON) {
@@ -207,7 +207,7 @@ void mig_progress_summary(const struct mig_report *report)
     double total_s = (double)(report->end_ns - report->begin_ns) / 1e9;
 
     memcpy(name, report->domain, sizeof(name));
-    lxe_make_shown(name, 0);
+    lxe_make_shown(name);
     fprintf(stderr,
             "%s has moved: %s sent in %.1f s, %" PRIu64 " pages skipped, "
             "downtime %.0f ms (%.0f ms of it ours)\n",

@@ -352,7 +352,7 @@ int mig_receive_run(const struct mig_receive_config *config)
         rc = mig_hello_parse(line, &r.hello, &err);
     if (!rc) {
         snprintf(r.shown, sizeof(r.shown), "%s", r.hello.name);
-        lxe_make_shown(r.shown, 0);
+        lxe_make_shown(r.shown);
         rc = admit(&r, &err);
         if (answer(&r, rc, &err))
             rc = lxe_fail(&err, -EPIPE, "the source went away");

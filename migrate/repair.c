@@ -77,15 +77,21 @@ enum mig_repair_verdict mig_repair_judge(const struct mig_journal *j,
                : MIG_REPAIR_ADVISE;
 }
 
+void mig_repair_advise(uint32_t domid)
+{
+    lxe_error("nobody knows whether it did. Look at BOTH hosts with"
+              " 'xl list':");
+    lxe_error(" - it runs there: 'xl destroy %" PRIu32 "' here", domid);
+    lxe_error(" - it does not: 'aerostat-migrate --take-back %" PRIu32
+              "' here", domid);
+    lxe_error("Never let both run.");
+}
+
 static void advise(const struct mig_journal *j)
 {
-    lxe_error("The migration of %s (domain %" PRIu32 ") to %s ended after the"
-              " target was told to start the guest, and nobody knows whether"
-              " it did. Look at BOTH hosts with 'xl list':\n"
-              " - it runs there: 'xl destroy %" PRIu32 "' here\n"
-              " - it does not: 'aerostat-migrate --take-back %" PRIu32
-              "' here\nNever let both run.", j->name, j->domid, j->to,
-              j->domid, j->domid);
+    lxe_error("the migration of %s (domain %" PRIu32 ") to %s ended after the"
+              " target was told to start the guest", j->name, j->domid, j->to);
+    mig_repair_advise(j->domid);
 }
 
 /* ---- undoing ---- */

@@ -76,6 +76,12 @@ int mig_repair_undo(const struct mig_repair *r, const struct mig_journal *j,
 int mig_repair_give_back(struct lxe_host *host, const struct mig_journal *j,
                          struct lxe_err *err);
 
+/*
+ * Tells what to do about a guest that may run at the other host, its target
+ * having been told to start it; the caller has told of that.
+ */
+void mig_repair_advise(uint32_t domid);
+
 struct mig_repair_count {
     unsigned running;  /* migrations that go on */
     unsigned repaired;

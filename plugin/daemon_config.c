@@ -60,6 +60,8 @@ static int complain(struct reader *r, const char *key)
     fflush(r->report);
     if (r->report_len && r->report_text[r->report_len - 1] == '\n')
         r->report_text[r->report_len - 1] = '\0';
+    for (char *end = r->report_text; (end = strchr(end, '\n'));)
+        *end = ';'; /* a message is one line */
     if (r->report_len)
         return lxe_fail(r->err, -EINVAL, "%s", r->report_text);
     return lxe_fail(r->err, -EINVAL, "%s: %s: cannot be read", r->path, key);

@@ -75,8 +75,8 @@ void lxe_log(xentoollog_level level, const char *fmt, ...)
     va_end(ap);
     if (n < 0)
         return;
-    /* It may name a domain, as somebody called it. Some have several lines. */
-    lxe_make_shown(text, '\n');
+    /* It may name a domain, as somebody called it. */
+    lxe_make_shown(text);
     xtl_log(state.logger, level, -1, state.program, "%s", text);
     free(text);
 }

@@ -32,7 +32,7 @@ void lxe_log_use(const char *program, xentoollog_logger *logger);
 /* Whether a message of this level may be shown: else its text can be spared. */
 bool lxe_log_shows(xentoollog_level level);
 
-/* Control characters are shown as '?', but for the ends of lines: names of
+/* One line. Control characters are shown as '?', ends of lines too: names of
  * domains are what others called them. */
 void lxe_log(xentoollog_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

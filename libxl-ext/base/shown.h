@@ -7,8 +7,7 @@
  * Each byte of a control character becomes '?', those beyond ASCII (U+0080
  * to U+009F) included.
  * @text  UTF-8
- * @but   a control character that stays, or 0
  */
-void lxe_make_shown(char *text, char but);
+void lxe_make_shown(char *text);
 
 #endif

@@ -62,7 +62,7 @@ static void test_lines(void)
     is(logged(XTL_WARN, -1, "prog", "%s", ""), "<4>\n");
 }
 
-/* What others wrote moves no cursor, and sets no title. */
+/* What others wrote moves no cursor, sets no title, and begins no line. */
 static void test_control_characters(void)
 {
     char *text = NULL;
@@ -71,11 +71,13 @@ static void test_control_characters(void)
     xentoollog_logger *logger = lxe_journal_logger(to, "prog", XTL_INFO);
 
     lxe_log_use("prog", logger);
-    lxe_warn("%s\nb", "\033]0;a\a\r\t\x7f\xc2\x9b\xc3\xa4");
+    lxe_warn("domain 1 (%s): b", "\033]0;a\a\r\t\x7f\xc2\x9b\xc3\xa4");
+    lxe_warn("domain 1 (%s): b", "a\nprog: all is well");
     lxe_log_close();
     xtl_logger_destroy(logger);
     fclose(to);
-    is(text, "<4>?]0;a??\?\?\?\?\xc3\xa4\n<4>b\n");
+    is(text, "<4>domain 1 (?]0;a??\?\?\?\?\xc3\xa4): b\n"
+             "<4>domain 1 (a?prog: all is well): b\n");
 }
 
 static void test_long(void)
