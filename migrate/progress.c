@@ -82,6 +82,8 @@ static void stage_text(char out[TEXT_MAX], enum mig_stage stage,
     else if (stage == MIG_STAGE_PAGE_CACHE)
         snprintf(out, TEXT_MAX, "the guest has %s",
                  lxe_format_kib(now, after));
+    else if (stage == MIG_STAGE_WATCH)
+        snprintf(out, TEXT_MAX, "how fast it writes, to predict the rest");
     else if (stage == MIG_STAGE_PRECOPY && after < before)
         snprintf(out, TEXT_MAX, "%s to move; %s of page cache stay behind",
                  lxe_format_kib(now, after),

@@ -66,6 +66,7 @@ const char *mig_stage_name(enum mig_stage stage)
         [MIG_STAGE_PLAN] = "plan",
         [MIG_STAGE_RESERVE] = "reserve",
         [MIG_STAGE_PAGE_CACHE] = "page cache",
+        [MIG_STAGE_WATCH] = "watch",
         [MIG_STAGE_PRECOPY] = "pre-copy",
         [MIG_STAGE_STOP_COPY] = "stop and copy",
         [MIG_STAGE_COMMIT] = "commit",
@@ -368,10 +369,12 @@ static int find_curve(struct session *s, const struct mig_predict_in *in,
     struct lxe_err why = { 0 };
     int rc = 0;
 
-    if (s->config->wws)
+    if (s->config->wws) {
         s->report->wws = *s->config->wws;
-    else
+    } else {
+        enter(s, MIG_STAGE_WATCH);
         rc = watch(s, in, &s->report->wws, &why);
+    }
     if (rc == -ECANCELED)
         return lxe_fail(err, rc, "%s", why.text);
     if (rc)

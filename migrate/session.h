@@ -34,6 +34,7 @@ enum mig_stage {
     MIG_STAGE_PLAN,
     MIG_STAGE_RESERVE,
     MIG_STAGE_PAGE_CACHE,
+    MIG_STAGE_WATCH, /* where it is to be foretold, and no curve was given */
     MIG_STAGE_PRECOPY,
     MIG_STAGE_STOP_COPY,
     MIG_STAGE_COMMIT,

@@ -182,5 +182,6 @@ measure() { # WORKLOAD LINK SAVER
     cap_link '' >&2
     jq -cn --argjson one "$one" --argjson more "$more" --arg w "$1" \
         --arg l "${2:-none}" --arg s "$3" \
-        '{ workload: $w, link: $l, saver: $s } + $one + $more'
+        '{ workload: $w, link: $l, saver: $s } + $one + $more |
+            .total_ms -= (.report.stages_ms.watch // 0)'
 }

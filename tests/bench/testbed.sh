@@ -20,7 +20,8 @@
 #
 # What is measured:
 #   bytes       that left host 1 over the migration link
-#   total       from the command's start to its end
+#   total       from the command's start to its end, but for the time for
+#               which --plan watches the guest first
 #   engine      from libxl's suspend request at the source to the end of the
 #               restore at the target, by what libxl and libxc log
 #   guest       the jump of the guest's wall clock against its monotonic one;
