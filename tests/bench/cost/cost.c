@@ -2,13 +2,13 @@
 /*
  * What a tick costs, in processor time, and what the daemon keeps for it.
  *
- *   bench-cost [--ticks K] [--bare] [--json FILE] GUESTS...
+ *   bench-cost [--ticks K] [--bare [--busy]] [--json FILE] GUESTS...
  *   bench-cost --scenario GUESTS      writes an idle one, for the daemon
  *
  * Each figure is the median of K ticks, 2 s apart, after the guests settled.
  * What the simulator takes for the host's ops is told apart: it is no part of
- * the balancer. --bare does nothing but our ticks, with idle guests, and keeps
- * no decisions: for a count of instructions by callgrind.
+ * the balancer. --bare does nothing but our ticks, with idle guests or busy
+ * ones, and keeps no decisions: for a count of instructions by callgrind.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -43,7 +43,7 @@ static const struct peer_ops *const peers[] = {
 
 struct options {
     size_t ticks;
-    bool bare, scenario;
+    bool bare, busy, scenario;
     const char *json;
 };
 
@@ -313,7 +313,7 @@ static void measure_ours(const struct options *o, struct lxe_jw *w,
     lxe_jw_key(w, "aerostat");
     lxe_jw_array(w);
     for (; *guests; guests++)
-        for (int busy = 0; busy < (o->bare ? 1 : 2); busy++) {
+        for (int busy = o->busy; busy < (o->bare ? o->busy + 1 : 2); busy++) {
             size_t n = strtoul(*guests, NULL, 10);
             struct cost c = measure(o, n, busy);
 
@@ -379,6 +379,7 @@ static int parse(int argc, char **argv, struct options *o)
     static const struct option options[] = {
         { "ticks", required_argument, NULL, 't' },
         { "bare", no_argument, NULL, 'b' },
+        { "busy", no_argument, NULL, 'B' },
         { "scenario", no_argument, NULL, 's' },
         { "json", required_argument, NULL, 'j' },
         { 0 },
@@ -389,6 +390,7 @@ static int parse(int argc, char **argv, struct options *o)
         switch (c) {
         case 't': o->ticks = strtoul(optarg, NULL, 10); break;
         case 'b': o->bare = true; break;
+        case 'B': o->busy = true; break;
         case 's': o->scenario = true; break;
         case 'j': o->json = optarg; break;
         default: return -1;
@@ -409,8 +411,8 @@ int main(int argc, char **argv)
     int rc;
 
     if (parse(argc, argv, &o)) {
-        fprintf(stderr, "usage: bench-cost [--ticks K] [--bare] [--json FILE]"
-                " GUESTS...\n       bench-cost --scenario GUESTS\n");
+        fprintf(stderr, "usage: bench-cost [--ticks K] [--bare [--busy]] [--json"
+                " FILE] GUESTS...\n       bench-cost --scenario GUESTS\n");
         return 2;
     }
     if (o.scenario)

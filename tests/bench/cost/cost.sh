@@ -27,21 +27,23 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# collected TICKS GUESTS FUNCTION...: instructions of so many calls of the first
-# function after those in which the guests settle, without what it calls of the
-# others, by callgrind. The C library clears memory with an instruction that
+# collected TICKS LOAD GUESTS FUNCTION...: instructions of so many calls of the
+# first function after those in which the guests settle, without what it calls
+# of the others, by callgrind. LOAD is idle or busy. The C library clears memory with an instruction that
 # callgrind would count once a byte.
 collected() {
-    local ticks=$1 guests=$2
-    shift 2
+    local ticks=$1 guests=$3 load=()
+    [ "$2" = idle ] || load=(--busy)
+    shift 3
     GLIBC_TUNABLES=glibc.cpu.x86_rep_stosb_threshold=0x7fffffff \
         valgrind --tool=callgrind --callgrind-out-file=/dev/null \
         "${@/#/--toggle-collect=}" \
-        "$build/tests/bench-cost" --bare --ticks "$ticks" "$guests" 2>&1 |
+        "$build/tests/bench-cost" --bare "${load[@]}" --ticks "$ticks" "$guests" 2>&1 |
         sed -n 's/.*Collected : //p'
 }
 
-# instructions GUESTS FUNCTION...: of one call, once the guests have settled.
+# instructions LOAD GUESTS FUNCTION...: of one call, once the guests have
+# settled.
 instructions() {
     echo $((($(collected 20 "$@") - $(collected 10 "$@")) / 10))
 }
@@ -72,11 +74,14 @@ idle() {
 "$build/tests/bench-cost" --json "$build/bench-cost.json" $sizes
 
 if command -v valgrind >/dev/null; then
-    printf '\ninstructions\n%-7s %12s %12s\n' guests policy tick
+    printf '\ninstructions\n%-7s %-5s %12s %12s\n' guests "" policy tick
     for n in $sizes; do
         [ "$n" -le 1000 ] || continue
-        printf '%-7s %12s %12s\n' "$n" "$(instructions "$n" aero_policy_run)" \
-            "$(instructions "$n" aero_balancer_tick 'timed_*')"
+        for load in idle busy; do
+            printf '%-7s %-5s %12s %12s\n' "$n" "$load" \
+                "$(instructions $load "$n" aero_policy_run)" \
+                "$(instructions $load "$n" aero_balancer_tick 'timed_*')"
+        done
     done
 fi
 
