@@ -194,17 +194,6 @@ static void judge(struct aero_balancer *b, struct aero_guest *g,
                  aero_guest_state_name(g->condition.state));
 }
 
-static void look_at_guests(struct aero_balancer *b, uint64_t now_ns, char *now)
-{
-    for (size_t i = 0; i < b->guests.count; i++) {
-        struct aero_guest *g = &b->guests.items[i];
-
-        if (wants_agent(b, g))
-            prepare_agent(b, g, now);
-        judge(b, g, now_ns);
-    }
-}
-
 /*
  * The target as a promise of memory. dom0 is not made to follow its own; for
  * a domain that takes what was reserved for it, the reservation stands; one
@@ -225,40 +214,41 @@ static uint64_t promised_kib(const struct aero_balancer *b,
     return standing_kib(g);
 }
 
+static void policy_guest(const struct aero_balancer *b,
+                         const struct aero_guest *g,
+                         struct aero_policy_guest *out)
+{
+    memset(out, 0, sizeof(*out)); /* aero_decision_same() compares all bytes */
+    out->movable = aero_guest_movable(g->condition.state) &&
+                   !aero_reservations_following(&b->reservations,
+                                                g->dom.domid);
+    out->min_kib = g->min_kib;
+    out->max_kib = g->max_kib;
+    out->min_is_set = g->min_is_set;
+    out->shares = g->shares;
+    out->demand_kib = g->demand.kib;
+    out->demand_known = g->demand.known;
+    out->need_kib = g->demand.need_kib;
+    out->rise_kib = g->demand.rise_kib;
+    out->fresh_kib = g->demand.fresh_kib;
+    out->keep_kib = g->demand.keep_kib;
+    out->why = g->demand.why;
+    out->target_kib = promised_kib(b, g);
+    out->held_kib = g->held_kib;
+    out->floor_kib = g->condition.floor_kib;
+    out->speed_kib_s = aero_speed_kib_s(&g->speed);
+    out->stuck_shrink = g->condition.stuck_shrink;
+    out->stuck_grow = g->condition.stuck_grow;
+    out->nodes = g->dom.nodes;
+}
+
 static struct aero_policy_guest *policy_input(const struct aero_balancer *b)
 {
     struct aero_policy_guest *in =
         malloc((b->guests.count + 1) * sizeof(*in));
 
-    for (size_t i = 0; in && i < b->guests.count; i++) {
-        const struct aero_guest *g = &b->guests.items[i];
-
-        /* aero_decision_same() compares all bytes first. */
-        memset(&in[i], 0, sizeof(in[i]));
-        in[i] = (struct aero_policy_guest){
-            .movable = aero_guest_movable(g->condition.state) &&
-                       !aero_reservations_following(&b->reservations,
-                                                    g->dom.domid),
-            .min_kib = g->min_kib,
-            .max_kib = g->max_kib,
-            .min_is_set = g->min_is_set,
-            .shares = g->shares,
-            .demand_kib = g->demand.kib,
-            .demand_known = g->demand.known,
-            .need_kib = g->demand.need_kib,
-            .rise_kib = g->demand.rise_kib,
-            .fresh_kib = g->demand.fresh_kib,
-            .keep_kib = g->demand.keep_kib,
-            .why = g->demand.why,
-            .target_kib = promised_kib(b, g),
-            .held_kib = g->held_kib,
-            .floor_kib = g->condition.floor_kib,
-            .speed_kib_s = aero_speed_kib_s(&g->speed),
-            .stuck_shrink = g->condition.stuck_shrink,
-            .stuck_grow = g->condition.stuck_grow,
-            .nodes = g->dom.nodes,
-        };
-    }
+    for (size_t i = 0; in && i < b->guests.count; i++)
+        policy_guest(b, &b->guests.items[i], &in[i]);
     return in;
 }
 
@@ -267,6 +257,21 @@ static uint64_t owed_kib(const struct aero_balancer *b,
                          const struct aero_guest *g)
 {
     return lxe_less(promised_kib(b, g), g->held_kib);
+}
+
+/* What the policy is given of a guest follows at once, while its record is at
+ * hand. */
+static void look_at_guests(struct aero_balancer *b, uint64_t now_ns,
+                           struct aero_policy_guest *in, char *now)
+{
+    for (size_t i = 0; i < b->guests.count; i++) {
+        struct aero_guest *g = &b->guests.items[i];
+
+        if (wants_agent(b, g))
+            prepare_agent(b, g, now);
+        judge(b, g, now_ns);
+        policy_guest(b, g, &in[i]);
+    }
 }
 
 /* What is free and promised to nobody. */
@@ -642,11 +647,19 @@ static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
 {
     struct aero_policy_host host;
     struct aero_node_pools pools;
-    _cleanup_free_ struct aero_policy_guest *in = policy_input(b);
+    _cleanup_free_ struct aero_policy_guest *in =
+        malloc((b->guests.count + 1) * sizeof(*in));
     _cleanup_free_ struct aero_policy_target *out =
         malloc((b->guests.count + 1) * sizeof(*out));
 
-    if (!in || !out || judge_nodes(b, in) || judge_host(b, in, now_ns)) {
+    if (!in || !out) {
+        trouble(b, now, "out of memory");
+        return -ENOMEM;
+    }
+    look_at_guests(b, now_ns, in, now);
+    if (b->config->samples)
+        aero_sampler_tick(&b->sampler, &b->guests, now_ns);
+    if (judge_nodes(b, in) || judge_host(b, in, now_ns)) {
         trouble(b, now, "out of memory");
         return -ENOMEM;
     }
@@ -847,9 +860,6 @@ int aero_balancer_tick(struct aero_balancer *b)
         trouble(b, now, err.text);
     } else {
         look_at_nodes(b, now);
-        look_at_guests(b, now_ns, now);
-        if (b->config->samples)
-            aero_sampler_tick(&b->sampler, &b->guests, now_ns);
         follow_transfers(b);
         rc = balance(b, now_ns, now);
         settle_reservations(b, now_ns);

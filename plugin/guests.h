@@ -21,8 +21,9 @@
 #include "rivals.h"
 #include "speed.h"
 
+/* By how it is used: a tick goes through all records, and reads of each what
+ * stands before the name, which is dom's last member. */
 struct aero_guest {
-    struct lxe_domain dom;
     uint64_t seen_ns;
     uint64_t first_report_ns; /* 0: never reported */
     uint64_t report_ns;       /* when the report last changed */
@@ -33,24 +34,25 @@ struct aero_guest {
     uint64_t written_kib; /* the same, if it was in this tick */
     bool prepared;        /* its agent's keys are there */
     bool retargeted;      /* by somebody else, since the last tick */
-    struct aero_rival rival;
-
-    struct aero_domain_policy asked; /* by mem.policy; lost with the daemon */
+    bool min_is_set;
+    unsigned shares;
     uint64_t min_kib;                /* what holds, of all sources */
     uint64_t max_kib;
-    unsigned shares;
-    bool min_is_set;
+    struct aero_domain_policy asked; /* by mem.policy; lost with the daemon */
 
     struct aero_demand_memory demand_memory;
     struct aero_demand demand;
     struct aero_state_memory state_memory;
     struct aero_guest_condition condition;
+    struct aero_rival rival;
+    struct aero_speed speed;
+    struct aero_reason reason;
+    struct lxe_domain dom;
+
     uint64_t self_answered_ns; /* its last wish to be moved; 0: never */
     uint64_t self_started_ns;
-    struct aero_speed speed;
     struct aero_activity activity; /* where its pages are sampled */
     uint64_t sample_ns;            /* the last period began, or the next may */
-    struct aero_reason reason;
 };
 
 struct aero_guests {
