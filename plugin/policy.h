@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Who gets how much: a snapshot of all guests in, targets and reasons out.
- * Pure, and in O(n log n); in O(n) on average where all have room.
+ * Pure. A few passes over the guests; those above their right are sorted where
+ * some have to give.
  *
  * Water-filling by shares, in whole pages, with a tax on idle memory
  * (docs/policy.md has the derivation):

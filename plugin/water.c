@@ -11,16 +11,9 @@
 
 typedef unsigned __int128 wide;
 
-/* The level at which a vessel begins to rise, or is full: units / shares. */
-struct edge {
-    uint64_t units;
-    uint32_t shares;
-    bool full;
-};
-
 /* What a filling may do with a vessel, above its offset. */
 struct span {
-    uint64_t lo, hi, offset;
+    uint64_t lo, hi, offset, shares;
 };
 
 /* In one of the two fillings: up to the bases, or above them. */
@@ -29,129 +22,93 @@ static inline struct span span_of(const struct aero_vessel *v, bool above)
     uint64_t base = lxe_min(v->base, v->hi);
 
     if (above)
-        return (struct span){ lxe_less(v->lo, base), v->hi - base, base };
-    return (struct span){ v->lo, base > v->lo ? base : v->lo, 0 };
+        return (struct span){ lxe_less(v->lo, base), v->hi - base, base,
+                              v->shares };
+    return (struct span){ v->lo, base > v->lo ? base : v->lo, 0, v->shares };
 }
 
-static bool is_below(const struct edge *a, const struct edge *b)
-{
-    if (a->shares == b->shares) /* as mostly: spares two long products */
-        return a->units < b->units;
-    return (wide)a->units * b->shares < (wide)b->units * a->shares;
-}
-
-static void swap(struct edge *a, struct edge *b)
-{
-    struct edge was = *a;
-
-    *a = *b;
-    *b = was;
-}
-
-/* Units that do not move at a level, and the shares of those that do. */
-struct sum {
-    uint64_t still, moving;
+/* A level as a fraction: water for so many shares. */
+struct level {
+    uint64_t water, shares;
 };
 
-static struct sum pass(struct sum s, const struct edge *edges, size_t count)
+/* Whether a level lets a vessel stay at its bottom, or fills it. */
+static inline bool is_dry(const struct span *s, struct level at)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct edge *e = &edges[i];
-
-        if (e->full) {
-            s.still += e->units;
-            s.moving -= e->shares;
-        } else {
-            s.still -= e->units;
-            s.moving += e->shares;
-        }
-    }
-    return s;
+    return (wide)s->lo * at.shares >= (wide)at.water * s->shares;
 }
 
-/* Brings those below the pivot to the front, and its equals behind them. */
-static void split(struct edge *edges, size_t count, struct edge pivot,
-                  size_t *below, size_t *up_to)
+static inline bool is_full(const struct span *s, struct level at)
 {
-    size_t low = 0, high = count, i = 0;
+    return (wide)s->hi * at.shares <= (wide)at.water * s->shares;
+}
 
-    while (i < high) {
-        if (is_below(&edges[i], &pivot))
-            swap(&edges[i++], &edges[low++]);
-        else if (is_below(&pivot, &edges[i]))
-            swap(&edges[i], &edges[--high]);
-        else
-            i++;
+/* How much more all would have at a level than the water that there is; below
+ * 0 where they have less. In units of 1 / at.shares. */
+static __int128 excess(const struct span *spans, size_t count,
+                       struct level at)
+{
+    uint64_t units = 0, shares = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct span *s = &spans[i];
+        bool dry = is_dry(s, at), full = !dry && is_full(s, at);
+
+        units += (dry ? s->lo : 0) + (full ? s->hi : 0);
+        shares += dry || full ? s->shares : 0;
     }
-    *below = low;
-    *up_to = high;
+    return (__int128)((wide)units * at.shares) -
+           (__int128)((wide)at.water * shares);
 }
 
 /*
- * Finds the level as a fraction, water / shares: the sum of all sizes is a
- * line between two edges. The edge at which it reaches the pool is looked for
- * as in a quick-select: half of the rest is dropped in each round, on average,
- * and what was below is summed up once.
+ * Finds the level at which all is shared out. If the water were level among
+ * those that may still move, and that is too high, who stays at its bottom
+ * even so stays there; if it is too low, who is full is full. These are taken
+ * out with what they have, until the level is right for the rest.
  */
-static void find_level(struct edge *edges, size_t n, uint64_t bottoms,
-                       uint64_t pool, uint64_t *water, uint64_t *shares)
+static struct level find_level(struct span *spans, size_t count,
+                               struct level at)
 {
-    struct sum s = { bottoms, 0 };
-    uint64_t random = n;
+    __int128 more;
 
-    while (n) {
-        struct edge pivot;
-        struct sum at;
-        size_t below, up_to;
+    while ((more = excess(spans, count, at)) != 0) {
+        struct level rest = at;
+        size_t kept = 0;
 
-        random = random * UINT64_C(6364136223846793005) + 1;
-        pivot = edges[(random >> 32) % n];
-        split(edges, n, pivot, &below, &up_to);
-        at = pass(s, edges, below);
-        if ((wide)at.still * pivot.shares + (wide)at.moving * pivot.units >=
-            (wide)pool * pivot.shares) {
-            n = below;
-        } else {
-            s = pass(at, edges + below, up_to - below);
-            edges += up_to;
-            n -= up_to;
+        for (size_t i = 0; i < count; i++) {
+            struct span s = spans[i];
+            bool out = more > 0 ? is_dry(&s, at) : is_full(&s, at);
+
+            rest.water -= out ? (more > 0 ? s.lo : s.hi) : 0;
+            rest.shares -= out ? s.shares : 0;
+            spans[kept] = s;
+            kept += !out;
         }
+        count = kept;
+        at = rest;
     }
-    *water = pool - s.still;
-    *shares = s.moving;
+    return at;
 }
 
-static size_t list_edges(const struct aero_vessel *v, size_t count,
-                         bool above, struct edge *edges)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        struct span s = span_of(&v[i], above);
-
-        if (s.lo == s.hi)
-            continue;
-        edges[n++] = (struct edge){ s.lo, (uint32_t)v[i].shares, false };
-        edges[n++] = (struct edge){ s.hi, (uint32_t)v[i].shares, true };
-    }
-    return n;
-}
-
-/* The pool is without the offsets; what all need at least does not fill it. */
+/* The pool is without the offsets; it is more than what all need at least, and
+ * less than they can take. */
 static int fill_to_level(struct aero_vessel *v, size_t count, bool above,
-                         uint64_t bottoms, uint64_t pool)
+                         uint64_t pool)
 {
-    _cleanup_free_ struct edge *edges = malloc(2 * count * sizeof(*edges));
-    uint64_t water, shares;
-    size_t n;
+    _cleanup_free_ struct span *spans = malloc(count * sizeof(*spans));
+    struct level at = { pool, 0 };
 
-    if (!edges)
+    if (!spans)
         return -ENOMEM;
-    n = list_edges(v, count, above, edges);
-    find_level(edges, n, bottoms, pool, &water, &shares);
+    for (size_t i = 0; i < count; i++) {
+        spans[i] = span_of(&v[i], above);
+        at.shares += v[i].shares;
+    }
+    at = find_level(spans, count, at);
     for (size_t i = 0; i < count; i++) {
         struct span s = span_of(&v[i], above);
-        uint64_t x = aero_mul_div(water, v[i].shares, shares);
+        uint64_t x = aero_mul_div(at.water, s.shares, at.shares);
 
         v[i].x = s.offset + lxe_min(lxe_max(x, s.lo), s.hi);
     }
@@ -184,7 +141,7 @@ int aero_water_fill(struct aero_vessel *vessels, size_t count, uint64_t pool)
     pool -= e.offsets;
     all = e.tops <= pool;
     if (!all && e.bottoms < pool)
-        return fill_to_level(vessels, count, above, e.bottoms, pool);
+        return fill_to_level(vessels, count, above, pool);
     for (size_t i = 0; i < count; i++) {
         struct span s = span_of(&vessels[i], above);
 

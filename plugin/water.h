@@ -2,7 +2,7 @@
 /*
  * Water-filling: sharing a pool between vessels that have a bottom, a base, a
  * top, and a speed at which they fill. Pure, exact (no floating point), in
- * O(n) on average.
+ * a few passes.
  *
  *   first   x = M * shares          up to the bases, all from nothing
  *   then    x = base + L * shares   once every base is full
