@@ -674,9 +674,9 @@ static int compare_excess(const void *pa, const void *pb)
 }
 
 /* Equals give together: the order of guests must not matter. */
-static bool is_tie(struct slot *const *stay, size_t i)
+static bool is_tie(struct slot *const *above, size_t i)
 {
-    return i && excess(stay[i]) == excess(stay[i - 1]);
+    return i && excess(above[i]) == excess(above[i - 1]);
 }
 
 /*
@@ -686,13 +686,13 @@ static bool is_tie(struct slot *const *stay, size_t i)
  */
 static int leave_out_changes(struct plan *p)
 {
-    _cleanup_free_ struct slot **stay =
+    _cleanup_free_ struct slot **above =
         malloc((p->n + 1) * sizeof(struct slot *));
     size_t n = 0, first = 0;
     uint64_t sum = 0;
     bool any_takes = false;
 
-    if (!stay)
+    if (!above)
         return -ENOMEM;
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
@@ -705,16 +705,17 @@ static int leave_out_changes(struct plan *p)
         /* It stays asked for that, and not for more. */
         if (s->is_late)
             s->next = s->target;
+        else if (stays && excess(s))
+            above[n++] = s;
         else if (stays && !s->takes)
-            stay[n++] = s;
+            s->next = s->target;
     }
     if (sum > p->pool)
-        qsort(stay, n, sizeof(struct slot *), compare_excess);
-    while (first < n && excess(stay[first]) &&
-           (sum > p->pool || is_tie(stay, first)))
-        sum = lxe_less(sum, excess(stay[first++]));
+        qsort(above, n, sizeof(struct slot *), compare_excess);
+    while (first < n && (sum > p->pool || is_tie(above, first)))
+        sum = lxe_less(sum, excess(above[first++]));
     for (size_t i = first; i < n; i++)
-        stay[i]->next = stay[i]->target;
+        above[i]->next = above[i]->target;
     return any_takes ? share_free(p, sum) : 0;
 }
 
