@@ -486,7 +486,10 @@ void lxe_jw_str(struct lxe_jw *w, const char *key, const char *value)
         note(w, yajl_gen_null(w->gen));
 }
 
-/* yajl's integers are signed, so the digits are written as they are. */
+/*
+ * snprintf(), which yajl's own (signed) integers come from, takes three times
+ * as long, and a log of many busy guests is mostly numbers.
+ */
 void lxe_jw_u64(struct lxe_jw *w, const char *key, uint64_t value)
 {
     char digits[20], *end = digits + sizeof(digits), *at = end;
