@@ -74,17 +74,8 @@ is_known() {
     [[ $(told demand_kib) = active\ agent\ [1-9]* ]]
 }
 
-await() { # SECONDS COMMAND...
-    local end=$((SECONDS + $1))
-    shift
-
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || {
-            tb_run 1 "xl mem-status"
-            tb_fail "not within its time: $*"
-        }
-        sleep 1
-    done
+case_late() {
+    tb_run 1 "xl mem-status"
 }
 
 # The last value of one of the watch's words.
@@ -99,7 +90,7 @@ drops_cache() {
     key=$(tb_run 1 "xenstore-ls -f /local/domain/\$(xl domid gd)" |
         sed -n 's| = .*||; /aerostat\/request$/p')
     tb_run 1 "xenstore-write $key 'drop 7001'"
-    await 30 tb_run 1 "[ \"\$(xenstore-read ${key%request}done)\" = 7001 ]"
+    tb_await 30 tb_run 1 "[ \"\$(xenstore-read ${key%request}done)\" = 7001 ]"
     sleep 5
     echo "page cache: $before MiB, and $(watched Cached:) after it was dropped"
     [ "$(watched Cached:)" -lt $((before - 5)) ] ||
@@ -117,8 +108,8 @@ moves() {
         tb_fail "it does not move"
     [ "$(tb_run 1 "xl domid gd")" != "$domid" ] || tb_fail "it did not move"
     tb_run 1 "rm /var/log/xen/console/guest-gd.log"
-    await 60 is_known
-    await 30 says_something
+    tb_await 60 is_known
+    tb_await 30 says_something
     [ "$(watched MainPID=)" = "$pid" ] || tb_fail "the agent was started anew"
     echo "moved: domain $(tb_run 1 "xl domid gd"), agent $pid as before," \
         "$(told demand_kib) KiB wanted"
@@ -137,8 +128,8 @@ comes_back() {
 
     pid=$(watched MainPID=)
     tb_guest_cmd 1 gd "kill -9 $pid"
-    await 60 is_restarted "$pid"
-    await 60 is_known
+    tb_await 60 is_restarted "$pid"
+    tb_await 60 is_known
     echo "killed: agent $(watched MainPID=) in the place of $pid"
 }
 
@@ -149,7 +140,7 @@ case_body() {
     install_aerostat
     install_agent
     create_guest
-    await 60 is_known
+    tb_await 60 is_known
     echo "the host knows: $(told demand_kib) KiB wanted"
     drops_cache
     moves

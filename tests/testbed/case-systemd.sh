@@ -31,7 +31,7 @@ cat /boot/guest-base.img /boot/guest-extra.img >/boot/guest.img
 systemctl daemon-reload && systemctl enable --now aerostatd
 ln -s /usr/libexec/aerostat/xl /usr/local/sbin/xl" ||
         tb_fail "aerostatd.service does not start"
-    await 10 answers
+    tb_await 10 answers
     tb_run 1 "systemctl show -p SubState -p StatusText aerostatd"
 }
 
@@ -40,17 +40,8 @@ answers() {
         xl mem-status --json >/dev/null 2>&1"
 }
 
-await() { # SECONDS COMMAND...
-    local end=$((SECONDS + $1))
-    shift
-
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || {
-            tb_run 1 "systemctl status --no-pager -l aerostatd"
-            tb_fail "not within its time: $*"
-        }
-        sleep 1
-    done
+case_late() {
+    tb_run 1 "systemctl status --no-pager -l aerostatd"
 }
 
 # As a login shell of root's has them, with no setting of its own.
@@ -80,7 +71,7 @@ is_active() { # GUEST
 
 # Devices by Debian's own hotplug scripts, and memory that it did not boot with.
 guest_is_balanced() {
-    await 40 is_active g1
+    tb_await 40 is_active g1
     tb_guest_cmd 1 g1 "grow $grown_mib"
     tb_guest_wait 1 g1 "grew $grown_mib" 60 || tb_fail "g1 got no memory"
     tb_run 1 "xl mem-status | grep ^g1; ip -br link show vif1.0; ls -d \
@@ -116,21 +107,21 @@ reloaded() {
     pid=$(tb_run 1 "systemctl show -p MainPID --value aerostatd")
     settings 'interval_ms = 1500' "metrics_file = \"$metrics/a.prom\"" \
         'metrics_listen = "127.0.0.1:9877"' || tb_fail "it does not reload"
-    await 20 journal_has 'holds now: interval_ms = 1500'
-    await 20 tb_run 1 "grep -q '^aerostat_ticks_total' $metrics/a.prom"
-    await 20 tb_run 1 "bash -c 'exec 3<>/dev/tcp/127.0.0.1/9877
+    tb_await 20 journal_has 'holds now: interval_ms = 1500'
+    tb_await 20 tb_run 1 "grep -q '^aerostat_ticks_total' $metrics/a.prom"
+    tb_await 20 tb_run 1 "bash -c 'exec 3<>/dev/tcp/127.0.0.1/9877
 printf \"GET /metrics HTTP/1.0\r\n\r\n\" >&3
 grep -q ^aerostat_ticks_total <&3'"
     ! settings 'interval_ms = 1' 2>/dev/null || tb_fail "a bad file is taken"
     journal_has 'interval_ms: 1 is not' '-p err' ||
         tb_fail "the journal does not say what is wrong"
     settings 'socket_group = "nobody-here"' || tb_fail "it does not reload"
-    await 20 journal_has 'the settings of before hold on' '-p err'
+    tb_await 20 journal_has 'the settings of before hold on' '-p err'
     answers || tb_fail "it did not go on"
     [ "$(tb_run 1 "systemctl show -p MainPID --value aerostatd")" = "$pid" ] ||
         tb_fail "it was started again"
     tb_run 1 "rm /etc/xen/aerostat.conf; systemctl reload aerostatd"
-    await 20 journal_has 'no more: interval_ms = 1500'
+    tb_await 20 journal_has 'no more: interval_ms = 1500'
     echo "settings taken, bad ones refused, and taken back"
 }
 
@@ -169,7 +160,7 @@ losetup -a | grep half.img || ls /run/aerostat/migrations/*.json 2>/dev/null ||
 
 repaired() {
     half_received || tb_fail "no half-received guest can be made"
-    await 60 nothing_of_half
+    tb_await 60 nothing_of_half
     journal_has 'destroying domain' || tb_fail "it was not the daemon"
     echo "a half-received guest destroyed: domain, loop device, vif, journal"
 }
@@ -190,16 +181,16 @@ killed_and_hung() {
     local pid
 
     pid=$(signal_it KILL)
-    await 30 is_restarted "$pid"
+    tb_await 30 is_restarted "$pid"
     tb_run 1 "d=/run/systemd/system/aerostatd.service.d && mkdir -p \$d &&
 printf '[Service]\nWatchdogSec=12\n' >\$d/soon.conf &&
 systemctl daemon-reload && systemctl restart aerostatd"
-    await 10 answers
+    tb_await 10 answers
     pid=$(signal_it STOP)
-    await 60 is_restarted "$pid"
+    tb_await 60 is_restarted "$pid"
     tb_run 1 "journalctl -q --no-pager -o cat -u aerostatd | grep -E \
 'watchdog|SIGKILL|signal'" || true
-    await 40 is_active g1
+    tb_await 40 is_active g1
     echo "killed, and stopped with SIGSTOP: each time started again"
 }
 
@@ -233,7 +224,7 @@ rebooted() {
 
     tb_run 1 "systemctl start aerostatd && xl destroy g1" ||
         tb_fail "g1 cannot be destroyed"
-    await 20 has_no_vif
+    tb_await 20 has_no_vif
     reboot
     xen=$(monotonic xen) ours=$(monotonic aerostatd)
     guests=$(monotonic xendomains)
@@ -243,10 +234,10 @@ rebooted() {
 
 reboot() {
     tb_run 1 "systemctl --no-block reboot"
-    await 120 is_off
+    tb_await 120 is_off
     tb_debian_boot
-    await 60 answers
-    await 90 is_started xendomains
+    tb_await 60 answers
+    tb_await 90 is_started xendomains
 }
 
 is_started() { # UNIT

@@ -6,7 +6,8 @@
 #   tb_case NAME SECONDS "$@"
 #
 # which runs it within the limit, with DESTDIR as its argument, and prints
-# PASS or FAIL. A failure together with an emulation fault says nothing about
+# PASS or FAIL. It may define case_late, which shows why tb_await waited too
+# long. A failure together with an emulation fault says nothing about
 # the programs under test: such a run is reported as void and made once more.
 
 # shellcheck source=tests/testbed/lib.sh
@@ -45,6 +46,20 @@ tb_case() { # NAME SECONDS [DESTDIR]
 tb_fail() {
     tb_why=$*
     exit 1
+}
+
+# Waits until a command succeeds; the case fails where it does not in time.
+tb_await() { # SECONDS COMMAND...
+    local end=$((SECONDS + $1))
+    shift
+
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || {
+            ! declare -F case_late >/dev/null || case_late
+            tb_fail "not within its time: $*"
+        }
+        sleep 1
+    done
 }
 
 # The case's own line that led to a failure, and the command that failed.
