@@ -5,9 +5,13 @@
 BENCH_RUNS = 3
 BENCH_CASES =
 EXTRA_DIST += tests/bench/daemon-memory.sh \
-	tests/bench/probe.c tests/bench/testbed.sh \
+	tests/bench/testbed.sh \
 	tests/bench/testbed-run.sh tests/bench/testbed-table.jq \
-	tests/bench/foretold.jq
+	tests/bench/foretold.jq tests/bench/probe.sh
+
+check_PROGRAMS += tests/bench/probe
+tests_bench_probe_SOURCES = tests/bench/probe.c
+TESTS += tests/bench/probe.sh
 
 #   make bench-native BENCH_FLAGS=--quick
 check_PROGRAMS += tests/bench/native

@@ -84,7 +84,7 @@ static int stamp(const char *address)
     return 0;
 }
 
-static int hear(void)
+_Noreturn static void hear(void)
 {
     struct sockaddr_in at;
     int fd = open_udp(&at, "0.0.0.0");
@@ -93,24 +93,23 @@ static int hear(void)
     if (bind(fd, (struct sockaddr *)&at, sizeof(at)))
         err(1, "bind");
     setvbuf(stdout, NULL, _IOLBF, 0);
-    while (!ended) {
+    for (;;) { /* until a signal ends us */
         ssize_t n = recv(fd, line, sizeof(line) - 1, 0);
 
         if (n < 0)
-            continue;
+            err(1, "recv");
         line[n] = '\0';
         print_stamped(line);
     }
-    return 0;
 }
 
-static uint16_t checksum(const void *data, size_t len)
+/* RFC 1071's, of a header: a whole number of words. */
+static uint16_t checksum(const struct icmphdr *h)
 {
-    const uint8_t *p = data;
+    const uint8_t *p = (const uint8_t *)h;
     uint32_t sum = 0;
-    size_t i;
 
-    for (i = 0; i + 1 < len; i += 2)
+    for (size_t i = 0; i < sizeof(*h); i += 2)
         sum += (uint32_t)p[i] << 8 | p[i + 1];
     while (sum >> 16)
         sum = (sum & 0xffff) + (sum >> 16);
@@ -123,7 +122,7 @@ static void request(int fd, uint16_t id, uint16_t sequence)
 
     h.un.echo.id = id;
     h.un.echo.sequence = htons(sequence);
-    h.checksum = checksum(&h, sizeof(h));
+    h.checksum = checksum(&h);
     send(fd, &h, sizeof(h), MSG_DONTWAIT); /* a lost one shows as lost */
 }
 
@@ -133,9 +132,12 @@ static bool answered(int fd, uint16_t id)
     unsigned char buf[256];
     struct icmphdr h;
     ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-    size_t at = (size_t)(buf[0] & 0xf) * 4;
+    size_t at;
 
-    if (n < (ssize_t)sizeof(struct iphdr) || (size_t)n < at + sizeof(h))
+    if (n < (ssize_t)sizeof(struct iphdr))
+        return false;
+    at = (size_t)(buf[0] & 0xf) * 4;
+    if ((size_t)n < at + sizeof(h))
         return false;
     memcpy(&h, buf + at, sizeof(h));
     return h.type == ICMP_ECHOREPLY && h.un.echo.id == id;
@@ -172,7 +174,10 @@ static int ping(const char *address, int every_ms)
     int64_t next = clock_ms(CLOCK_MONOTONIC);
     struct answers a = { .last = next };
     struct pollfd p = { .fd = open_ping(address), .events = POLLIN };
+    struct sigaction act = { .sa_handler = on_signal };
 
+    sigaction(SIGTERM, &act, NULL);
+    sigaction(SIGUSR1, &act, NULL);
     while (!ended) {
         int64_t now = clock_ms(CLOCK_MONOTONIC);
 
@@ -180,9 +185,10 @@ static int ping(const char *address, int every_ms)
             request(p.fd, id, (uint16_t)a.sent++);
             next = now + every_ms;
         }
-        if (asked)
+        if (asked) {
+            asked = 0;
             tell(&a);
-        asked = 0;
+        }
         if (poll(&p, 1, (int)(next - now > 0 ? next - now : 0)) <= 0 ||
             !answered(p.fd, id))
             continue;
@@ -197,14 +203,10 @@ static int ping(const char *address, int every_ms)
 
 int main(int argc, char **argv)
 {
-    struct sigaction act = { .sa_handler = on_signal };
-
-    sigaction(SIGTERM, &act, NULL);
-    sigaction(SIGUSR1, &act, NULL);
     if ((argc == 2 || argc == 3) && !strcmp(argv[1], "stamp"))
         return stamp(argv[2]);
     if (argc == 2 && !strcmp(argv[1], "hear"))
-        return hear();
+        hear();
     if (argc == 4 && !strcmp(argv[1], "ping") && atoi(argv[3]) > 0)
         return ping(argv[2], atoi(argv[3]));
     fprintf(stderr, "usage: probe stamp [ADDRESS] | probe hear |"
