@@ -26,6 +26,7 @@ liblxe_a_SOURCES = \
 	%D%/guest_keys.c %D%/guest_keys.h \
 	%D%/host.c %D%/host.h \
 	%D%/page_sample.c %D%/page_sample.h \
+	%D%/qemu_log.c %D%/qemu_log.h \
 	%D%/save_engine.c %D%/save_engine.h \
 	%D%/save_ipc.c %D%/save_ipc.h \
 	%D%/save_procs.c %D%/save_procs.h \

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/u64.h"
+#include "qemu_log.h"
 #include "xl_domain.h"
 
 #define AWAY       "--migratedaway"
@@ -507,9 +508,17 @@ static int xen_destroy(void *data, uint32_t domid, struct lxe_err *err)
     return lxe_xl_destroy(data, domid, err);
 }
 
+/* QEMU's log costs some speed where it stays on; the guest is as whole. */
 static int xen_log_dirty_off(void *data, uint32_t domid, struct lxe_err *err)
 {
+    struct lxe_err why = { 0 };
+    char socket[64];
+
     (void)data;
+    snprintf(socket, sizeof(socket), LXE_QEMU_SOCKET, domid);
+    if (lxe_qemu_log_off(socket, &why))
+        lxe_warn("QEMU may still log what it writes to the guest: %s",
+                 why.text);
     return lxe_xl_log_dirty_off(domid, err);
 }
 

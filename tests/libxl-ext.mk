@@ -67,6 +67,13 @@ tests_test_cpu_features_SOURCES = tests/unit/test_cpu_features.c
 tests_test_cpu_features_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_cpu_features_LDADD = $(LXE_LIBS) $(UNIT_LIBS)
 
+# QEMU's log of what it writes to a guest.
+check_PROGRAMS += tests/test-qemu-log
+TESTS += tests/test-qemu-log
+tests_test_qemu_log_SOURCES = tests/unit/test_qemu_log.c
+tests_test_qemu_log_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_qemu_log_LDADD = $(LXE_LIBS) $(UNIT_LIBS)
+
 # Tries the host's ops by hand, in the testbed and on a dom0.
 noinst_PROGRAMS += tests/testbed/hostprobe
 tests_testbed_hostprobe_SOURCES = tests/testbed/hostprobe.c

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # An HVM guest, with QEMU in dom0 as its device model: it is balanced, a
-# cancelled migration leaves it as it was, and it moves, with QEMU's state.
+# migration that is cancelled, or loses its save helper, leaves it as it was,
+# QEMU's own log of its writes included, and it moves, with QEMU's state.
 # Usage: case-hvm.sh DESTDIR
 set -euo pipefail
 # shellcheck source=tests/testbed/case.sh
@@ -18,6 +19,21 @@ TB_TYPE=hvm
 TB_DOM0_MEM=1024M # its initramfs is larger
 TB_GUEST_LIMIT=150
 
+helper_killed() {
+    local target
+
+    target=$(tb_target_kib 1 g1)
+    tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit
+    tb_move_reaches 30000000
+    tb_run 1 "kill -KILL \$(pidof aerostat-save-helper)"
+    ! tb_move_end 2>/dev/null || tb_fail "it moved without its helper"
+    ! tb_get 1 /var/log/tb/migrate | grep "QEMU may still log" ||
+        tb_fail "QEMU was not asked to end its log"
+    tb_stayed g1 "$target"
+    tb_target_empty
+    echo "helper killed: the guest is as before"
+}
+
 case_body() {
     tb_add_hvm
     tb_boot 2
@@ -25,6 +41,7 @@ case_body() {
     tb_guest_wait 1 g1 'grew 32' 60
     tb_kind_balanced g1
     tb_kind_cancelled g1
+    helper_killed
     tb_kind_moved g1
 }
 
