@@ -5,7 +5,9 @@
  *
  *   target = dmin + gamma (dmax - dmin)
  *   gamma  = clamp(surplus / sum of (dmax - dmin), 0, 1)
- *   surplus = free + sum of (held - dmin) - what shall be free
+ *   surplus = free + sum of (held - dmin - 8 KiB) - what shall be free
+ *
+ * Differences are never below 0. A target counts as hit within 4 KiB.
  *
  * Every 10 s it looks whether the targets are others than these, and only then
  * balances; a request frees memory in the same way. Either goes on in steps of
@@ -145,6 +147,11 @@ static void keep_active(struct squeezed *s, struct plan *p, uint64_t now_ns)
     p->view.count = kept;
 }
 
+static uint64_t range_kib(const struct peer_guest *g)
+{
+    return lxe_less(g->max_kib, g->min_kib);
+}
+
 static void find_targets(struct plan *p, uint64_t wanted_kib)
 {
     uint64_t range = 0;
@@ -155,14 +162,13 @@ static void find_targets(struct plan *p, uint64_t wanted_kib)
         const struct peer_guest *g = &p->view.guests[i];
 
         p->could_kib += lxe_less(g->held_kib, g->min_kib + 2 * EXACT_KIB);
-        range += g->max_kib - g->min_kib;
+        range += range_kib(g);
     }
     gamma = (double)lxe_less(p->could_kib, wanted_kib) /
             (double)lxe_max(range, 1);
     for (size_t i = 0; i < p->view.count; i++) {
         const struct peer_guest *g = &p->view.guests[i];
-        double part = (gamma < 1 ? gamma : 1) *
-                      (double)(g->max_kib - g->min_kib);
+        double part = (gamma < 1 ? gamma : 1) * (double)range_kib(g);
 
         p->to_kib[i] = (g->min_kib + (uint64_t)part) & ~UINT64_C(3);
     }
