@@ -82,6 +82,7 @@ static void refused(const char *text, const char *word1, const char *word2)
     int rc = aero_config_read_text(text, "t.conf", &c, &err);
 
     CU_ASSERT(rc == -EINVAL || rc == -ERANGE);
+    CU_ASSERT_PTR_NULL(strchr(err.text, '\n'));
     if (strstr(err.text, word1) && strstr(err.text, word2) &&
         strstr(err.text, "t.conf"))
         return;
@@ -114,6 +115,7 @@ static void bad_ones_are_named(void)
     refused("domains = [ \"name=a,shares=0\" ]", "shares", "item 1");
     refused("domains = [ [ \"name=a\" ] ]", "item 1", "string");
     refused("interval_ms = = 4", "t.conf:1", "syntax");
+    refused("interval_ms = = 4\nagent = = 1\n", "t.conf:1", ";t.conf:2");
 }
 
 static void files(void)
