@@ -2,6 +2,7 @@
 #include "precopy.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -137,7 +138,9 @@ static uint64_t predict(const struct mig_precopy_in *in, double share,
 }
 
 #define CHEAP   0.02 /* of the pages sent so far, for one more round */
-#define SHORTER 0.9  /* of the downtime before, for it to be worth it */
+#define DEAR    0.05 /* likewise; whatever it brings */
+#define SHORTER 0.1  /* of the downtime, at least, for it to be worth it, */
+#define WORTH   5    /* and so many times what it adds to the pages sent */
 #define NEAR    1.1  /* as good as the best that can be had */
 #define VAIN    0.2  /* of the guest, that may be sent to no gain */
 
@@ -147,17 +150,20 @@ static bool cheap(const struct mig_precopy_in *in)
     return (double)in->dirty_pages <= CHEAP * (double)in->sent_pages;
 }
 
-/* What fits may still be sent live for next to nothing, and to some gain. */
+/* What fits may still be sent live, where that brings more than it costs. */
 static bool another_pays(const struct mig_precopy_in *in,
                          const struct mig_precopy_out *out)
 {
-    uint64_t then;
+    double cost, then;
 
-    if (in->next_pages < 0 || in->past.stalled || !cheap(in))
+    if (in->next_pages < 0 || in->past.stalled || !in->sent_pages)
         return false;
-    then = downtime_of(in, in->next_pages, MIG_PRECOPY_RUNS_ON,
-                       in->final_bps);
-    return (double)then <= SHORTER * (double)out->downtime_ns;
+    cost = (double)in->dirty_pages / (double)in->sent_pages;
+    then = (double)downtime_of(in, in->next_pages, MIG_PRECOPY_RUNS_ON,
+                               in->final_bps);
+    return cost <= DEAR &&
+           then <= (1 - fmax(SHORTER, WORTH * cost)) *
+                       (double)out->downtime_ns;
 }
 
 /*

@@ -275,8 +275,13 @@ static void test_once_more(void)
     CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
     in.next_pages = -1;
     CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
+    in.sent_pages = 12500; /* a twenty-fifth: for a fifth of the downtime */
+    in.next_pages = 299; /* 79.8 ms */
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_CONTINUE);
+    in.next_pages = 301; /* 80.2 ms */
+    CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
     in.next_pages = 20;
-    in.sent_pages = 24999;
+    in.sent_pages = 9999; /* more than a twentieth */
     CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
     in.sent_pages = 25000;
     in.past.stalled = 1; /* the last cheap round was not worth it */
