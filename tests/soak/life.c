@@ -57,13 +57,22 @@ static void put_demand(FILE *to, uint64_t *state, uint64_t top_kib,
     fputc(']', to);
 }
 
+/* @node  its own, or LXE_UNKNOWN */
 static void put_guest(FILE *to, uint64_t *state, const char *name,
-                      uint64_t memory_kib, uint64_t length_s)
+                      uint64_t memory_kib, uint64_t node, uint64_t length_s)
 {
-    fprintf(to, "{\"name\":\"%s\",\"memory_kib\":%" PRIu64
+    fputc('{', to);
+    if (node != LXE_UNKNOWN)
+        fprintf(to, "\"node\":%" PRIu64 ",", node);
+    fprintf(to, "\"name\":\"%s\",\"memory_kib\":%" PRIu64
             ",\"static_max_kib\":%" PRIu64 ",\"swap_kib\":%" PRIu64 ",%s,",
             name, memory_kib, 2 * memory_kib, memory_kib / 2, habit(state));
     put_demand(to, state, 2 * memory_kib, length_s);
+}
+
+unsigned life_visitor_node(unsigned number)
+{
+    return number % 2;
 }
 
 void life_visitor(unsigned number, char name[16], uint64_t *kib)
@@ -83,16 +92,17 @@ static char *life_text(uint64_t seed, uint64_t length_s, size_t *len)
     fprintf(to, "{\"seed\":%" PRIu64 ",\"step_s\":1,\"guests\":[", seed);
     for (unsigned i = 0; i < LIFE_RESIDENTS; i++) {
         snprintf(name, sizeof(name), "resident%u", i);
-        put_guest(to, &state, name, RESIDENT_KIB, length_s);
+        put_guest(to, &state, name, RESIDENT_KIB,
+                  i % 3 < 2 ? i % 3 : LXE_UNKNOWN, length_s);
         fputs("},", to);
     }
     for (unsigned i = 0; i < LIFE_VISITORS; i++) {
         life_visitor(i, name, &kib);
-        put_guest(to, &state, name, kib, length_s);
+        put_guest(to, &state, name, kib, life_visitor_node(i), length_s);
         fprintf(to, ",\"absent\":true,\"build_s\":3,\"dying_s\":2}%s",
                 i + 1 < LIFE_VISITORS ? "," : "");
     }
-    fprintf(to, "],\"host\":{\"total_kib\":%" PRIu64 "}}",
+    fprintf(to, "],\"host\":{\"nodes\":2,\"total_kib\":%" PRIu64 "}}",
             (LIFE_RESIDENTS * 640 + 1024) * MIB);
     if (!fclose(to))
         return text;

@@ -22,4 +22,7 @@ struct lxe_host *life_open(uint64_t seed, uint64_t length_s);
 /* "visitor3": of one of LIFE_VISITORS, and how much memory it needs. */
 void life_visitor(unsigned number, char name[16], uint64_t *kib);
 
+/* The NUMA node that its memory comes from. */
+unsigned life_visitor_node(unsigned number);
+
 #endif

@@ -54,6 +54,7 @@ static struct soak {
     struct aero_decision_log *log;
     char dir[64];
     unsigned visitor;          /* for whom memory is wanted */
+    uint64_t nodes;            /* of which it is wanted; 0: of any */
     bool wanted;
     uint64_t held;             /* the reservation that was granted; 0: none */
     uint32_t domid;            /* that is built for it; 0: none */
@@ -146,9 +147,25 @@ static void ask(void)
 
     soak.visitor = (unsigned)between(0, LIFE_VISITORS - 1);
     life_visitor(soak.visitor, name, &want.kib);
+    if (once_in(2 * TICK_S))
+        want.nodes = UINT64_C(1) << life_visitor_node(soak.visitor);
+    soak.nodes = want.nodes;
     soak.counts.asked++;
     soak.wanted = !aero_balancer_reserve(&soak.balancer, &want, &err);
     soak.counts.refused += !soak.wanted;
+}
+
+/* What was granted of its node is there. */
+static void check_node(void)
+{
+    struct lxe_sim_truth truth;
+    struct lxe_err err = { 0 };
+
+    if (lxe_sim_truth(soak.host, soak.domid, &truth, &err))
+        fail(err.text, soak.domid, 0);
+    if (soak.nodes && truth.remote_kib)
+        fail("memory that was granted of a node is on another",
+             truth.remote_kib, soak.nodes);
 }
 
 /* What was granted is there, unless the visitor is here already. */
@@ -163,6 +180,8 @@ static void arrive(void)
     rc = lxe_sim_create(soak.host, name, &soak.domid, &err);
     if (rc == -ENOMEM)
         fail("memory that was granted is not there", kib, 0);
+    if (!rc)
+        check_node();
     if (!rc)
         aero_reservations_transfer(&soak.balancer.reservations, OWNER,
                                    soak.held, soak.domid, &err);
