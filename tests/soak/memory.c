@@ -54,7 +54,6 @@ static struct soak {
     struct aero_decision_log *log;
     char dir[64];
     unsigned visitor;          /* for whom memory is wanted */
-    uint64_t nodes;            /* of which it is wanted; 0: of any */
     bool wanted;
     uint64_t held;             /* the reservation that was granted; 0: none */
     uint32_t domid;            /* that is built for it; 0: none */
@@ -99,9 +98,22 @@ static void on_decided(const struct aero_tick *tick, void *data)
     aero_decision_log_note(soak.log, tick);
 }
 
+/* What is granted of a node is free there. */
+static void check_node(const struct aero_reservation *r)
+{
+    const struct lxe_numa *numa = &soak.balancer.numa;
+
+    for (unsigned n = 0; n < numa->count; n++)
+        if (r->nodes == UINT64_C(1) << n && r->kib > numa->nodes[n].free_kib)
+            fail("memory that was granted of a node is not there", r->kib,
+                 numa->nodes[n].free_kib);
+}
+
 static void on_reserved(const struct aero_reservation *r, void *data)
 {
     (void)data;
+    if (r->held)
+        check_node(r);
     soak.held = r->held ? r->id : 0;
     soak.wanted = r->held;
     soak.counts.granted += r->held;
@@ -149,23 +161,9 @@ static void ask(void)
     life_visitor(soak.visitor, name, &want.kib);
     if (once_in(2 * TICK_S))
         want.nodes = UINT64_C(1) << life_visitor_node(soak.visitor);
-    soak.nodes = want.nodes;
     soak.counts.asked++;
     soak.wanted = !aero_balancer_reserve(&soak.balancer, &want, &err);
     soak.counts.refused += !soak.wanted;
-}
-
-/* What was granted of its node is there. */
-static void check_node(void)
-{
-    struct lxe_sim_truth truth;
-    struct lxe_err err = { 0 };
-
-    if (lxe_sim_truth(soak.host, soak.domid, &truth, &err))
-        fail(err.text, soak.domid, 0);
-    if (soak.nodes && truth.remote_kib)
-        fail("memory that was granted of a node is on another",
-             truth.remote_kib, soak.nodes);
 }
 
 /* What was granted is there, unless the visitor is here already. */
@@ -180,8 +178,6 @@ static void arrive(void)
     rc = lxe_sim_create(soak.host, name, &soak.domid, &err);
     if (rc == -ENOMEM)
         fail("memory that was granted is not there", kib, 0);
-    if (!rc)
-        check_node();
     if (!rc)
         aero_reservations_transfer(&soak.balancer.reservations, OWNER,
                                    soak.held, soak.domid, &err);
