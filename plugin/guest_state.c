@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/u64.h"
 
-#define TOLERANCE_KIB   (2u << 10) /* the balloon drivers work in 2 MiB steps */
 #define STUCK_RETRY_S   60u
 #define STUCK_DOUBLINGS 4u
 #define JUMP_S          60u
@@ -16,11 +15,6 @@
 #define RATE_PART    16u
 #define RATE_MIN_KIB 128u
 #define RATE_MAX_KIB (1u << 10)
-
-bool aero_guest_movable(enum aero_guest_state state)
-{
-    return state < AERO_GUEST_BOOTING;
-}
 
 const char *aero_guest_state_name(enum aero_guest_state state)
 {
@@ -40,13 +34,6 @@ const char *aero_guest_state_name(enum aero_guest_state state)
     };
 
     return names[state];
-}
-
-uint64_t aero_guest_tolerance_kib(uint64_t target_kib)
-{
-    uint64_t t = target_kib / 256;
-
-    return t > TOLERANCE_KIB ? t : TOLERANCE_KIB;
 }
 
 static bool booting(const struct aero_state_input *in)

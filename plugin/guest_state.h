@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/u64.h"
 #include "host.h"
 
 enum aero_guest_state {
@@ -37,6 +38,8 @@ enum aero_guest_state {
     AERO_GUEST_DYING,
     AERO_GUEST_HOST,      /* dom0 */
 };
+
+#define AERO_TOLERANCE_KIB (2u << 10) /* balloon drivers work in such steps */
 
 #define AERO_SLOW_S       5u
 #define AERO_WAKE_S       12u
@@ -90,12 +93,18 @@ void aero_guest_judge(const struct aero_state_input *in,
                       struct aero_guest_condition *out);
 
 /* Whether targets may be set in this state. */
-bool aero_guest_movable(enum aero_guest_state state);
+static inline bool aero_guest_movable(enum aero_guest_state state)
+{
+    return state < AERO_GUEST_BOOTING;
+}
 
 /* "active", "stuck"…: as in mem.status. */
 const char *aero_guest_state_name(enum aero_guest_state state);
 
 /* How far from the target still counts as there, in KiB. */
-uint64_t aero_guest_tolerance_kib(uint64_t target_kib);
+static inline uint64_t aero_guest_tolerance_kib(uint64_t target_kib)
+{
+    return lxe_max(target_kib / 256, AERO_TOLERANCE_KIB);
+}
 
 #endif

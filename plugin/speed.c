@@ -46,8 +46,3 @@ void aero_speed_sample(struct aero_speed *speed, uint64_t now_ns,
     speed->last_ns = now_ns;
     speed->last_kib = held_kib;
 }
-
-uint64_t aero_speed_kib_s(const struct aero_speed *speed)
-{
-    return speed->known ? (uint64_t)speed->kib_s : UINT64_MAX;
-}

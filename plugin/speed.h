@@ -31,6 +31,9 @@ void aero_speed_sample(struct aero_speed *speed, uint64_t now_ns,
                        uint64_t slack_kib);
 
 /* KiB a second; UINT64_MAX where it was not asked for long. */
-uint64_t aero_speed_kib_s(const struct aero_speed *speed);
+static inline uint64_t aero_speed_kib_s(const struct aero_speed *speed)
+{
+    return speed->known ? (uint64_t)speed->kib_s : UINT64_MAX;
+}
 
 #endif
