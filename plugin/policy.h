@@ -40,12 +40,14 @@
 /* New members of the input go into decision.c's tables, one line each. */
 struct aero_policy_guest {
     bool movable;          /* else only its outstanding growth counts */
+    bool min_is_set;       /* somebody wrote min_kib down for this guest */
+    bool demand_known;     /* else it neither takes nor gives */
+    bool stuck_shrink;
+    bool stuck_grow;
+    unsigned shares;       /* AERO_SHARES_MIN to AERO_SHARES_MAX */
     uint64_t min_kib;
     uint64_t max_kib;      /* not above static_max; not below min_kib */
-    bool min_is_set;       /* somebody wrote min_kib down for this guest */
-    unsigned shares;       /* AERO_SHARES_MIN to AERO_SHARES_MAX */
     uint64_t demand_kib;
-    bool demand_known;     /* else it neither takes nor gives */
     uint64_t need_kib;     /* its working set, where demand_known */
     uint64_t rise_kib;     /* with less beyond its need it lacks memory */
     uint64_t fresh_kib;    /* its demand by the last seconds alone */
@@ -56,8 +58,6 @@ struct aero_policy_guest {
     uint64_t held_kib;
     uint64_t floor_kib;   /* it stopped short there; 0: not known to */
     uint64_t speed_kib_s; /* of its balloon, shrinking; LXE_UNKNOWN */
-    bool stuck_shrink;
-    bool stuck_grow;
     uint64_t nodes; /* NUMA nodes that its memory is from, as in host.h */
 };
 
