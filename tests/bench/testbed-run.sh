@@ -92,7 +92,8 @@ done
 tail -n 1 ping'
 }
 
-# Pings the guest; it answers when this returns.
+# Pings the guest; it answers when this returns. The host may have to learn
+# first that another guest has its address now, half a minute long.
 start_ping() {
     local tries
 
@@ -102,6 +103,7 @@ exec probe ping 10.78.0.$guest_address $ping_ms"
     tb_run 2 'until [ -s /run/ping.pid ]; do sleep 0.1; done'
     for ((tries = 0; tries < 30; tries++)); do
         [[ $(ping_so_far) != *" answered "[1-9]* ]] || return 0
+        sleep 1
     done
     echo "the guest answers no ping" >&2
     return 1
@@ -115,6 +117,7 @@ client_ms() {
     for ((tries = 0; tries < 30; tries++)); do
         line=$(ping_so_far) && [ "${line##* }" -le 500 ] && break
         line=
+        sleep 1
     done
     tb_kill 2 ping TERM
     tb_wait 2 ping 20 || return
