@@ -138,7 +138,7 @@ static uint64_t predict(const struct mig_precopy_in *in, double share,
 }
 
 #define CHEAP   0.02 /* of the pages sent so far, for one more round */
-#define DEAR    0.05 /* likewise; whatever it brings */
+#define DEAR    0.1  /* likewise; whatever it brings */
 #define SHORTER 0.1  /* of the downtime, at least, for it to be worth it, */
 #define WORTH   5    /* and so many times what it adds to the pages sent */
 #define NEAR    1.1  /* as good as the best that can be had */

@@ -281,7 +281,7 @@ static void test_once_more(void)
     in.next_pages = 301; /* 80.2 ms */
     CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
     in.next_pages = 20;
-    in.sent_pages = 9999; /* more than a twentieth */
+    in.sent_pages = 4999; /* more than a tenth */
     CU_ASSERT_EQUAL(decide(&in, &out), MIG_PRECOPY_STOP);
     in.sent_pages = 25000;
     in.past.stalled = 1; /* the last cheap round was not worth it */
