@@ -82,6 +82,7 @@ stamp_of() { # FILE REGEX
 # What the pinger has seen so far, as "sent N answered N longest_ms N
 # silent_ms N". It is asked, and says so in a line of its own.
 ping_so_far() {
+    # shellcheck disable=SC2016 # for the host's shell
     tb_run 2 'cd /var/log/tb || exit
 said=$(wc -l <ping) tries=0
 kill -USR1 "$(cat /run/ping.pid)" || exit
