@@ -34,12 +34,18 @@ static bool is_named(const struct lxe_domain *dom, const char *name,
     return !strncmp(dom->name, name, len) && !strcmp(dom->name + len, suffix);
 }
 
+/* The target that it had, as far as it can have that here. */
+static uint64_t whole_kib(const struct mig_journal *j,
+                          const struct lxe_domain *now)
+{
+    return lxe_min(j->original_target_kib, now->static_max_kib);
+}
+
 static bool lacks_memory(const struct mig_journal *j,
                          const struct lxe_domain *now)
 {
     return j->original_target_kib != LXE_UNKNOWN &&
-           now->target_kib < lxe_min(j->original_target_kib,
-                                     now->static_max_kib);
+           now->target_kib < whole_kib(j, now);
 }
 
 /*
@@ -317,38 +323,16 @@ static int destroy(const struct mig_repair *r, const struct mig_journal *j,
     return rc;
 }
 
-/* Finds the journal's domain. Returns 0, -ESRCH or the host's errors. */
-static int find(struct lxe_host *host, const struct mig_journal *j,
-                struct lxe_domain *out, struct lxe_err *err)
-{
-    struct lxe_domain_list list;
-    int rc = host->ops->list_domains(host, &list, err);
-
-    if (rc)
-        return rc;
-    rc = -ESRCH;
-    for (size_t i = 0; i < list.count; i++)
-        if (!strcmp(list.doms[i].uuid, j->uuid)) {
-            *out = list.doms[i];
-            rc = 0;
-        }
-    lxe_domain_list_free(&list);
-    return rc;
-}
-
 int mig_repair_give_back(struct lxe_host *host, const struct mig_journal *j,
                          struct lxe_err *err)
 {
     struct lxe_domain now;
-    int rc = find(host, j, &now, err);
+    int rc = lxe_host_find_uuid(host, j->uuid, &now, err);
 
     if (rc == -ESRCH || (!rc && !lacks_memory(j, &now)))
         return 0;
-    if (rc)
-        return rc;
-    return host->ops->set_target(host, now.domid,
-                                 lxe_min(j->original_target_kib,
-                                         now.static_max_kib), err);
+    return rc ? rc : host->ops->set_target(host, now.domid,
+                                           whole_kib(j, &now), err);
 }
 
 /* Whether nothing is left to do for this journal. */
@@ -357,7 +341,7 @@ static bool repair_one(const struct mig_repair *r,
 {
     struct lxe_domain now;
     struct lxe_err why = { 0 };
-    int rc = find(r->host, j, &now, &why);
+    int rc = lxe_host_find_uuid(r->host, j->uuid, &now, &why);
 
     if (!rc || rc == -ESRCH) {
         switch (mig_repair_judge(j, rc ? NULL : &now)) {
@@ -373,7 +357,8 @@ static bool repair_one(const struct mig_repair *r,
         case MIG_REPAIR_GIVE_BACK:
             lxe_warn("%s came here with less memory than it had, and who was"
                      " to give it back died; giving it back", j->name);
-            rc = mig_repair_give_back(r->host, j, &why);
+            rc = r->host->ops->set_target(r->host, now.domid,
+                                          whole_kib(j, &now), &why);
             break;
         case MIG_REPAIR_NOTHING:
             rc = 0;
