@@ -13,8 +13,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-#define TIMEOUT_NS (5 * LXE_NS_PER_SEC) /* for all of it */
-#define MESSAGE_MAX   8192
+#define TIMEOUT_NS  (5 * LXE_NS_PER_SEC) /* for all of it */
+#define MESSAGE_MAX 8192
 
 /* A connection: what QEMU said, up to a newline or beyond. */
 struct qmp {

@@ -271,7 +271,7 @@ static int reserve(struct session *s, struct lxe_err *err)
     rc = mig_handshake_begin(&s->transport, &hello, &greeting, err);
     s->report->receiver = greeting.aerostat ? "aerostat-receive" : "xl";
     s->report->reserved_kib = greeting.reserved_kib;
-    s->gives_back = greeting.gives_back;
+    s->gives_back = hello.target_kib && greeting.gives_back;
     return rc;
 }
 
@@ -503,12 +503,13 @@ static int configure(struct session *s, struct lxe_err *err)
     uint64_t kib = mig_page_cache_arrival_kib(s->dom.target_kib,
                                               s->frozen_target_kib,
                                               s->frozen_kib);
+    uint64_t need_kib; /* more is held already */
     char *json;
     int rc;
 
     if (!s->gives_back || kib == s->dom.target_kib)
         return 0;
-    rc = lxe_xl_config(s->xl, s->dom.domid, kib, &json, &s->need_kib, err);
+    rc = lxe_xl_config(s->xl, s->dom.domid, kib, &json, &need_kib, err);
     if (rc)
         return rc;
     free(s->config_json);
