@@ -33,8 +33,6 @@
 #define READY_MS    120000 /* its hotplug scripts may be slow; or so much
                               as --stall-timeout says, if that is less */
 #define REPORT_MS   60000
-#define SETTLE_NS   (10 * LXE_NS_PER_SEC)
-#define POLL_NS     (100 * LXE_NS_PER_MS)
 #define AWAY        "--migratedaway"
 
 struct session {
@@ -193,24 +191,12 @@ static int begin_journal(struct session *s, struct lxe_err *err)
     return rc ? rc : check_alone(s, err);
 }
 
-/* One that came here a moment ago has yet to get its memory back. */
 static int find(struct session *s, struct lxe_err *err)
 {
-    uint64_t end_ns = lxe_now_ns() + SETTLE_NS;
+    struct mig_repair repair = repairer(s);
 
-    for (;;) {
-        int rc = lxe_host_find(s->host, s->config->domain, &s->dom, err);
-
-        if (rc || !mig_settle_pending(MIG_JOURNAL_DIR, s->dom.uuid))
-            return rc;
-        if (is_cancelled(s))
-            return lxe_fail(err, -ECANCELED, "cancelled while the guest"
-                            " settled here");
-        if (lxe_now_ns() > end_ns)
-            return lxe_fail(err, -EBUSY, "%s is only just arriving here; try"
-                            " again once it has its memory", s->dom.name);
-        lxe_sleep_ns(POLL_NS);
-    }
+    return mig_settle_find(&repair, s->config->domain, is_cancelled, s,
+                           &s->dom, err);
 }
 
 static int plan(struct session *s, struct lxe_err *err)

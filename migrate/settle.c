@@ -13,10 +13,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "host.h"
-#include "repair.h"
 
 #define GIVE_BACK_MS 1000
+#define PATIENCE_NS  (10 * LXE_NS_PER_SEC)
+#define POLL_NS      (100 * LXE_NS_PER_MS)
 
 static bool may_lack_memory(const struct mig_settle *s)
 {
@@ -163,4 +163,42 @@ bool mig_settle_pending(const char *journal_dir, const char *uuid)
     }
     mig_journal_list_free(&list);
     return pending;
+}
+
+static int find_settled(const struct mig_repair *r, const char *what,
+                        bool (*cancelled)(void *data), void *data,
+                        struct lxe_domain *out, struct lxe_err *err)
+{
+    uint64_t end_ns = lxe_now_ns() + PATIENCE_NS;
+
+    for (;;) {
+        int rc = lxe_host_find(r->host, what, out, err);
+
+        if (rc || !mig_settle_pending(r->dir, out->uuid))
+            return rc;
+        if (cancelled(data))
+            return lxe_fail(err, -ECANCELED, "cancelled while the guest"
+                            " settled here");
+        if (lxe_now_ns() > end_ns)
+            return lxe_fail(err, -EBUSY, "%s is only just arriving here; try"
+                            " again once it has its memory", out->name);
+        lxe_sleep_ns(POLL_NS);
+    }
+}
+
+/*
+ * Between the look and its journal's end the guest may have got its memory
+ * back, or who was to give it back may have died: so that is made up for, and
+ * the guest is looked at again.
+ */
+int mig_settle_find(const struct mig_repair *r, const char *what,
+                    bool (*cancelled)(void *data), void *data,
+                    struct lxe_domain *out, struct lxe_err *err)
+{
+    struct mig_repair_count count;
+    int rc = find_settled(r, what, cancelled, data, out, err);
+
+    if (!rc)
+        rc = mig_repair_all(r, &count, err);
+    return rc ? rc : r->host->ops->get_domain(r->host, out->domid, out, err);
 }

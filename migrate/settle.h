@@ -18,7 +18,9 @@
 
 #include "announce.h"
 #include "daemon_link.h"
+#include "host.h"
 #include "journal.h"
+#include "repair.h"
 
 struct mig_settle {
     const char *journal_dir;
@@ -42,5 +44,18 @@ bool mig_settle_begin(const struct mig_settle *s);
  * What its target is then is not what it was meant to be.
  */
 bool mig_settle_pending(const char *journal_dir, const char *uuid);
+
+/*
+ * Finds a guest that is to leave here. One that came a moment ago has its
+ * memory back when this returns, and its target is what it was meant to be.
+ * @r          of this host; what died on the way is repaired
+ * @what       domid, name or UUID
+ * @cancelled  asked while it waits
+ * Returns 0; -ESRCH; -EBUSY where it does not get its memory back within ten
+ * seconds; -ECANCELED; the host's errors.
+ */
+int mig_settle_find(const struct mig_repair *r, const char *what,
+                    bool (*cancelled)(void *data), void *data,
+                    struct lxe_domain *out, struct lxe_err *err);
 
 #endif

@@ -64,14 +64,17 @@ tests_test_idle_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_idle_LDADD = libmig.a liblxe_base.a $(UNIT_LIBS)
 
 # What is left of a migration that was killed.
-check_PROGRAMS += tests/test-journal tests/test-repair
-TESTS += tests/test-journal tests/test-repair
+check_PROGRAMS += tests/test-journal tests/test-repair tests/test-settle
+TESTS += tests/test-journal tests/test-repair tests/test-settle
 tests_test_journal_SOURCES = tests/unit/test_journal.c
 tests_test_journal_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_journal_LDADD = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_repair_SOURCES = tests/unit/test_repair.c tests/unit/sim_fixture.h
 tests_test_repair_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_repair_LDADD = libmig.a $(SIM_LIBS)
+tests_test_settle_SOURCES = tests/unit/test_settle.c tests/unit/sim_fixture.h
+tests_test_settle_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_settle_LDADD = libmig.a $(SIM_LIBS)
 
 check_PROGRAMS += tests/test-save-run
 TESTS += tests/test-save-run
