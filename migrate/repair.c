@@ -51,7 +51,7 @@ static bool lacks_memory(const struct mig_journal *j,
 /*
  * A domain that is being received never ran here: xl gives it its own name
  * before it unpauses it. Before it has any, its domid must be the one that was
- * seen.
+ * seen. Later somebody may have renamed it.
  */
 static enum mig_repair_verdict judge_target(const struct mig_journal *j,
                                             const struct lxe_domain *now)
@@ -61,7 +61,7 @@ static enum mig_repair_verdict judge_target(const struct mig_journal *j,
 
     if (ours && now->paused)
         return MIG_REPAIR_DESTROY;
-    return is_named(now, j->name, "") && lacks_memory(j, now)
+    return now->name[0] && !now->migrating && lacks_memory(j, now)
                ? MIG_REPAIR_GIVE_BACK
                : MIG_REPAIR_NOTHING;
 }

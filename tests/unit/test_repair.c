@@ -199,7 +199,15 @@ static void test_judge_small(void)
                               .target_kib = 2048, .static_max_kib = 8192 };
 
     CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_GIVE_BACK);
+    snprintf(dom.name, sizeof(dom.name), "h"); /* somebody renamed it */
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_GIVE_BACK);
     snprintf(dom.name, sizeof(dom.name), "g--incoming"); /* not yet */
+    dom.migrating = true;
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    snprintf(dom.name, sizeof(dom.name), "g--migratedaway"); /* not any more */
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    dom.name[0] = '\0'; /* it is being made */
+    dom.migrating = false;
     CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
     snprintf(dom.name, sizeof(dom.name), "g");
     dom.static_max_kib = 2048; /* it cannot have more */
