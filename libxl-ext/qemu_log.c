@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -94,14 +93,14 @@ static int read_message(struct qmp *q, struct lxe_json **out,
 }
 
 /* Its greeting has a QMP, what it answers a return or an error; what it only
- * tells an event. */
-static int await(struct qmp *q, const char *member, struct lxe_err *err)
+ * tells an event. @out gets what has the member. */
+static int await(struct qmp *q, const char *member, struct lxe_json **out,
+                 struct lxe_err *err)
 {
     for (;;) {
         struct lxe_json *said = NULL;
         const struct lxe_json *error;
         const char *why;
-        bool done;
         int rc = read_message(q, &said, err);
 
         if (rc)
@@ -111,9 +110,12 @@ static int await(struct qmp *q, const char *member, struct lxe_err *err)
         if (error)
             rc = lxe_fail(err, -EREMOTEIO, "QEMU refuses: %.200s",
                           why ? why : "it does not say why");
-        done = rc || lxe_json_get(said, member);
+        if (!rc && lxe_json_get(said, member)) {
+            *out = said;
+            return 0;
+        }
         lxe_json_free(said);
-        if (done)
+        if (rc)
             return rc;
     }
 }
@@ -122,14 +124,49 @@ static int execute(struct qmp *q, const char *command, struct lxe_err *err)
 {
     size_t len = strlen(command);
     ssize_t n = send(q->fd, command, len, MSG_NOSIGNAL);
+    struct lxe_json *said = NULL;
+    int rc;
 
     if (n != (ssize_t)len) /* so few bytes go at once */
         return lxe_fail(err, -EPROTO, "cannot write to QEMU: %m");
-    return await(q, "return", err);
+    rc = await(q, "return", &said, err);
+    lxe_json_free(said);
+    return rc;
 }
 
-/* QEMU's own assertions end it when what is off is switched off: so it is
- * switched on first, which changes nothing where it is on. */
+/*
+ * QEMU's own assertions end it when what is off is switched off, since 6.2,
+ * and before 7.1 also when what is on is switched on. It does not tell which
+ * it is, so between these two nothing can be done that is safe.
+ */
+static int check_version(const struct lxe_json *greeting, struct lxe_err *err)
+{
+    const struct lxe_json *version = lxe_json_get(
+        lxe_json_get(lxe_json_get(greeting, "QMP"), "version"), "qemu");
+    uint64_t major, minor;
+
+    if (lxe_json_u64(lxe_json_get(version, "major"), &major) ||
+        lxe_json_u64(lxe_json_get(version, "minor"), &minor))
+        return lxe_fail(err, -EPROTO, "QEMU does not tell its version");
+    if ((major == 6 && minor >= 2) || (major == 7 && minor == 0))
+        return lxe_fail(err, -EOPNOTSUPP, "QEMU %u.%u could end by being told"
+                        " to stop it; a newer one would not", (unsigned)major,
+                        (unsigned)minor);
+    return 0;
+}
+
+static int hear_greeting(struct qmp *q, struct lxe_err *err)
+{
+    struct lxe_json *greeting = NULL;
+    int rc = await(q, "QMP", &greeting, err);
+
+    if (!rc)
+        rc = check_version(greeting, err);
+    lxe_json_free(greeting);
+    return rc;
+}
+
+/* On first, which changes nothing where it is on. */
 static int switch_off(struct qmp *q, struct lxe_err *err)
 {
     static const char *const commands[] = {
@@ -139,7 +176,7 @@ static int switch_off(struct qmp *q, struct lxe_err *err)
         "{\"execute\":\"xen-set-global-dirty-log\","
         "\"arguments\":{\"enable\":false}}\n",
     };
-    int rc = await(q, "QMP", err);
+    int rc = hear_greeting(q, err);
 
     for (size_t i = 0; !rc && i < sizeof(commands) / sizeof(commands[0]); i++)
         rc = execute(q, commands[i], err);

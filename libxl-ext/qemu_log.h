@@ -19,7 +19,8 @@
  * Switches it off, by QMP.
  * @path  of the socket
  * Returns 0, also where there is no QEMU or it is off already; -EREMOTEIO with
- * QEMU's words; -EPROTO, -ETIMEDOUT; what socket() or connect() failed with.
+ * QEMU's words; -EOPNOTSUPP where it is of a version that could end by it;
+ * -EPROTO, -ETIMEDOUT; what socket() or connect() failed with.
  */
 int lxe_qemu_log_off(const char *path, struct lxe_err *err);
 

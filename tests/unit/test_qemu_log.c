@@ -15,7 +15,11 @@
 #include "qemu_log.h"
 #include "unit.h"
 
-#define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": [\"oob\"]}}\r\n"
+#define GREETING_OF(version)                                                  \
+    "{\"QMP\": {\"version\": {" version "}, \"capabilities\": [\"oob\"]}}\r\n"
+#define QEMU(major, minor)                                                    \
+    "\"qemu\": {\"micro\": 22, \"minor\": " minor ", \"major\": " major "}"
+#define GREETING GREETING_OF(QEMU("7", "2"))
 #define EVENT    "{\"timestamp\": {}, \"event\": \"RTC_CHANGE\"}\r\n"
 #define DONE     "{\"return\": {}}\r\n"
 
@@ -117,6 +121,26 @@ static void check_refused(const char *greeting, const char *answer, int rc,
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, path));
 }
 
+/* Some versions end when it is switched on twice, too: they are told nothing. */
+static void test_versions(void)
+{
+    struct qemu old = { .says = { GREETING_OF(QEMU("6", "1")), DONE, DONE,
+                                  DONE } };
+    struct lxe_err err = { 0 };
+
+    CU_ASSERT_EQUAL(ask(&old, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        static const char *const greetings[] = {
+            GREETING_OF(QEMU("6", "2")), GREETING_OF(QEMU("7", "0")),
+            GREETING_OF(""),
+        };
+        struct qemu q = { .says = { greetings[i], DONE, DONE, DONE } };
+
+        CU_ASSERT_EQUAL(ask(&q, &err), i < 2 ? -EOPNOTSUPP : -EPROTO);
+        CU_ASSERT_STRING_EQUAL(q.told, "");
+    }
+}
+
 static void test_refused(void)
 {
     static char endless[20000];
@@ -136,6 +160,7 @@ int main(void)
         { "on, then off", test_off },
         { "several messages at once", test_together },
         { "no QEMU", test_none },
+        { "versions that it would end", test_versions },
         { "refused, with the reason", test_refused },
     };
     int rc;
