@@ -162,10 +162,10 @@ static int serve(struct agent *a, struct lxe_err *err)
     struct lxe_err why = { 0 };
     char text[24];
     uint64_t id;
-    int rc = aero_agent_xs_request(a->xs, &id, err);
+    int rc = aero_agent_xs_request(a->xs, &a->done_id, &id, err);
 
-    if (rc <= 0 || id == a->done_id)
-        return rc < 0 ? rc : 0;
+    if (rc <= 0)
+        return rc;
     if (!a->no_drop && drop_caches(&why))
         fprintf(stderr, "aerostat-agent: %s\n", why.text);
     rc = report(a, true, err);

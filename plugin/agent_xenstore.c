@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,22 +54,44 @@ int aero_agent_xs_write(struct aero_agent_xs *xs, const char *key,
     return 0;
 }
 
-int aero_agent_xs_request(struct aero_agent_xs *xs, uint64_t *id,
-                          struct lxe_err *err)
+/* Reads a key of ours. *text is NULL where it is not there. */
+static int read_key(struct aero_agent_xs *xs, const char *path, char **text,
+                    unsigned *len, struct lxe_err *err)
 {
-    static const char path[] = "data/aerostat/request";
-    unsigned len;
-    char *text = xs_read(xs->store, XBT_NULL, path, &len);
-    int found;
+    *text = xs_read(xs->store, XBT_NULL, path, len);
+    if (*text || errno == ENOENT)
+        return 0;
+    return lxe_fail(err, -errno, "cannot read %s: %s", path, strerror(errno));
+}
 
-    if (!text && errno == ENOENT)
-        return 0; /* nobody has prepared this host's keys (yet) */
-    if (!text)
-        return lxe_fail(err, -errno, "cannot read %s: %s", path,
-                        strerror(errno));
-    found = !lxe_keys_parse_request(text, len, id);
+/* The request stays there when it was answered, this agent's start too. */
+static int read_answered(struct aero_agent_xs *xs, uint64_t *answered,
+                         struct lxe_err *err)
+{
+    unsigned len;
+    uint64_t id;
+    char *text;
+    int rc = read_key(xs, "data/aerostat/done", &text, &len, err);
+
+    if (!rc && text && !lxe_keys_parse_number(text, len, UINT64_MAX - 1, &id))
+        *answered = id;
     free(text);
-    return found;
+    return rc;
+}
+
+int aero_agent_xs_request(struct aero_agent_xs *xs, uint64_t *answered,
+                          uint64_t *id, struct lxe_err *err)
+{
+    bool found;
+    unsigned len;
+    char *text;
+    int rc = read_key(xs, "data/aerostat/request", &text, &len, err);
+
+    found = !rc && text && !lxe_keys_parse_request(text, len, id);
+    free(text);
+    if (found && *id != *answered)
+        rc = read_answered(xs, answered, err);
+    return rc ? rc : found && *id != *answered;
 }
 
 int aero_agent_xs_ask_to_move(struct aero_agent_xs *xs, uint64_t id,
@@ -87,22 +110,16 @@ int aero_agent_xs_ask_to_move(struct aero_agent_xs *xs, uint64_t id,
 int aero_agent_xs_move_answer(struct aero_agent_xs *xs, uint64_t id,
                               char text[512], struct lxe_err *err)
 {
-    static const char path[] = "data/aerostat/moved";
     unsigned len;
-    char *answer = xs_read(xs->store, XBT_NULL, path, &len);
+    char *answer;
+    int found, rc = read_key(xs, "data/aerostat/moved", &answer, &len, err);
     size_t number = answer ? strcspn(answer, " ") : 0;
     uint64_t answered = 0;
-    int found;
 
-    if (!answer && errno == ENOENT)
-        return 0;
-    if (!answer)
-        return lxe_fail(err, -errno, "cannot read %s: %s", path,
-                        strerror(errno));
-    found = !lxe_keys_parse_number(answer, number, UINT64_MAX - 1,
-                                   &answered) && answered == id;
+    found = answer && !lxe_keys_parse_number(answer, number, UINT64_MAX - 1,
+                                             &answered) && answered == id;
     if (found)
         snprintf(text, 512, "%s", answer[number] ? answer + number + 1 : "");
     free(answer);
-    return found;
+    return rc ? rc : found;
 }

@@ -30,10 +30,13 @@ int aero_agent_xs_write(struct aero_agent_xs *xs, const char *key,
 
 /*
  * Reads what dom0 asks for. Returns 1 with the ID of a request to drop the
- * page cache, 0 where there is none, or a negative errno as above.
+ * page cache that was not answered yet, 0 where there is none, or a negative
+ * errno as above.
+ * @answered  the last one that was; gets what an agent before this one
+ *            answered
  */
-int aero_agent_xs_request(struct aero_agent_xs *xs, uint64_t *id,
-                          struct lxe_err *err);
+int aero_agent_xs_request(struct aero_agent_xs *xs, uint64_t *answered,
+                          uint64_t *id, struct lxe_err *err);
 
 /*
  * Asks to be moved to a host by its name. Returns 0 or a negative errno.

@@ -25,3 +25,12 @@ tests_test_agent_stats_SOURCES = tests/unit/test_agent_stats.c \
 	plugin/agent_stats.c
 tests_test_agent_stats_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_agent_stats_LDADD = liblxe.a $(UNIT_LIBS)
+
+# Its keys, with a xenstored in the program.
+check_PROGRAMS += tests/test-agent-xs
+TESTS += tests/test-agent-xs
+tests_test_agent_xs_SOURCES = tests/unit/test_agent_xs.c \
+	tests/unit/fake_xenstore.c tests/unit/fake_xenstore.h \
+	plugin/agent_xenstore.c
+tests_test_agent_xs_CPPFLAGS = $(UNIT_CPPFLAGS) $(XS_CFLAGS)
+tests_test_agent_xs_LDADD = liblxe.a liblxe_base.a $(UNIT_LIBS)
