@@ -200,7 +200,8 @@ struct lxe_host_ops {
 
     /*
      * Starts watching domains and memory keys. Called once, and again after
-     * each reconnect() and failed dispatch(); before it no events come.
+     * each reconnect(), failed dispatch() and failed call; before it no events
+     * come.
      */
     int (*watch)(struct lxe_host *host, struct lxe_err *err);
 

@@ -34,7 +34,8 @@ struct xen_host {
     xc_interface *xch;
     struct xs_handle *xs;
     struct lxe_watch *watch; /* NULL until watch() */
-    bool watch_lost;         /* by reconnect(), or with its connection */
+    bool watch_lost;         /* by reconnect(), with its connection, or where
+                                not all could be watched */
     unsigned nodes;          /* NUMA nodes; 0 until somebody asked */
 };
 
@@ -381,7 +382,10 @@ static int watch(struct lxe_host *host, struct lxe_err *err)
     x->watch = NULL;
     x->watch_lost = false;
     rc = lxe_watch_open(&x->watch, err);
-    return rc ? rc : follow(x, err);
+    if (!rc)
+        rc = follow(x, err);
+    x->watch_lost = rc && x->watch;
+    return rc;
 }
 
 static int event_fd(struct lxe_host *host)

@@ -2,6 +2,7 @@
 #include "fake_xenstore.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ struct watch {
 };
 
 unsigned fake_xs_requests;
-bool fake_xs_watches_fail;
+unsigned fake_xs_watches_left = UINT32_MAX;
 
 static struct node nodes[NODES];
 static size_t node_count;
@@ -133,6 +134,15 @@ void fake_xs_restart(void)
         handles[i]->dead = true;
         end_watches(handles[i]);
     }
+}
+
+void fake_xs_cut_watchers(void)
+{
+    for (size_t i = 0; i < WATCHES; i++)
+        if (watches[i].xs) {
+            watches[i].xs->dead = true;
+            end_watches(watches[i].xs);
+        }
 }
 
 static bool ask(struct xs_handle *xs)
@@ -264,8 +274,9 @@ bool xs_watch(struct xs_handle *xs, const char *path, const char *token)
 {
     if (!ask(xs))
         return false;
-    for (size_t i = 0; !fake_xs_watches_fail && i < WATCHES; i++)
+    for (size_t i = 0; fake_xs_watches_left && i < WATCHES; i++)
         if (!watches[i].xs) {
+            fake_xs_watches_left--;
             watches[i].xs = xs;
             snprintf(watches[i].path, PATH, "%s", path);
             snprintf(watches[i].token, sizeof(watches[i].token), "%s", token);

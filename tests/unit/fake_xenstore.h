@@ -13,8 +13,8 @@
 /* Requests since the program began; taking in events is none. */
 extern unsigned fake_xs_requests;
 
-/* No more watches can be set. */
-extern bool fake_xs_watches_fail;
+/* So many watches can be set still. */
+extern unsigned fake_xs_watches_left;
 
 /* Writes a key as somebody else, or removes one and all below it. */
 void fake_xs_set(const char *path, const char *value);
@@ -29,5 +29,8 @@ void fake_xs_special(const char *name);
 /* It is killed, and back with all its keys: connections and watches are lost,
  * but for new ones. */
 void fake_xs_restart(void);
+
+/* Ends the connections that have watches, and no others. */
+void fake_xs_cut_watchers(void);
 
 #endif

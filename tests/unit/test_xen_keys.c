@@ -387,17 +387,68 @@ static void goes_on_without_watches(void)
     struct bed b;
 
     begin(&b, 2);
-    fake_xs_watches_fail = true;
+    fake_xs_watches_left = 0;
     add_guest(3, 3);
     tick(&b);
     tick(&b);
     set(3, "data/aerostat/report", "seq=2 total=120000 available=30000");
     set(3, "data/aerostat/move", "1 host3");
     CU_ASSERT(tick(&b) > 0);
-    fake_xs_watches_fail = false;
+    fake_xs_watches_left = UINT32_MAX;
     CU_ASSERT_EQUAL(seen(&b, 3)->report.available_kib, 30000);
     CU_ASSERT_PTR_NOT_NULL(strstr(get(3, "data/aerostat/moved"),
                                   "1 refused"));
+    end(&b);
+}
+
+/* Only the watches' connection ends: it is known, and they can be set again,
+ * also where that did not succeed at once. */
+static void watches_again(void)
+{
+    struct lxe_err err = { 0 };
+    struct lxe_host *host;
+    struct bed b;
+
+    begin(&b, 3);
+    host = &b.x.host;
+    fake_xs_cut_watchers();
+    CU_ASSERT_EQUAL(host->ops->dispatch(host, on_event, &b, &err), -ENOTCONN);
+    set(2, "data/aerostat/report", "seq=2 total=120000 available=30000");
+    CU_ASSERT(tick(&b) > 0);
+    CU_ASSERT_EQUAL(b.balancer.reconnects, 0);
+    CU_ASSERT_EQUAL(seen(&b, 2)->report.available_kib, 30000);
+    fake_xs_watches_left = 0;
+    CU_ASSERT_EQUAL(host->ops->watch(host, &err), -EIO);
+    fake_xs_watches_left = UINT32_MAX;
+    set(2, "data/aerostat/report", "seq=3 total=120000 available=20000");
+    tick(&b);
+    CU_ASSERT_EQUAL(seen(&b, 2)->report.available_kib, 20000);
+    CU_ASSERT_EQUAL(host->ops->watch(host, &err), 0);
+    tick(&b);
+    CU_ASSERT_EQUAL(tick(&b), 0);
+    set(2, "data/aerostat/report", "seq=4 total=120000 available=10000");
+    tick(&b);
+    CU_ASSERT_EQUAL(seen(&b, 2)->report.available_kib, 10000);
+    end(&b);
+}
+
+/* One domain cannot be watched: so none counts as watched. */
+static void watches_not_all(void)
+{
+    struct lxe_err err = { 0 };
+    struct lxe_host *host;
+    struct bed b;
+
+    begin(&b, 2);
+    host = &b.x.host;
+    fake_xs_cut_watchers();
+    tick(&b);
+    fake_xs_watches_left = 4;
+    CU_ASSERT_EQUAL(host->ops->watch(host, &err), -EIO);
+    fake_xs_watches_left = UINT32_MAX;
+    CU_ASSERT_EQUAL(host->ops->watch(host, &err), 0);
+    tick(&b);
+    CU_ASSERT_EQUAL(tick(&b), 0);
     end(&b);
 }
 
@@ -433,6 +484,8 @@ int main(void)
         { "serves an old request", serves_an_old_request },
         { "reads all after a restart", reads_all_after_a_restart },
         { "goes on without watches", goes_on_without_watches },
+        { "watches again", watches_again },
+        { "watches all or says so", watches_not_all },
         { "follows domains", follows_domains },
     };
 
