@@ -33,6 +33,7 @@
 #include "metrics_http.h"
 #include "pid_lock.h"
 #include "reload.h"
+#include "watcher.h"
 #include "wws_guard.h"
 #include "xl_conf.h"
 
@@ -66,7 +67,7 @@ struct daemon {
     struct aero_control *control;
     uv_loop_t loop;
     uv_timer_t timer;
-    uv_poll_t *poll;    /* NULL where no events come */
+    struct aero_watcher watcher;
     uv_signal_t sigterm, sigint, sighup;
     struct aero_child repair, self_move;
     uint64_t last_tick_ms;
@@ -106,41 +107,6 @@ static void on_event(const struct lxe_event *event, void *data)
     kick(data);
 }
 
-static void free_poll(uv_handle_t *poll)
-{
-    free(poll);
-}
-
-static void stop_poll(struct daemon *d)
-{
-    if (d->poll)
-        uv_close((uv_handle_t *)d->poll, free_poll);
-    d->poll = NULL;
-}
-
-static void dispatch(struct daemon *d)
-{
-    struct lxe_err err = { 0 };
-
-    if (d->host->ops->dispatch(d->host, on_event, d, &err) >= 0)
-        return;
-    lxe_error("%s; going on without events, every %d ms", err.text,
-              (int)d->config.interval_ms);
-    stop_poll(d);
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
-    (void)events;
-    if (status < 0) {
-        lxe_error("watching xenstore: %s; going on without events",
-                  uv_strerror(status));
-        stop_poll(poll->data);
-        return;
-    }
-    dispatch(poll->data);
-}
-
 /* Where the settings name another, or none: nobody would know it for old. */
 static void drop_old_metrics(struct daemon *d)
 {
@@ -174,46 +140,6 @@ static void write_metrics(struct daemon *d)
     if (!d->metrics_failed)
         lxe_warn("%s; going on without it", err.text);
     d->metrics_failed = true;
-}
-
-static int start_poll(struct daemon *d, int fd, struct lxe_err *err)
-{
-    uv_poll_t *poll = calloc(1, sizeof(*poll));
-    int rc = poll ? uv_poll_init(&d->loop, poll, fd) : UV_ENOMEM;
-
-    if (rc) {
-        free(poll);
-        return lxe_fail(err, rc, "cannot wait for events: %s",
-                        uv_strerror(rc));
-    }
-    poll->data = d;
-    d->poll = poll;
-    rc = uv_poll_start(poll, UV_READABLE, on_poll);
-    return rc ? lxe_fail(err, rc, "cannot wait for events: %s",
-                         uv_strerror(rc))
-              : 0;
-}
-
-static int watch_host(struct daemon *d, struct lxe_err *err)
-{
-    int fd, rc = d->host->ops->watch(d->host, err);
-
-    if (rc)
-        return rc;
-    fd = d->host->ops->event_fd(d->host);
-    return fd < 0 ? 0 : start_poll(d, fd, err);
-}
-
-/* After xenstored was restarted; the next failed tick tries again. */
-static void watch_again(struct daemon *d)
-{
-    struct lxe_err err = { 0 };
-
-    stop_poll(d);
-    if (watch_host(d, &err))
-        lxe_error("%s; going on without events, every %d ms", err.text,
-                  (int)d->config.interval_ms);
-    d->reconnects = d->balancer.reconnects;
 }
 
 /* The tick that goes on, by its number; 0 between ticks. */
@@ -264,8 +190,8 @@ static bool tick(struct daemon *d)
     d->balancer.counters.ticks_ns += took_ns;
     if (took_ns >= TICK_LONG_MS * LXE_NS_PER_MS)
         lxe_warn("a tick took %" PRIu64 " ms", took_ns / LXE_NS_PER_MS);
-    if (d->reconnects != d->balancer.reconnects)
-        watch_again(d);
+    aero_watcher_tick(&d->watcher, d->reconnects != d->balancer.reconnects);
+    d->reconnects = d->balancer.reconnects;
     return rc == 0;
 }
 
@@ -288,7 +214,8 @@ static void on_timer(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
 
-    dispatch(d); /* the tick sees what was told by then */
+    /* The tick sees what was told by then. */
+    aero_watcher_dispatch(&d->watcher);
     d->last_tick_ms = uv_now(&d->loop);
     tell_systemd(d, tick(d));
     write_metrics(d);
@@ -458,7 +385,7 @@ static int start_loop(struct daemon *d, struct lxe_err *err)
     uv_signal_start(&d->sigterm, on_signal, SIGTERM);
     uv_signal_start(&d->sigint, on_signal, SIGINT);
     uv_signal_start(&d->sighup, on_hangup, SIGHUP);
-    if (watch_host(d, err))
+    if (aero_watcher_start(&d->watcher, err))
         return err->code;
     if (aero_metrics_http_serve(&d->loop, d->config.metrics_listen,
                                 &d->balancer, &d->metrics_http, err))
@@ -479,7 +406,7 @@ static void end_loop(struct daemon *d)
     aero_metrics_http_close(d->metrics_http);
     if (d->control)
         aero_control_close(d->control);
-    stop_poll(d);
+    aero_watcher_stop(&d->watcher);
     uv_walk(&d->loop, close_handle, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     uv_loop_close(&d->loop);
@@ -510,6 +437,9 @@ static void wire(struct daemon *d)
         .send = send_line,
         .kick = kick,
         .data = d,
+    };
+    d->watcher = (struct aero_watcher){
+        .loop = &d->loop, .host = d->host, .event = on_event, .data = d,
     };
     d->balancer.migrations.max_rate_bps = d->config.migration_max_bps;
     if (!strcmp(d->host->ops->name, "xen")) {

@@ -56,6 +56,12 @@ tests_test_self_move_SOURCES = tests/unit/test_self_move.c \
 tests_test_self_move_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_test_self_move_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/test-watcher
+TESTS += tests/test-watcher
+tests_test_watcher_SOURCES = tests/unit/test_watcher.c
+tests_test_watcher_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_test_watcher_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
 # Includes host_xen.c, and stands in for xenstored and what of libxl it tries.
 check_PROGRAMS += tests/test-xen-keys
 TESTS += tests/test-xen-keys
