@@ -129,10 +129,7 @@ static bool foreign(struct aero_balancer *b, struct aero_guest *g,
     bool was = g->rival.alone;
     bool ours = aero_guest_movable(state) || state == AERO_GUEST_FOREIGN;
 
-    /* A client that migrates the guest sets its target. */
-    if (g->retargeted && ours &&
-        !aero_migrations_find(&b->migrations, g->dom.domid) &&
-        aero_rival_change(&g->rival, now_ns))
+    if (g->retargeted && ours && aero_rival_change(&g->rival, now_ns))
         lxe_warn("domain %" PRIu32 " (%s): %u changes of its target within"
                  " %u s were not ours (%s): left alone", g->dom.domid,
                  g->dom.name, AERO_RIVAL_CHANGES, AERO_RIVAL_WINDOW_S,
@@ -181,6 +178,7 @@ static void judge(struct aero_balancer *b, struct aero_guest *g,
     enum aero_guest_state was = g->condition.state;
     uint64_t target = standing_kib(g);
 
+    g->moving = state.announced;
     aero_speed_sample(&g->speed, now_ns, g->held_kib, target,
                       aero_guest_tolerance_kib(target));
     state.fastest_kib_s = (uint64_t)g->speed.fastest_kib_s;
@@ -845,6 +843,19 @@ static void settle_reservations(struct aero_balancer *b, uint64_t now_ns)
     }
 }
 
+/* A client that migrates a guest sets its target, and sets it back before it
+ * says that it failed. */
+static void note_moving(struct aero_balancer *b)
+{
+    for (size_t i = 0; i < b->migrations.count; i++) {
+        struct aero_guest *g =
+            aero_guests_find(&b->guests, b->migrations.items[i].domid);
+
+        if (g)
+            g->moving = true;
+    }
+}
+
 int aero_balancer_tick(struct aero_balancer *b)
 {
     uint64_t now_ns = tick_time(b);
@@ -854,6 +865,7 @@ int aero_balancer_tick(struct aero_balancer *b)
 
     b->counters.ticks++;
     aero_migrations_look(&b->migrations, b->host->ops->now_ns(b->host));
+    note_moving(b);
     aero_migrations_undo(&b->migrations, b->host);
     rc = look_again(b, now_ns, &err);
     if (rc) {

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "base/u64.h"
 #include "base/units.h"
 
 /* Beyond this the difference is movement, not the guest's fixed overhead. */
@@ -77,6 +78,10 @@ static void note_target(struct aero_guest *g, uint64_t was_kib)
 
     if (is == was_kib || is == g->set_kib || is == LXE_UNKNOWN)
         return;
+    if (g->moving) { /* found in the middle of it, it had less */
+        g->resting_kib = lxe_max(g->resting_kib, is);
+        return;
+    }
     g->resting_kib = is;
     g->retargeted = was_kib != LXE_UNKNOWN;
     if (!g->retargeted)

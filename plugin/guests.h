@@ -33,6 +33,8 @@ struct aero_guest {
     uint64_t set_kib;     /* as we last set it, or tried to; or LXE_UNKNOWN */
     uint64_t written_kib; /* the same, if it was in this tick */
     bool prepared;        /* its agent's keys are there */
+    bool moving;          /* a client migrates it, or did at the last tick:
+                             its target is the client's, and no wish */
     bool retargeted;      /* by somebody else, since the last tick */
     bool min_is_set;
     unsigned shares;

@@ -781,6 +781,66 @@ static void a_migrations_targets_are_its_clients(void)
     tear_down(&b);
 }
 
+/* What it is shrunk to on its way, and set back to, is no wish of anybody's:
+ * one that says nothing would be taken to need no more than that. */
+static void a_failed_migration_leaves_a_guest_its_claim(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"silent\", \"memory_kib\": 1048576 } ] }";
+    struct lxe_err err = { 0 };
+    struct aero_guest *g;
+    struct lxe_domain d;
+    struct bench b;
+
+    set_up(&b, scenario);
+    run_s(&b, 200);
+    g = aero_guests_find(&b.balancer.guests, 1);
+    CU_ASSERT_EQUAL(g->resting_kib, 1048576);
+    d = domain(&b, 1);
+    for (int i = 0; i < 4; i++) {
+        g->set_kib = i < 2 ? LXE_UNKNOWN : d.target_kib; /* as it was ours */
+        CU_ASSERT_EQUAL(aero_migrations_begin(&b.balancer.migrations, 1, &d,
+                                              "far", d.target_kib, 0, &err),
+                        0);
+        b.host->ops->set_target(b.host, 1, 524288, &err);
+        run_s(&b, 10);
+        b.host->ops->set_target(b.host, 1, d.target_kib, &err);
+        aero_migrations_end(&b.balancer.migrations,
+                            aero_migrations_find(&b.balancer.migrations, 1));
+        run_s(&b, 10);
+        CU_ASSERT_EQUAL(g->rival.changes, 0);
+        CU_ASSERT_EQUAL(g->resting_kib, 1048576);
+        CU_ASSERT(g->demand.kib >= d.target_kib);
+    }
+    tear_down(&b);
+}
+
+/* A daemon that is started meanwhile finds it shrunk. */
+static void a_migration_is_found_on_its_way(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"silent\", \"memory_kib\": 1048576 } ] }";
+    struct lxe_err err = { 0 };
+    struct lxe_domain d;
+    struct bench b;
+
+    set_up(&b, scenario);
+    d = domain(&b, 1);
+    b.host->ops->set_target(b.host, 1, 524288, &err);
+    CU_ASSERT_EQUAL(aero_migrations_begin(&b.balancer.migrations, 1, &d,
+                                          "far", d.target_kib, 0, &err), 0);
+    run_s(&b, 10);
+    b.host->ops->set_target(b.host, 1, d.target_kib, &err);
+    aero_migrations_end(&b.balancer.migrations,
+                        aero_migrations_find(&b.balancer.migrations, 1));
+    run_s(&b, 10);
+    CU_ASSERT_EQUAL(aero_guests_find(&b.balancer.guests, 1)->resting_kib,
+                    1048576);
+    tear_down(&b);
+}
+
 static void no_repair(void *data)
 {
     (void)data;
@@ -849,6 +909,9 @@ static const struct unit_test tests[] = {
     { "another balancer is not fought", another_balancer_is_not_fought },
     { "a migration's targets are its client's",
       a_migrations_targets_are_its_clients },
+    { "a failed migration leaves a guest its claim",
+      a_failed_migration_leaves_a_guest_its_claim },
+    { "a migration is found on its way", a_migration_is_found_on_its_way },
     { "a journal without a target promises nothing",
       a_journal_without_a_target_promises_nothing },
     { "a transfer is not counted twice", a_transfer_does_not_count_twice },
