@@ -29,8 +29,6 @@ struct mig_rounds {
 
     uint64_t start_ns;      /* of round 0 */
     uint64_t clean_ns;      /* of the last CLEAN, or of log-dirty mode */
-    double wire_bytes, wire_ns; /* sent lately, and in what time */
-    double packed_bytes; /* what was written for them */
     double spread; /* by how much rounds differed from it, as a share */
     uint64_t request_ns;    /* of the suspend */
     uint64_t stop_ns, stop_run_ns; /* when pre-copy ended */
@@ -42,6 +40,8 @@ struct mig_rounds {
 
     pthread_mutex_t lock;   /* for what other threads read or set */
     struct mig_limits limits;
+    double wire_bytes, wire_ns; /* sent lately, and in what time */
+    double packed_bytes; /* what was written for them */
     enum mig_rate_phase phase;
     struct mig_round round;
     struct mig_pump_stats before; /* the pump's, when the round began */
@@ -186,11 +186,13 @@ static void learn_wire_rate(struct mig_rounds *r)
          (double)(now.busy_held_ns - r->before.busy_held_ns);
     learn_spread(r, bytes, ns);
     keep = exp(-ns / WIRE_MEMORY_NS);
+    pthread_mutex_lock(&r->lock);
     r->wire_bytes = r->wire_bytes * keep + bytes;
     r->packed_bytes =
         r->packed_bytes * keep +
         (double)(now.busy_packed_bytes - r->before.busy_packed_bytes);
     r->wire_ns = r->wire_ns * keep + ns;
+    pthread_mutex_unlock(&r->lock);
 }
 
 static void close_round(struct mig_rounds *r)
