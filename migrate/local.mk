@@ -56,6 +56,7 @@ libmig_a_SOURCES = \
 	%D%/transport.c %D%/transport.h \
 	%D%/unpack.c %D%/unpack.h \
 	%D%/unpacker.c %D%/unpacker.h \
+	%D%/wire_rate.c %D%/wire_rate.h \
 	%D%/wws.c %D%/wws.h \
 	%D%/wws_build.c %D%/wws_build.h \
 	%D%/wws_guard.c %D%/wws_guard.h \

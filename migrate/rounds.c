@@ -15,12 +15,11 @@
 #include "precopy.h"
 #include "relax.h"
 #include "throttle.h"
+#include "wire_rate.h"
 
 #define PROGRESS_NS     (250 * LXE_NS_PER_MS)
 #define FIRST_SAMPLE_NS (5 * LXE_NS_PER_MS) /* each later one twice as late */
-#define SURE_NS         1e8  /* a shorter measure says less */
-#define LONG_REST_NS   2e8 /* of a round, for which it pays to decide anew */
-#define WIRE_MEMORY_NS  1e9 /* of sending: what the wire did lately */
+#define LONG_REST_NS    2e8 /* of a round, for which it pays to decide anew */
 
 struct mig_rounds {
     struct mig_rounds_config config;
@@ -29,7 +28,6 @@ struct mig_rounds {
 
     uint64_t start_ns;      /* of round 0 */
     uint64_t clean_ns;      /* of the last CLEAN, or of log-dirty mode */
-    double spread; /* by how much rounds differed from it, as a share */
     uint64_t request_ns;    /* of the suspend */
     uint64_t stop_ns, stop_run_ns; /* when pre-copy ended */
     bool open;              /* a round is being sent */
@@ -40,9 +38,8 @@ struct mig_rounds {
 
     pthread_mutex_t lock;   /* for what other threads read or set */
     struct mig_limits limits;
-    double wire_bytes, wire_ns; /* sent lately, and in what time */
-    double packed_bytes; /* what was written for them */
     enum mig_rate_phase phase;
+    struct mig_wire_rate wire;
     struct mig_round round;
     struct mig_pump_stats before; /* the pump's, when the round began */
     uint64_t clean_run_ns, start_run_ns; /* clean_ns, start_ns as run time */
@@ -83,14 +80,6 @@ static struct mig_limits limits_now(struct mig_rounds *r)
     return limits;
 }
 
-/* Bytes of the stream for one that is written: 1 where it is not packed. */
-static double packing(const struct mig_rounds *r)
-{
-    return r->wire_bytes > 0 && r->packed_bytes > 0
-               ? r->wire_bytes / r->packed_bytes
-               : 1;
-}
-
 /*
  * Bytes/s of a round; 0 is unlimited.
  * @page_bytes  that a page takes
@@ -107,8 +96,9 @@ static uint64_t rate_for(const struct mig_limits *l, enum mig_rate_phase phase,
 /* With the lock held, so that a change cannot overtake a round's own rate. */
 static uint64_t set_rate(struct mig_rounds *r, double dirty_pps)
 {
-    uint64_t bps = rate_for(&r->limits, r->phase, dirty_pps,
-                            MIG_PAGE_WIRE_BYTES / packing(r));
+    uint64_t bps =
+        rate_for(&r->limits, r->phase, dirty_pps,
+                 MIG_PAGE_WIRE_BYTES / mig_wire_rate_packing(&r->wire));
 
     mig_pump_set_rate(r->pump, bps);
     return bps;
@@ -148,50 +138,23 @@ static void open_round(struct mig_rounds *r, enum mig_rate_phase phase,
     r->open = true;
 }
 
-/* Bytes/s; 0: not known yet. */
-static double wire_bps(const struct mig_rounds *r)
-{
-    if (r->wire_bytes < 64 * MIG_PAGE_WIRE_BYTES || !(r->wire_ns > 0))
-        return 0;
-    return r->wire_bytes * 1e9 / r->wire_ns;
-}
-
-/* How well the rate so far told how long a round takes; one that was soon over
- * tells less. */
-static void learn_spread(struct mig_rounds *r, double bytes, double ns)
-{
-    double expected_ns = bytes / wire_bps(r) * 1e9, error = 0;
-
-    if (!(wire_bps(r) > 0))
-        r->spread = 0;
-    else if (expected_ns > 0)
-        error = fmin(fabs(ns / expected_ns - 1), 1) * fmin(ns / SURE_NS, 1);
-    r->spread = mig_precopy_spread(r->spread, error);
-}
-
 /*
  * How fast the wire takes pages: that of this round while pages moved, since
  * round 0 also walks frames that hold nothing, without the time in which they
- * waited for their rate. A round that was soon over counts for as much as it
- * lasted, beside those before it.
+ * waited for their rate.
  */
 static void learn_wire_rate(struct mig_rounds *r)
 {
+    const struct mig_pump_stats *before = &r->before;
     struct mig_pump_stats now;
-    double bytes, ns, keep;
 
     mig_pump_stats(r->pump, &now);
-    bytes = (double)(now.busy_bytes - r->before.busy_bytes);
-    ns = (double)(now.busy_ns - r->before.busy_ns) -
-         (double)(now.busy_held_ns - r->before.busy_held_ns);
-    learn_spread(r, bytes, ns);
-    keep = exp(-ns / WIRE_MEMORY_NS);
     pthread_mutex_lock(&r->lock);
-    r->wire_bytes = r->wire_bytes * keep + bytes;
-    r->packed_bytes =
-        r->packed_bytes * keep +
-        (double)(now.busy_packed_bytes - r->before.busy_packed_bytes);
-    r->wire_ns = r->wire_ns * keep + ns;
+    mig_wire_rate_learn(
+        &r->wire, (double)(now.busy_bytes - before->busy_bytes),
+        (double)(now.busy_packed_bytes - before->busy_packed_bytes),
+        (double)(now.busy_ns - before->busy_ns) -
+            (double)(now.busy_held_ns - before->busy_held_ns));
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -210,23 +173,13 @@ static void close_round(struct mig_rounds *r)
     r->round.bytes = now.plain_bytes - r->before.plain_bytes;
     r->round.wire_bytes = now.out.bytes - r->before.out.bytes;
     r->round.end_ns = lxe_now_ns();
-    r->round.wire_bps = wire_bps(r);
+    r->round.wire_bps = mig_wire_rate_bps(&r->wire);
     status.round = r->round;
     pthread_mutex_unlock(&r->lock);
     tell(r, &status);
 }
 
 /* ---- deciding ---- */
-
-/* Bytes/s of the stream to expect where so much is written (0: no limit). */
-static double expected_bps(const struct mig_rounds *r, uint64_t limit_bps)
-{
-    double limit = (double)limit_bps * packing(r), wire = wire_bps(r);
-
-    if (!limit_bps)
-        return wire;
-    return wire > 0 && wire < limit ? wire : limit;
-}
 
 /* Bytes/s to expect of this round, whose limit another thread may change. */
 static double live_bps(struct mig_rounds *r)
@@ -236,7 +189,7 @@ static double live_bps(struct mig_rounds *r)
     pthread_mutex_lock(&r->lock);
     limit_bps = r->round.limit_bps;
     pthread_mutex_unlock(&r->lock);
-    return expected_bps(r, limit_bps);
+    return mig_wire_rate_under_bps(&r->wire, limit_bps);
 }
 
 static uint64_t downtime_limit_ns(const struct mig_rounds *r,
@@ -285,9 +238,9 @@ static struct mig_precopy_in costs_now(struct mig_rounds *r,
 {
     return (struct mig_precopy_in){
         .suspend_pps = suspend_pps(r),
-        .live_bps = wire_bps(r),
-        .final_bps = expected_bps(r, l->rate.max_bps),
-        .spread = r->spread,
+        .live_bps = mig_wire_rate_bps(&r->wire),
+        .final_bps = mig_wire_rate_under_bps(&r->wire, l->rate.max_bps),
+        .spread = r->wire.spread,
         .fixed_cost_ns = l->suspend_cost_ns,
         .last_cost_ns = l->last_cost_ns,
         .suspend_pages = l->suspend_pages,
