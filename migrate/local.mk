@@ -10,6 +10,7 @@ libmig_a_SOURCES = \
 	%D%/costs.c %D%/costs.h \
 	%D%/daemon_link.c %D%/daemon_link.h \
 	%D%/figures.c %D%/figures.h \
+	%D%/dirty_counts.c %D%/dirty_counts.h \
 	%D%/dirty_curve.c %D%/dirty_curve.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/hello.c %D%/hello.h %D%/line.c %D%/line.h \

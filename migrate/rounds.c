@@ -2,8 +2,6 @@
 #include "rounds.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,15 +9,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "dirty_curve.h"
+#include "base/u64.h"
+#include "dirty_counts.h"
 #include "precopy.h"
 #include "relax.h"
 #include "throttle.h"
 #include "wire_rate.h"
 
-#define PROGRESS_NS     (250 * LXE_NS_PER_MS)
-#define FIRST_SAMPLE_NS (5 * LXE_NS_PER_MS) /* each later one twice as late */
-#define LONG_REST_NS    2e8 /* of a round, for which it pays to decide anew */
+#define PROGRESS_NS  (250 * LXE_NS_PER_MS)
+#define LONG_REST_NS 2e8 /* of a round, for which it pays to decide anew */
 
 struct mig_rounds {
     struct mig_rounds_config config;
@@ -34,6 +32,7 @@ struct mig_rounds {
     bool told_futile;       /* that slowing the guest is of no use */
     struct mig_relax relax;
     struct mig_precopy_past past;
+    struct mig_dirty_counts dirty;
     struct lxe_err gave_up; /* code is 0 if it did not */
 
     pthread_mutex_t lock;   /* for what other threads read or set */
@@ -42,10 +41,7 @@ struct mig_rounds {
     struct mig_wire_rate wire;
     struct mig_round round;
     struct mig_pump_stats before; /* the pump's, when the round began */
-    uint64_t clean_run_ns, start_run_ns; /* clean_ns, start_ns as run time */
-    struct mig_dirty_curve curve; /* since the last CLEAN */
-    double first_pps;             /* right after a CLEAN before; 0: not known */
-    uint64_t next_sample_ns;      /* of run time since then */
+    uint64_t start_run_ns; /* start_ns as run time */
     uint64_t told_ns;
     struct mig_pump_stats told; /* as they were then */
 };
@@ -206,38 +202,17 @@ static bool relaxed_fully(const struct mig_rounds *r,
                              l->downtime_limit_max_ns);
 }
 
-/* Whether the guest ran long enough for a curve to tell how fast it writes. */
-static bool tells(const struct mig_dirty_curve *curve)
-{
-    return curve->count &&
-           curve->points[curve->count - 1].run_ns >= FIRST_SAMPLE_NS;
-}
-
-/*
- * Pages/s that the guest will write, let go, until it is suspended. One that
- * hardly ran since the last CLEAN, since the round was short or it was slowed,
- * begins as it did after the CLEAN before.
- */
-static double suspend_pps(struct mig_rounds *r)
-{
-    double pps;
-
-    pthread_mutex_lock(&r->lock);
-    pps = tells(&r->curve) ? mig_dirty_curve_slope_pps(&r->curve, INFINITY)
-                           : r->first_pps;
-    pthread_mutex_unlock(&r->lock);
-    return pps;
-}
-
 /*
  * What the last pass costs, as far as it is known, and the rate to expect; no
  * counts.
+ * @curve  of what the guest writes, of the last round or this one
  */
-static struct mig_precopy_in costs_now(struct mig_rounds *r,
-                                       const struct mig_limits *l)
+static struct mig_precopy_in costs_now(const struct mig_rounds *r,
+                                       const struct mig_limits *l,
+                                       const struct mig_dirty_curve *curve)
 {
     return (struct mig_precopy_in){
-        .suspend_pps = suspend_pps(r),
+        .suspend_pps = mig_dirty_counts_pps(&r->dirty, curve),
         .live_bps = mig_wire_rate_bps(&r->wire),
         .final_bps = mig_wire_rate_under_bps(&r->wire, l->rate.max_bps),
         .spread = r->wire.spread,
@@ -250,16 +225,13 @@ static struct mig_precopy_in costs_now(struct mig_rounds *r,
 /* How many pages another round would leave; below 0: unknown. */
 static double left_after(struct mig_rounds *r, uint64_t pages)
 {
-    double bps = live_bps(r), run_ns, left;
+    double bps = live_bps(r), run_ns;
 
     if (pages == MIG_PRECOPY_UNKNOWN || !(bps > 0))
         return -1;
     run_ns = (double)pages * MIG_PAGE_WIRE_BYTES / bps * LXE_NS_PER_SEC *
              (1 - mig_brake_slowed(r->config.brake));
-    pthread_mutex_lock(&r->lock);
-    left = mig_dirty_curve_pages(&r->curve, run_ns);
-    pthread_mutex_unlock(&r->lock);
-    return left;
+    return mig_dirty_curve_pages(&r->dirty.curve, run_ns);
 }
 
 static uint64_t sent_so_far(struct mig_rounds *r)
@@ -283,7 +255,7 @@ static enum lxe_save_verdict decide(struct mig_rounds *r,
         .max_rounds = l.max_rounds,
         .stall_rounds = l.stall_rounds,
     };
-    struct mig_precopy_in in = costs_now(r, &l);
+    struct mig_precopy_in in = costs_now(r, &l, &r->dirty.curve);
     struct mig_precopy_out out;
 
     in.point = point;
@@ -360,10 +332,8 @@ static void slow_by(struct mig_rounds *r, struct mig_throttle_in *in,
 {
     struct mig_limits l = limits_now(r);
     double bps = live_bps(r), slowed = 0;
-    struct mig_precopy_in costs = costs_now(r, &l);
+    struct mig_precopy_in costs = costs_now(r, &l, in->curve);
 
-    if (tells(in->curve))
-        costs.suspend_pps = mig_dirty_curve_slope_pps(in->curve, INFINITY);
     in->final_pages = mig_precopy_fit_pages(downtime_limit_ns(r, &l), &costs);
     in->max_slowed = l.throttle_max_percent / 100.0;
     in->slowed = mig_brake_slowed(r->config.brake);
@@ -380,15 +350,11 @@ static void slow_by(struct mig_rounds *r, struct mig_throttle_in *in,
     pthread_mutex_unlock(&r->lock);
 }
 
-/*
- * Before a round.
- * @curve  of the round before
- */
-static void slow_guest(struct mig_rounds *r,
-                       const struct mig_dirty_curve *curve)
+/* Before a round. */
+static void slow_guest(struct mig_rounds *r)
 {
     struct mig_throttle_in in = {
-        .curve = curve,
+        .curve = &r->dirty.before,
         .round_pages = (double)r->round.dirty_pages,
     };
 
@@ -400,16 +366,15 @@ static void slow_guest(struct mig_rounds *r,
  * be more than in the round before.
  */
 static void slow_within(struct mig_rounds *r,
-                        const struct mig_pump_stats *stats, uint64_t run_ns)
+                        const struct mig_pump_stats *stats, uint64_t ran_ns)
 {
     double sent = (double)(stats->sent_pages - r->before.sent_pages) +
                   (double)(stats->skipped_pages - r->before.skipped_pages);
     double left = (double)r->round.dirty_pages - sent;
     double bps = live_bps(r);
-    struct mig_dirty_curve curve = r->curve;
     struct mig_throttle_in in = {
-        .curve = &curve,
-        .ran_ns = (double)run_ns,
+        .curve = &r->dirty.curve,
+        .ran_ns = (double)ran_ns,
         .round_pages = (double)r->round.dirty_pages,
     };
 
@@ -450,21 +415,13 @@ static void end_slowing(struct mig_rounds *r)
 static void sample_dirty(struct mig_rounds *r,
                          const struct mig_pump_stats *stats)
 {
-    uint64_t run_ns = mig_brake_run_ns(r->config.brake), pages;
-    bool due;
+    uint64_t run_ns = mig_brake_run_ns(r->config.brake), ran_ns, pages;
 
-    pthread_mutex_lock(&r->lock);
-    run_ns -= r->clean_run_ns;
-    due = run_ns >= r->next_sample_ns;
-    if (due)
-        r->next_sample_ns = 2 * run_ns;
-    pthread_mutex_unlock(&r->lock);
-    if (!due || mig_hot_sample(r->config.hot, &pages, NULL))
+    if (!mig_dirty_counts_due(&r->dirty, run_ns, &ran_ns) ||
+        mig_hot_sample(r->config.hot, &pages, NULL))
         return;
-    pthread_mutex_lock(&r->lock);
-    mig_dirty_curve_add(&r->curve, run_ns, pages);
-    pthread_mutex_unlock(&r->lock);
-    slow_within(r, stats, run_ns);
+    mig_dirty_counts_add(&r->dirty, run_ns, pages);
+    slow_within(r, stats, ran_ns);
 }
 
 void mig_rounds_progress(void *rounds)
@@ -513,31 +470,15 @@ static void tell_start(struct mig_rounds *r)
     tell(r, &status);
 }
 
-/* What was seen since the CLEAN before is of the round that is over. */
-static struct mig_dirty_curve next_curve(struct mig_rounds *r)
-{
-    struct mig_dirty_curve last;
-
-    pthread_mutex_lock(&r->lock);
-    last = r->curve;
-    if (tells(&last))
-        r->first_pps = mig_dirty_curve_slope_pps(&last, 0);
-    r->curve.count = 0;
-    r->clean_run_ns = mig_brake_run_ns(r->config.brake);
-    r->next_sample_ns = FIRST_SAMPLE_NS;
-    pthread_mutex_unlock(&r->lock);
-    return last;
-}
-
 /* A CLEAN has told what round `index` is to send. */
 static enum lxe_save_verdict count_known(struct mig_rounds *r, unsigned index,
                                          uint64_t dirty_pages)
 {
-    struct mig_dirty_curve curve = next_curve(r);
     uint64_t now_ns = lxe_now_ns();
     enum lxe_save_verdict verdict;
     double dirty_pps = -1;
 
+    mig_dirty_counts_clean(&r->dirty, mig_brake_run_ns(r->config.brake));
     if (index) {
         dirty_pps = (double)dirty_pages * 1e9 /
                     (double)(now_ns - r->clean_ns + 1);
@@ -550,7 +491,7 @@ static enum lxe_save_verdict count_known(struct mig_rounds *r, unsigned index,
     open_round(r, index ? MIG_RATE_LATER_ROUND : MIG_RATE_FIRST_ROUND, index,
                dirty_pages, dirty_pps);
     if (index)
-        slow_guest(r, &curve);
+        slow_guest(r);
     verdict = decide(r, MIG_PRECOPY_COUNT_KNOWN, dirty_pages);
     if (verdict == LXE_SAVE_CONTINUE)
         mig_hot_release(r->config.hot, now_ns);
@@ -560,20 +501,15 @@ static enum lxe_save_verdict count_known(struct mig_rounds *r, unsigned index,
 /* How many pages are dirty at the end of a round. */
 static uint64_t count_dirty(struct mig_rounds *r)
 {
-    uint64_t run_ns, dirty_pages;
     struct lxe_err err = { 0 };
+    uint64_t dirty_pages;
 
     if (mig_hot_count(r->config.hot, &dirty_pages, &err)) {
         lxe_debug("%s", err.text);
         return MIG_PRECOPY_UNKNOWN;
     }
-    run_ns = mig_brake_run_ns(r->config.brake);
-    pthread_mutex_lock(&r->lock);
-    mig_dirty_curve_add(&r->curve, run_ns - r->clean_run_ns,
-                        dirty_pages < r->config.domain_pages
-                            ? dirty_pages
-                            : r->config.domain_pages);
-    pthread_mutex_unlock(&r->lock);
+    mig_dirty_counts_add(&r->dirty, mig_brake_run_ns(r->config.brake),
+                         lxe_min(dirty_pages, r->config.domain_pages));
     return dirty_pages;
 }
 

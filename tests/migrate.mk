@@ -14,10 +14,10 @@ SYNTH_LIBS = libsynth.a libmig.a liblxe_base.a $(UNIT_LIBS) -lm
 
 check_PROGRAMS += tests/test-stream tests/test-stream-edit tests/test-rate \
 	tests/test-precopy tests/test-relax tests/test-throttle \
-	tests/test-peek-policy tests/test-wire-rate
+	tests/test-peek-policy tests/test-wire-rate tests/test-dirty-counts
 TESTS += tests/test-stream tests/test-stream-edit tests/test-rate \
 	tests/test-precopy tests/test-relax tests/test-throttle \
-	tests/test-peek-policy tests/test-wire-rate
+	tests/test-peek-policy tests/test-wire-rate tests/test-dirty-counts
 tests_test_stream_SOURCES = tests/unit/test_stream.c
 tests_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_stream_LDADD = $(SYNTH_LIBS)
@@ -42,6 +42,9 @@ tests_test_throttle_LDADD = $(SYNTH_LIBS)
 tests_test_wire_rate_SOURCES = tests/unit/test_wire_rate.c
 tests_test_wire_rate_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_wire_rate_LDADD = $(SYNTH_LIBS)
+tests_test_dirty_counts_SOURCES = tests/unit/test_dirty_counts.c
+tests_test_dirty_counts_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_dirty_counts_LDADD = $(SYNTH_LIBS)
 
 # What is sent packed.
 check_PROGRAMS += tests/test-pack
