@@ -49,6 +49,7 @@ libmig_a_SOURCES = \
 	%D%/save_run.c %D%/save_run.h \
 	%D%/session.c %D%/session.h \
 	%D%/settle.c %D%/settle.h \
+	%D%/slowing.c %D%/slowing.h \
 	%D%/status.c %D%/status.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/stream_edit.c %D%/stream_edit.h \

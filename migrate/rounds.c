@@ -13,7 +13,7 @@
 #include "dirty_counts.h"
 #include "precopy.h"
 #include "relax.h"
-#include "throttle.h"
+#include "slowing.h"
 #include "wire_rate.h"
 
 #define PROGRESS_NS  (250 * LXE_NS_PER_MS)
@@ -27,12 +27,11 @@ struct mig_rounds {
     uint64_t start_ns;      /* of round 0 */
     uint64_t clean_ns;      /* of the last CLEAN, or of log-dirty mode */
     uint64_t request_ns;    /* of the suspend */
-    uint64_t stop_ns, stop_run_ns; /* when pre-copy ended */
     bool open;              /* a round is being sent */
-    bool told_futile;       /* that slowing the guest is of no use */
     struct mig_relax relax;
     struct mig_precopy_past past;
     struct mig_dirty_counts dirty;
+    struct mig_slowing slowing;
     struct lxe_err gave_up; /* code is 0 if it did not */
 
     pthread_mutex_t lock;   /* for what other threads read or set */
@@ -41,7 +40,6 @@ struct mig_rounds {
     struct mig_wire_rate wire;
     struct mig_round round;
     struct mig_pump_stats before; /* the pump's, when the round began */
-    uint64_t start_run_ns; /* start_ns as run time */
     uint64_t told_ns;
     struct mig_pump_stats told; /* as they were then */
 };
@@ -285,80 +283,30 @@ static enum lxe_save_verdict decide(struct mig_rounds *r,
 
 /* ---- slowing ---- */
 
-static bool may_slow(const struct mig_rounds *r, const struct mig_limits *l)
-{
-    return r->config.brake && l->throttle == r->config.limits.throttle;
-}
-
-/* Whether the guest is slowed as much as is allowed, or may not be. */
-static bool slowed_fully(struct mig_rounds *r)
+/*
+ * @ran_ns      that the guest ran in this round
+ * @left_pages  that the rest of it sends
+ */
+static void slow_guest(struct mig_rounds *r,
+                       const struct mig_dirty_curve *curve, uint64_t ran_ns,
+                       double left_pages)
 {
     struct mig_limits l = limits_now(r);
-
-    return !may_slow(r, &l) || mig_brake_slowed(r->config.brake) * 100 >
-                                   l.throttle_max_percent - 0.5;
-}
-
-/*
- * Whether slowing the guest can bring it within its downtime at all. Says so
- * once where it cannot.
- */
-static bool slowing_helps(struct mig_rounds *r, const struct mig_limits *l,
-                          const struct mig_precopy_in *costs)
-{
-    uint64_t least_ns = mig_precopy_floor_ns(costs);
-    uint64_t most_ns = l->downtime_limit_max_ns > l->max_downtime_ns
-                           ? l->downtime_limit_max_ns
-                           : l->max_downtime_ns;
-
-    if (least_ns <= most_ns || least_ns == MIG_PRECOPY_UNKNOWN)
-        return true;
-    if (!r->told_futile)
-        lxe_warn("the guest is not slowed: suspending it is expected to take "
-                 "%.0f ms with nothing left to send, and %.0f ms are allowed",
-                 (double)least_ns / LXE_NS_PER_MS,
-                 (double)most_ns / LXE_NS_PER_MS);
-    r->told_futile = true;
-    return false;
-}
-
-/*
- * Slows it by as much as throttle.h thinks right.
- * @in  curve, ran_ns and round_pages
- * @left_pages  that the rest of the round sends
- */
-static void slow_by(struct mig_rounds *r, struct mig_throttle_in *in,
-                    double left_pages)
-{
-    struct mig_limits l = limits_now(r);
-    double bps = live_bps(r), slowed = 0;
-    struct mig_precopy_in costs = costs_now(r, &l, in->curve);
-
-    in->final_pages = mig_precopy_fit_pages(downtime_limit_ns(r, &l), &costs);
-    in->max_slowed = l.throttle_max_percent / 100.0;
-    in->slowed = mig_brake_slowed(r->config.brake);
-    if (may_slow(r, &l) && bps > 0 && slowing_helps(r, &l, &costs)) {
-        in->round_ns = left_pages * MIG_PAGE_WIRE_BYTES / bps * 1e9;
-        slowed = mig_throttle_next(in);
-    }
-    if (slowed > 0)
-        mig_brake_set(r->config.brake, slowed);
-    else
-        mig_brake_release(r->config.brake);
-    pthread_mutex_lock(&r->lock);
-    r->round.slowed_percent = mig_brake_slowed(r->config.brake) * 100;
-    pthread_mutex_unlock(&r->lock);
-}
-
-/* Before a round. */
-static void slow_guest(struct mig_rounds *r)
-{
-    struct mig_throttle_in in = {
-        .curve = &r->dirty.before,
+    const struct mig_slowing_in in = {
+        .limits = &l,
+        .downtime_limit_ns = downtime_limit_ns(r, &l),
+        .costs = costs_now(r, &l, curve),
+        .curve = curve,
+        .ran_ns = (double)ran_ns,
         .round_pages = (double)r->round.dirty_pages,
+        .left_pages = left_pages,
+        .round_bps = live_bps(r),
     };
+    double slowed = mig_slowing_adjust(&r->slowing, &in);
 
-    slow_by(r, &in, in.round_pages);
+    pthread_mutex_lock(&r->lock);
+    r->round.slowed_percent = slowed * 100;
+    pthread_mutex_unlock(&r->lock);
 }
 
 /*
@@ -372,36 +320,10 @@ static void slow_within(struct mig_rounds *r,
                   (double)(stats->skipped_pages - r->before.skipped_pages);
     double left = (double)r->round.dirty_pages - sent;
     double bps = live_bps(r);
-    struct mig_throttle_in in = {
-        .curve = &r->dirty.curve,
-        .ran_ns = (double)ran_ns,
-        .round_pages = (double)r->round.dirty_pages,
-    };
 
     if (r->config.brake && r->round.index && !r->round.final && bps > 0 &&
         left * MIG_PAGE_WIRE_BYTES / bps * LXE_NS_PER_SEC >= LONG_REST_NS)
-        slow_by(r, &in, left);
-}
-
-/* The mean over pre-copy, in percent. */
-static double slowed_mean(struct mig_rounds *r)
-{
-    uint64_t span_ns = r->stop_ns - r->start_ns;
-    uint64_t run_ns = r->stop_run_ns - r->start_run_ns;
-
-    if (!r->config.brake || !r->start_ns || run_ns >= span_ns)
-        return 0;
-    return 100 * (1 - (double)run_ns / (double)span_ns);
-}
-
-/* The end of pre-copy: the guest is let go. May be called again. */
-static void end_slowing(struct mig_rounds *r)
-{
-    if (r->stop_ns)
-        return;
-    mig_brake_release(r->config.brake);
-    r->stop_ns = lxe_now_ns();
-    r->stop_run_ns = mig_brake_run_ns(r->config.brake);
+        slow_guest(r, &r->dirty.curve, ran_ns, left);
 }
 
 /* ---- on the way ---- */
@@ -466,7 +388,7 @@ static void tell_start(struct mig_rounds *r)
     };
 
     r->start_ns = r->clean_ns = r->told_ns = lxe_now_ns();
-    r->start_run_ns = mig_brake_run_ns(r->config.brake);
+    mig_slowing_begin(&r->slowing);
     tell(r, &status);
 }
 
@@ -491,7 +413,7 @@ static enum lxe_save_verdict count_known(struct mig_rounds *r, unsigned index,
     open_round(r, index ? MIG_RATE_LATER_ROUND : MIG_RATE_FIRST_ROUND, index,
                dirty_pages, dirty_pps);
     if (index)
-        slow_guest(r);
+        slow_guest(r, &r->dirty.before, 0, (double)dirty_pages);
     verdict = decide(r, MIG_PRECOPY_COUNT_KNOWN, dirty_pages);
     if (verdict == LXE_SAVE_CONTINUE)
         mig_hot_release(r->config.hot, now_ns);
@@ -518,7 +440,7 @@ static void learn_past(struct mig_rounds *r, uint64_t dirty_pages)
 {
     uint64_t sent = sent_so_far(r) - r->before.sent_pages;
     struct mig_limits l = limits_now(r);
-    bool fully = slowed_fully(r);
+    bool fully = mig_slowing_is_full(&r->slowing, &l);
 
     if (fully)
         mig_relax_round(&r->relax, dirty_pages);
@@ -563,7 +485,7 @@ static int on_suspending(void *data)
 
     mig_hot_hold(r->config.hot);
     close_round(r);
-    end_slowing(r); /* it has to run to suspend itself */
+    mig_slowing_end(&r->slowing);
     r->request_ns = lxe_now_ns();
     return mig_pump_check(r->pump);
 }
@@ -617,10 +539,10 @@ void mig_rounds_finish(struct mig_rounds *rounds,
             stats.sent_pages - rounds->before.sent_pages;
         close_round(rounds);
     }
-    end_slowing(rounds);
+    mig_slowing_end(&rounds->slowing);
     mig_pump_stats(rounds->pump, &stats);
     mig_hot_stats(rounds->config.hot, &hot);
-    status.slowed_mean_percent = slowed_mean(rounds);
+    status.slowed_mean_percent = mig_slowing_mean_percent(&rounds->slowing);
     status.bytes = stats.plain_bytes;
     status.wire_bytes = stats.out.bytes;
     status.pack_ns = stats.pack_ns;
@@ -647,6 +569,8 @@ int mig_rounds_open(const struct mig_rounds_config *config,
         return lxe_fail(err, -ENOMEM, "out of memory");
     r->config = *config;
     r->limits = config->limits;
+    r->slowing.brake = config->brake;
+    r->slowing.way = config->limits.throttle;
     mig_relax_init(&r->relax);
     mig_precopy_past_init(&r->past);
     r->policy = (struct lxe_save_policy){

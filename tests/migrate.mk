@@ -46,6 +46,13 @@ tests_test_dirty_counts_SOURCES = tests/unit/test_dirty_counts.c
 tests_test_dirty_counts_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_dirty_counts_LDADD = $(SYNTH_LIBS)
 
+# Whether a guest is slowed, with another brake.
+check_PROGRAMS += tests/test-slowing
+TESTS += tests/test-slowing
+tests_test_slowing_SOURCES = tests/unit/test_slowing.c
+tests_test_slowing_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_slowing_LDADD = libmig.a $(BASE_LIBS) $(UNIT_LIBS) -lm
+
 # What is sent packed.
 check_PROGRAMS += tests/test-pack
 TESTS += tests/test-pack
