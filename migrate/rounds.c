@@ -24,24 +24,24 @@ struct mig_rounds {
     struct lxe_save_policy policy;
     struct mig_pump *pump;
 
-    uint64_t start_ns;      /* of round 0 */
-    uint64_t clean_ns;      /* of the last CLEAN, or of log-dirty mode */
-    uint64_t request_ns;    /* of the suspend */
-    bool open;              /* a round is being sent */
+    uint64_t start_ns;   /* of round 0 */
+    uint64_t clean_ns;   /* of the last CLEAN, or of log-dirty mode */
+    uint64_t request_ns; /* of the suspend */
+    bool open;           /* a round is being sent */
     struct mig_relax relax;
     struct mig_precopy_past past;
     struct mig_dirty_counts dirty;
     struct mig_slowing slowing;
-    struct lxe_err gave_up; /* code is 0 if it did not */
+    struct mig_pump_stats before; /* the pump's, when the round began */
+    struct mig_pump_stats told;   /* as they were when progress was told, */
+    uint64_t told_ns;             /* which was then */
+    struct lxe_err gave_up;       /* code is 0 if it did not */
 
-    pthread_mutex_t lock;   /* for what other threads read or set */
+    pthread_mutex_t lock; /* for what set_limits() reads or sets */
     struct mig_limits limits;
     enum mig_rate_phase phase;
     struct mig_wire_rate wire;
     struct mig_round round;
-    struct mig_pump_stats before; /* the pump's, when the round began */
-    uint64_t told_ns;
-    struct mig_pump_stats told; /* as they were then */
 };
 
 /* ---- telling ---- */
@@ -112,14 +112,12 @@ void mig_rounds_set_limits(struct mig_rounds *rounds,
 static void open_round(struct mig_rounds *r, enum mig_rate_phase phase,
                        unsigned index, uint64_t dirty_pages, double dirty_pps)
 {
-    struct mig_pump_stats before;
     uint64_t limit_bps;
 
-    mig_pump_stats(r->pump, &before);
+    mig_pump_stats(r->pump, &r->before);
     pthread_mutex_lock(&r->lock);
     r->phase = phase;
     limit_bps = set_rate(r, dirty_pps);
-    r->before = before;
     r->round = (struct mig_round){
         .index = index,
         .dirty_pages = dirty_pages,
@@ -152,6 +150,18 @@ static void learn_wire_rate(struct mig_rounds *r)
     pthread_mutex_unlock(&r->lock);
 }
 
+/* What went through the pump from a round's begin to its end, or to now. */
+static void add_up(struct mig_round *round,
+                   const struct mig_pump_stats *before,
+                   const struct mig_pump_stats *now, uint64_t now_ns)
+{
+    round->sent_pages = now->sent_pages - before->sent_pages;
+    round->skipped_pages = now->skipped_pages - before->skipped_pages;
+    round->bytes = now->plain_bytes - before->plain_bytes;
+    round->wire_bytes = now->out.bytes - before->out.bytes;
+    round->end_ns = now_ns;
+}
+
 static void close_round(struct mig_rounds *r)
 {
     struct mig_status status = { .kind = MIG_STATUS_ROUND };
@@ -162,11 +172,7 @@ static void close_round(struct mig_rounds *r)
     r->open = false;
     mig_pump_stats(r->pump, &now);
     pthread_mutex_lock(&r->lock);
-    r->round.sent_pages = now.sent_pages - r->before.sent_pages;
-    r->round.skipped_pages = now.skipped_pages - r->before.skipped_pages;
-    r->round.bytes = now.plain_bytes - r->before.plain_bytes;
-    r->round.wire_bytes = now.out.bytes - r->before.out.bytes;
-    r->round.end_ns = lxe_now_ns();
+    add_up(&r->round, &r->before, &now, lxe_now_ns());
     r->round.wire_bps = mig_wire_rate_bps(&r->wire);
     status.round = r->round;
     pthread_mutex_unlock(&r->lock);
@@ -355,17 +361,12 @@ void mig_rounds_progress(void *rounds)
 
     mig_pump_stats(r->pump, &stats);
     sample_dirty(r, &stats);
-    pthread_mutex_lock(&r->lock);
-    if (now_ns - r->told_ns < PROGRESS_NS) {
-        pthread_mutex_unlock(&r->lock);
+    if (now_ns - r->told_ns < PROGRESS_NS)
         return;
-    }
+    pthread_mutex_lock(&r->lock);
     s.round = r->round;
-    s.round.sent_pages = stats.sent_pages - r->before.sent_pages;
-    s.round.skipped_pages = stats.skipped_pages - r->before.skipped_pages;
-    s.round.bytes = stats.plain_bytes - r->before.plain_bytes;
-    s.round.wire_bytes = stats.out.bytes - r->before.out.bytes;
-    s.round.end_ns = now_ns;
+    pthread_mutex_unlock(&r->lock);
+    add_up(&s.round, &r->before, &stats, now_ns);
     s.rate_bps = (double)(stats.out.bytes - r->told.out.bytes) * 1e9 /
                  (double)(now_ns - r->told_ns);
     s.stream_bps = (double)(stats.plain_bytes - r->told.plain_bytes) * 1e9 /
@@ -375,7 +376,6 @@ void mig_rounds_progress(void *rounds)
         s.remaining_pages = s.round.dirty_pages - done;
     r->told_ns = now_ns;
     r->told = stats;
-    pthread_mutex_unlock(&r->lock);
     tell(r, &s);
 }
 
