@@ -14,6 +14,7 @@ libmig_a_SOURCES = \
 	%D%/dirty_curve.c %D%/dirty_curve.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/hello.c %D%/hello.h %D%/line.c %D%/line.h \
+	%D%/held_child.c %D%/held_child.h \
 	%D%/hot_pages.c %D%/hot_pages.h \
 	%D%/idle.c %D%/idle.h \
 	%D%/journal.c %D%/journal.h \

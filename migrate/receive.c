@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#define _GNU_SOURCE
 #include "receive.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +18,7 @@
 #include "base/units.h"
 #include "announce.h"
 #include "daemon_link.h"
+#include "held_child.h"
 #include "hello.h"
 #include "host.h"
 #include "idle.h"
@@ -142,25 +141,22 @@ static int answer(struct receive *r, int refused, const struct lxe_err *why)
 
 /* ---- taking it in ---- */
 
-static void run_xl(const struct receive *r, int go_fd)
+static int run_xl(void *data)
 {
+    const struct receive *r = data;
     const struct mig_receive_config *config = r->config;
-    char go;
 
     setpgid(0, 0); /* so that all of it can be ended */
-    if (read(go_fd, &go, 1) != 1) /* we are not in the journal */
-        _exit(127);
     if (r->hello.packed && dup2(r->unpacker.fd, STDIN_FILENO) < 0)
-        _exit(126);
+        return 126;
     signal(SIGPIPE, SIG_DFL);
     execlp(config->xl, config->xl, "migrate-receive",
            config->debug ? "-d" : NULL, (char *)NULL);
     fprintf(stderr, "aerostat-receive: cannot run %s: %m\n", config->xl);
-    _exit(127);
+    return 127;
 }
 
-/* Its process first: xl goes on when we are killed, and must be left alone. */
-static int journal_xl(struct receive *r, pid_t pid, struct lxe_err *err)
+static void begin_journal(struct receive *r)
 {
     struct mig_journal *j = &r->journal;
 
@@ -170,31 +166,31 @@ static int journal_xl(struct receive *r, pid_t pid, struct lxe_err *err)
     snprintf(j->stage, sizeof(j->stage), "receiving");
     if (r->hello.target_kib)
         j->original_target_kib = r->hello.target_kib;
-    mig_process_find(pid, &j->helper);
-    return mig_journal_write(r->config->journal_dir, j, err);
 }
 
-/* xl begins once its process is in the journal. Returns its pid or -1. */
-static pid_t start_xl(struct receive *r)
+static int journal_xl(void *data, const struct mig_process *xl,
+                      struct lxe_err *err)
 {
-    struct lxe_err err = { 0 };
-    int go[2];
-    pid_t pid;
+    struct receive *r = data;
 
-    if (pipe2(go, O_CLOEXEC))
-        return -1;
-    pid = fork();
-    if (!pid) {
-        close(go[1]);
-        run_xl(r, go[0]);
-    }
-    close(go[0]);
-    if (pid > 0 && journal_xl(r, pid, &err))
-        lxe_error("%s", err.text);
-    else if (pid > 0 && write(go[1], "g", 1) != 1)
-        lxe_error("cannot let xl begin: %m");
-    close(go[1]);
-    return pid;
+    r->journal.helper = *xl;
+    return mig_journal_write(r->config->journal_dir, &r->journal, err);
+}
+
+/* Held until it is in the journal: it goes on when we are killed, and must be
+ * left alone then. */
+static int start_xl(struct receive *r, pid_t *pid, struct lxe_err *err)
+{
+    const struct mig_held_child xl = { journal_xl, run_xl, r };
+    int rc = 0;
+
+    if (r->hello.packed)
+        rc = mig_unpacker_start(r->config->in_fd, MIG_UNPACK_XL, &r->unpacker,
+                                err);
+    if (!rc)
+        rc = mig_held_child_start(&xl, pid, err);
+    mig_unpacker_hand_over(&r->unpacker);
+    return rc;
 }
 
 /* Finds the guest that is being taken in, whatever others are called. Returns
@@ -287,36 +283,30 @@ static bool remove_remains(struct receive *r)
     return false;
 }
 
+static int exit_status(int status)
+{
+    return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status)
+                                            : EXIT_FAILURE;
+}
+
 static int take_in(struct receive *r)
 {
     struct lxe_err err = { 0 };
+    int status = EXIT_FAILURE;
     bool clean = true;
-    pid_t pid = -1;
-    int status;
+    pid_t pid;
 
-    if (r->hello.packed &&
-        mig_unpacker_start(r->config->in_fd, MIG_UNPACK_XL, &r->unpacker,
-                           &err)) {
-        lxe_error("%s", err.text);
-        return EXIT_FAILURE;
+    begin_journal(r);
+    if (start_xl(r, &pid, &err)) {
+        lxe_error("cannot start xl: %s", err.text);
+    } else {
+        status = exit_status(wait_for_xl(r, pid));
+        clean = status ? remove_remains(r) : settle(r);
     }
-    pid = start_xl(r);
-    mig_unpacker_hand_over(&r->unpacker);
-    if (pid < 0) {
-        lxe_error("cannot start xl: %m");
-        mig_unpacker_stop(&r->unpacker);
-        return EXIT_FAILURE;
-    }
-    status = wait_for_xl(r, pid);
     mig_unpacker_stop(&r->unpacker);
-    if (status < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
-        clean = remove_remains(r);
-    else
-        clean = settle(r);
     if (clean)
         mig_journal_remove(r->config->journal_dir, &r->journal);
-    return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status)
-                                            : EXIT_FAILURE;
+    return status;
 }
 
 /* The source only asks. */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#define _GNU_SOURCE
 #include "settle.h"
 
 #include <errno.h>
@@ -13,6 +12,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "held_child.h"
+#include "xl_domain.h"
 
 #define GIVE_BACK_MS 1000
 #define PATIENCE_NS  (10 * LXE_NS_PER_SEC)
@@ -88,51 +89,32 @@ static void settle(const struct mig_settle *s)
     announce_silent(s);
 }
 
-static void run(const struct mig_settle *s, int go_fd)
+static int run(void *data)
 {
-    char go;
-
-    if (read(go_fd, &go, 1) != 1) /* we are not in the journal */
-        _exit(EXIT_FAILURE);
-    close(go_fd);
     detach();
-    settle(s);
-    _exit(EXIT_SUCCESS);
+    settle(data);
+    return EXIT_SUCCESS;
 }
 
 /* ---- in the receiver's ---- */
 
-static int hand_over(const struct mig_settle *s, pid_t pid,
+static int hand_over(void *data, const struct mig_process *child,
                      struct lxe_err *err)
 {
-    if (mig_process_find(pid, &s->journal->helper))
-        return lxe_fail(err, -ESRCH, "the process that settles %s died",
-                        s->shown);
+    const struct mig_settle *s = data;
+
+    s->journal->helper = *child;
     snprintf(s->journal->stage, sizeof(s->journal->stage), "settling");
     return mig_journal_write(s->journal_dir, s->journal, err);
 }
 
 /* Returns 0 once its process goes on by itself, or a negative errno. */
-static int start(const struct mig_settle *s, struct lxe_err *err)
+static int start(struct mig_settle s, struct lxe_err *err)
 {
-    int go[2], rc;
+    const struct mig_held_child child = { hand_over, run, &s };
     pid_t pid;
 
-    if (pipe2(go, O_CLOEXEC))
-        return lxe_fail(err, -errno, "cannot make a pipe: %m");
-    pid = fork();
-    if (!pid) {
-        close(go[1]);
-        run(s, go[0]);
-    }
-    rc = pid < 0 ? lxe_fail(err, -errno, "cannot start a process: %m")
-                 : hand_over(s, pid, err);
-    close(go[0]);
-    if (!rc && write(go[1], "g", 1) != 1)
-        rc = lxe_fail(err, -EPIPE, "the process that settles %s died",
-                      s->shown);
-    close(go[1]);
-    return rc;
+    return mig_held_child_start(&child, &pid, err);
 }
 
 bool mig_settle_begin(const struct mig_settle *s)
@@ -141,7 +123,7 @@ bool mig_settle_begin(const struct mig_settle *s)
 
     if (!may_lack_memory(s) && !s->announce->count)
         return true;
-    if (!start(s, &err))
+    if (!start(*s, &err))
         return false;
     complain(s, &err);
     return !may_lack_memory(s) || give_back(s);

@@ -104,6 +104,13 @@ tests_test_handshake_SOURCES = tests/unit/test_handshake.c
 tests_test_handshake_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_handshake_LDADD = libmig.a liblxe.a $(BASE_LIBS) $(UNIT_LIBS)
 
+# A process that begins once the journal has it.
+check_PROGRAMS += tests/test-held-child
+TESTS += tests/test-held-child
+tests_test_held_child_SOURCES = tests/unit/test_held_child.c
+tests_test_held_child_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_held_child_LDADD = libmig.a $(BASE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/test-receive
 TESTS += tests/test-receive
 tests_test_receive_SOURCES = tests/unit/test_receive.c
