@@ -12,6 +12,7 @@ libmig_a_SOURCES = \
 	%D%/figures.c %D%/figures.h \
 	%D%/dirty_counts.c %D%/dirty_counts.h \
 	%D%/dirty_curve.c %D%/dirty_curve.h \
+	%D%/foretell.c %D%/foretell.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/hello.c %D%/hello.h %D%/line.c %D%/line.h \
 	%D%/held_child.c %D%/held_child.h \

@@ -17,16 +17,15 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "daemon_link.h"
+#include "foretell.h"
 #include "handshake.h"
 #include "hello.h"
 #include "host.h"
 #include "journal.h"
 #include "page_cache.h"
-#include "predict.h"
 #include "repair.h"
 #include "save_run.h"
 #include "settle.h"
-#include "wws_watch.h"
 #include "xl_domain.h"
 #include "xl_stream.h"
 
@@ -329,44 +328,9 @@ static int free_page_cache(struct session *s, struct lxe_err *err)
 
 /* ---- what is to be expected ---- */
 
-/* Once it has the size that it is moved with. */
-static int watch(struct session *s, const struct mig_predict_in *in,
-                 struct mig_wws *out, struct lxe_err *err)
+static void enter_watch(void *data)
 {
-    const struct mig_wws_watch how = {
-        .method = MIG_WWS_SAMPLE,
-        .duration_ns = s->config->watch_ns,
-        /* As long windows as may be, where it is not known. */
-        .round_ns = in->wire_bps > 0 ? mig_predict_first_ns(in) : UINT64_MAX,
-        .cancelled = is_cancelled,
-        .data = s,
-    };
-    struct lxe_domain dom;
-    int rc = s->host->ops->get_domain(s->host, s->dom.domid, &dom, err);
-
-    return rc ? rc : mig_wws_watch(s->host, &dom, &how, out, err);
-}
-
-/* The report keeps the curve: a later prediction learns the guest's pace from
- * it, beside what then came. */
-static int find_curve(struct session *s, const struct mig_predict_in *in,
-                      struct lxe_err *err)
-{
-    struct lxe_err why = { 0 };
-    int rc = 0;
-
-    if (s->config->wws) {
-        s->report->wws = *s->config->wws;
-    } else {
-        enter(s, MIG_STAGE_WATCH);
-        rc = watch(s, in, &s->report->wws, &why);
-    }
-    if (rc == -ECANCELED)
-        return lxe_fail(err, rc, "%s", why.text);
-    if (rc)
-        lxe_warn("nothing can be predicted: %s", why.text);
-    s->report->has_wws = !rc;
-    return 0;
+    enter(data, MIG_STAGE_WATCH);
 }
 
 /* How it is to be sent; 0 bytes/s of the wire are not known. */
@@ -388,31 +352,23 @@ static struct mig_predict_in predict_in(const struct session *s)
     return in;
 }
 
-/* The report keeps it beside what then happens. */
-static int predict(struct session *s, struct lxe_err *err)
+static int foretell(struct session *s, struct lxe_err *err)
 {
     const struct mig_session_config *c = s->config;
-    struct mig_predict_in in = predict_in(s);
-    int rc;
+    const struct mig_foretell how = {
+        .in = predict_in(s),
+        .wws = c->wws,
+        .host = s->host,
+        .domid = s->dom.domid,
+        .watch_ns = c->watch_ns,
+        .watching = enter_watch,
+        .cancelled = is_cancelled,
+        .data = s,
+    };
 
-    if (!in.pages || (!c->wws && !c->watch_ns))
+    if (!how.in.pages || (!c->wws && !c->watch_ns))
         return 0;
-    if (c->limits.compress_level) {
-        lxe_warn("nothing can be predicted: how well the guest's memory packs"
-                 " is not known before");
-        return 0;
-    }
-    rc = find_curve(s, &in, err);
-    if (rc || !s->report->has_wws)
-        return rc;
-    if (!(in.wire_bps > 0)) {
-        lxe_warn("nothing can be predicted: how fast the wire to %s is will be"
-                 " known after this migration", c->to);
-        return 0;
-    }
-    mig_predict(&s->report->wws, &in, &s->report->predicted);
-    s->report->has_prediction = true;
-    return 0;
+    return mig_foretell(&how, s->report, err);
 }
 
 /* ---- stages 3 and 4: pre-copy, stop and copy ---- */
@@ -658,7 +614,7 @@ static int before_commit(struct session *s, struct lxe_err *err)
     rc = free_page_cache(s, err);
     if (rc)
         return rc;
-    rc = predict(s, err);
+    rc = foretell(s, err);
     if (rc)
         return rc;
     enter(s, MIG_STAGE_PRECOPY);

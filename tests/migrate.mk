@@ -207,6 +207,12 @@ tests_test_wws_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_wws_LDADD = $(TEXT_LIBS) -lm
 
 # What a migration will cost.
+check_PROGRAMS += tests/test-foretell
+TESTS += tests/test-foretell
+tests_test_foretell_SOURCES = tests/unit/test_foretell.c \
+	tests/unit/sim_fixture.h
+tests_test_foretell_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_foretell_LDADD = libmig.a $(SIM_LIBS) -lm
 PREDICT_TESTS = tests/test-predict tests/test-costs tests/test-past-runs \
 	tests/test-probe tests/test-plan tests/test-outrun tests/test-pace
 check_PROGRAMS += $(PREDICT_TESTS)
