@@ -482,3 +482,24 @@ const struct mig_journal *mig_journal_find(const struct mig_journal_list *list,
     }
     return found;
 }
+
+static bool is_earlier(const struct mig_process *a,
+                       const struct mig_process *b)
+{
+    return a->start_ticks != b->start_ticks ? a->start_ticks < b->start_ticks
+                                            : a->pid < b->pid;
+}
+
+const struct mig_journal *
+mig_journal_earlier(const struct mig_journal_list *list,
+                    const struct mig_journal *ours)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct mig_journal *j = &list->items[i];
+
+        if (j->role == MIG_JOURNAL_SOURCE && j->domid == ours->domid &&
+            is_earlier(&j->owner, &ours->owner) && mig_journal_alive(j))
+            return j;
+    }
+    return NULL;
+}

@@ -115,4 +115,13 @@ void mig_journal_list_free(struct mig_journal_list *list);
 const struct mig_journal *mig_journal_find(const struct mig_journal_list *list,
                                            const char *what);
 
+/*
+ * The journal of a migration of the same domain from here that goes on and
+ * began before ours, or NULL. Of two that begin at once, each having written
+ * its own before it looks, only one finds the other's.
+ */
+const struct mig_journal *
+mig_journal_earlier(const struct mig_journal_list *list,
+                    const struct mig_journal *ours);
+
 #endif

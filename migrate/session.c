@@ -147,30 +147,19 @@ static int repair_dead(struct session *s, struct lxe_err *err)
     return mig_repair_all(&repair, &count, err);
 }
 
-static bool is_earlier(const struct mig_process *a,
-                       const struct mig_process *b)
-{
-    return a->start_ticks != b->start_ticks ? a->start_ticks < b->start_ticks
-                                            : a->pid < b->pid;
-}
-
-/* Of two that begin at once, each sees the other's journal: one goes on. */
 static int check_alone(struct session *s, struct lxe_err *err)
 {
+    const struct mig_journal *other;
     struct mig_journal_list list;
     int rc = mig_journal_read_all(MIG_JOURNAL_DIR, &list, err);
 
     if (rc)
         return rc;
-    for (size_t i = 0; !rc && i < list.count; i++) {
-        const struct mig_journal *j = &list.items[i];
-
-        if (j->role == MIG_JOURNAL_SOURCE && j->domid == s->dom.domid &&
-            is_earlier(&j->owner, &s->journal.owner) && mig_journal_alive(j))
-            rc = lxe_fail(err, -EBUSY, "%s is being migrated to %s already,"
-                          " by process %d", s->dom.name, j->to,
-                          (int)j->owner.pid);
-    }
+    other = mig_journal_earlier(&list, &s->journal);
+    if (other)
+        rc = lxe_fail(err, -EBUSY, "%s is being migrated to %s already, by"
+                      " process %d", s->dom.name, other->to,
+                      (int)other->owner.pid);
     mig_journal_list_free(&list);
     return rc;
 }

@@ -268,6 +268,31 @@ static void test_find(void)
     CU_ASSERT_PTR_EQUAL(mig_journal_find(&list, "web"), &items[1]);
 }
 
+/* The first is this process's, and alive; "ours" is another's. */
+static void test_earlier(void)
+{
+    struct mig_journal items[2] = { sample(), sample() };
+    struct mig_journal *first = &items[0], *ours = &items[1];
+    const struct mig_journal_list list = { items, COUNT(items) };
+
+    ours->owner.start_ticks++;
+    CU_ASSERT_PTR_EQUAL(mig_journal_earlier(&list, ours), first);
+    first->role = MIG_JOURNAL_TARGET; /* it came here, and we move it on */
+    CU_ASSERT_PTR_NULL(mig_journal_earlier(&list, ours));
+    first->role = MIG_JOURNAL_SOURCE;
+    first->domid++;
+    CU_ASSERT_PTR_NULL(mig_journal_earlier(&list, ours));
+    first->domid--;
+    first->owner.start_ticks--; /* dead */
+    CU_ASSERT_PTR_NULL(mig_journal_earlier(&list, ours));
+    first->owner.start_ticks++;
+    ours->owner = first->owner; /* where both began at once, by number */
+    ours->owner.pid++;
+    CU_ASSERT_PTR_EQUAL(mig_journal_earlier(&list, ours), first);
+    ours->owner.pid -= 2;
+    CU_ASSERT_PTR_NULL(mig_journal_earlier(&list, ours));
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -279,6 +304,7 @@ int main(void)
         { "dead and living processes", test_processes },
         { "whose migration goes on", test_alive },
         { "found by what a person types", test_find },
+        { "of two that begin at once, one is first", test_earlier },
     };
     int status;
 
