@@ -136,8 +136,8 @@ static int execute(struct qmp *q, const char *command, struct lxe_err *err)
 
 /*
  * QEMU's own assertions end it when what is off is switched off, since 6.2,
- * and before 7.1 also when what is on is switched on. It does not tell which
- * it is, so between these two nothing can be done that is safe.
+ * and in that version also when what is on is switched on. It does not tell
+ * which it is, so there nothing can be done that is safe.
  */
 static int check_version(const struct lxe_json *greeting, struct lxe_err *err)
 {
@@ -148,10 +148,9 @@ static int check_version(const struct lxe_json *greeting, struct lxe_err *err)
     if (lxe_json_u64(lxe_json_get(version, "major"), &major) ||
         lxe_json_u64(lxe_json_get(version, "minor"), &minor))
         return lxe_fail(err, -EPROTO, "QEMU does not tell its version");
-    if ((major == 6 && minor >= 2) || (major == 7 && minor == 0))
-        return lxe_fail(err, -EOPNOTSUPP, "QEMU %u.%u could end by being told"
-                        " to stop it; a newer one would not", (unsigned)major,
-                        (unsigned)minor);
+    if (major == 6 && minor >= 2)
+        return lxe_fail(err, -EOPNOTSUPP, "QEMU 6.2 could end by being told to"
+                        " stop it; a newer one would not");
     return 0;
 }
 
