@@ -472,6 +472,115 @@ static void follows_domains(void)
     end(&b);
 }
 
+/* ---- whatever happens, what is kept is what is there ---- */
+
+/* But for the answer to a request, which is ours. */
+static const char *const random_keys[] = {
+    "name", "memory", "memory/target", "memory/static-max",
+    "memory/dynamic-min", "memory/dynamic-max", "memory/uncooperative",
+    "memory/videoram", "memory/meminfo", "control",
+    "control/feature-balloon", "data", "data/meminfo_free",
+    "data/meminfo_total", "data/updated", "data/aerostat",
+    "data/aerostat/report", "data/aerostat/request", "data/aerostat/done",
+    "data/aerostat/move", "data/other",
+};
+#define KEYS (sizeof(random_keys) / sizeof(random_keys[0]))
+
+static const char *const random_values[] = {
+    "", "0", "1", "7 host3", "8 host4", "drop 5", "5", "web", "web--incoming",
+    "131072", "999999", "-1", "seq=4 total=120000 available=1000",
+    "seq=5 total=120000 available=2000", "nonsense",
+};
+#define VALUES (sizeof(random_values) / sizeof(random_values[0]))
+
+static void change_key(uint64_t *seed)
+{
+    uint32_t domid = (uint32_t)unit_below(seed, 6) + 1;
+    char path[LXE_XS_PATH];
+
+    lxe_xs_path(path, domid, random_keys[unit_below(seed, KEYS)]);
+    if (unit_below(seed, 4))
+        fake_xs_set(path, random_values[unit_below(seed, VALUES)]);
+    else
+        fake_xs_remove(path);
+}
+
+static bool is_there(uint32_t domid)
+{
+    return !libxl_domain_info(NULL, NULL, domid);
+}
+
+static int by_domid(const void *a, const void *b)
+{
+    const libxl_dominfo *x = a, *y = b;
+
+    return (x->domid > y->domid) - (x->domid < y->domid);
+}
+
+/* Comes, goes, or is another one by the same number before anybody looks. */
+static void change_domain(uint64_t *seed)
+{
+    uint32_t domid = (uint32_t)unit_below(seed, 6) + 1;
+    bool was = is_there(domid);
+
+    if (was)
+        remove_guest(domid);
+    if (!was || unit_below(seed, 2)) {
+        add_guest(domid, (uint8_t)unit_below(seed, 3));
+        qsort(xen.infos, (size_t)xen.count, sizeof(*xen.infos), by_domid);
+    }
+}
+
+/* What a host that keeps nothing would say. */
+static void check_as_fresh(struct bed *b)
+{
+    struct xen_host fresh = { .host = { &xen_ops }, .xs = b->x.xs };
+    struct lxe_domain_list is = { 0 }, was = { 0 };
+    struct lxe_host *host = &b->x.host;
+
+    CU_ASSERT_EQUAL_FATAL(host->ops->list_domains(host, &is, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(host->ops->list_domains(&fresh.host, &was, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(is.count, was.count);
+    for (size_t i = 0; i < is.count; i++) {
+        struct lxe_move_request r[2];
+
+        if (is.doms[i].report.source != LXE_REPORT_AGENT)
+            is.doms[i].report.seq = was.doms[i].report.seq;
+        CU_ASSERT_EQUAL_FATAL(memcmp(&is.doms[i], &was.doms[i],
+                                     offsetof(struct lxe_domain, name)), 0);
+        CU_ASSERT_STRING_EQUAL_FATAL(is.doms[i].name, was.doms[i].name);
+        host->ops->move_request(host, is.doms[i].domid, &r[0], NULL);
+        host->ops->move_request(&fresh.host, is.doms[i].domid, &r[1], NULL);
+        CU_ASSERT_EQUAL_FATAL(r[0].id, r[1].id);
+        CU_ASSERT_STRING_EQUAL_FATAL(r[0].to, r[1].to);
+    }
+    lxe_domain_list_free(&is);
+    lxe_domain_list_free(&was);
+}
+
+static void keeps_what_is_there(void)
+{
+    uint64_t seed = unit_seed();
+    struct lxe_host *host;
+    struct bed b;
+
+    begin(&b, 3);
+    host = &b.x.host;
+    for (int i = 0; i < 5000; i++) {
+        for (uint64_t n = unit_below(&seed, 4); n--;)
+            change_key(&seed);
+        if (!unit_below(&seed, 10))
+            change_domain(&seed);
+        if (!unit_below(&seed, 10))
+            host->ops->get_domain(host, 2, &(struct lxe_domain){ 0 }, NULL);
+        if (!unit_below(&seed, 10))
+            host->ops->prepare_agent(host, 3, NULL);
+        CU_ASSERT_FATAL(host->ops->dispatch(host, on_event, &b, NULL) >= 0);
+        check_as_fresh(&b);
+    }
+    end(&b);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -487,6 +596,7 @@ int main(void)
         { "watches again", watches_again },
         { "watches all or says so", watches_not_all },
         { "follows domains", follows_domains },
+        { "keeps what is there", keeps_what_is_there },
     };
 
     return unit_run("xen_keys", tests, sizeof(tests) / sizeof(tests[0]));
