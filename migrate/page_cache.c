@@ -229,9 +229,10 @@ int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
 
 uint64_t mig_page_cache_arrival_kib(uint64_t original_target_kib,
                                     uint64_t rest_target_kib,
-                                    uint64_t rest_kib)
+                                    uint64_t rest_kib, uint64_t videoram_kib)
 {
-    return lxe_min(original_target_kib, lxe_max(rest_target_kib, rest_kib));
+    return lxe_min(original_target_kib,
+                   lxe_max(rest_target_kib, lxe_less(rest_kib, videoram_kib)));
 }
 
 int mig_page_cache_restore(struct lxe_host *host, uint32_t domid,

@@ -82,10 +82,11 @@ int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
  * above that, so it is no less than what is sent of it.
  * @original_target_kib  what it is to have in the end, and at most
  * @rest_target_kib, rest_kib  its target, and what it had, at rest
+ * @videoram_kib  that is part of the latter and of no target
  */
 uint64_t mig_page_cache_arrival_kib(uint64_t original_target_kib,
                                     uint64_t rest_target_kib,
-                                    uint64_t rest_kib);
+                                    uint64_t rest_kib, uint64_t videoram_kib);
 
 /* Gives the memory back. Returns 0 or a negative errno. */
 int mig_page_cache_restore(struct lxe_host *host, uint32_t domid,

@@ -433,7 +433,8 @@ static int configure(struct session *s, struct lxe_err *err)
 {
     uint64_t kib = mig_page_cache_arrival_kib(s->dom.target_kib,
                                               s->frozen_target_kib,
-                                              s->frozen_kib);
+                                              s->frozen_kib,
+                                              s->dom.videoram_kib);
     uint64_t need_kib; /* more is held already */
     char *json;
     int rc;

@@ -417,11 +417,15 @@ static void test_never_rests(void)
 /* Less than is sent of it would not fit into it. */
 static void test_arrival(void)
 {
-    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 60), 60);
-    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 61), 61);
-    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 59), 60);
-    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 120), 100);
-    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 100, 101), 100);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 60, 0), 60);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 61, 0), 61);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 59, 0), 60);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 120, 0), 100);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 100, 101, 0), 100);
+    /* An HVM guest: its video memory is none of its target's. */
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 76, 16), 60);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 77, 16), 61);
+    CU_ASSERT_EQUAL(mig_page_cache_arrival_kib(100, 60, 10, 16), 60);
 }
 
 int main(void)
