@@ -51,13 +51,16 @@ static bool lacks_memory(const struct mig_journal *j,
 /*
  * A domain that is being received never ran here: xl gives it its own name
  * before it unpauses it. Before it has any, its domid must be the one that was
- * seen. Later somebody may have renamed it.
+ * seen; one with another domid is being received by somebody else by now.
+ * Later somebody may have renamed it.
  */
 static enum mig_repair_verdict judge_target(const struct mig_journal *j,
                                             const struct lxe_domain *now)
 {
-    bool ours = is_named(now, j->name, INCOMING) ||
-                (!now->name[0] && j->domid && now->domid == j->domid);
+    bool ours = j->domid ? now->domid == j->domid &&
+                               (!now->name[0] ||
+                                is_named(now, j->name, INCOMING))
+                         : is_named(now, j->name, INCOMING);
 
     if (ours && now->paused)
         return MIG_REPAIR_DESTROY;

@@ -185,6 +185,11 @@ static void test_judge_target(void)
     CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
     j.domid = 3;
     CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_DESTROY);
+    snprintf(dom.name, sizeof(dom.name), "g--incoming");
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_DESTROY);
+    dom.domid = 4; /* it comes once more, by another receiver */
+    CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
+    dom.domid = 3;
     snprintf(dom.uuid, sizeof(dom.uuid), "v");
     CU_ASSERT_EQUAL(mig_repair_judge(&j, &dom), MIG_REPAIR_NOTHING);
 }
