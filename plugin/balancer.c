@@ -33,17 +33,6 @@ void aero_balancer_clear(struct aero_balancer *b)
     aero_migrations_clear(&b->migrations);
 }
 
-/* Keeps the first trouble of a tick, and logs what is new. */
-static void trouble(struct aero_balancer *b, char *now, const char *text)
-{
-    b->counters.errors++;
-    if (now[0])
-        return;
-    snprintf(now, AERO_WARNING_TEXT, "%s", text);
-    if (strcmp(now, b->trouble))
-        lxe_warn("%s; will try again", now);
-}
-
 static int look(struct aero_balancer *b, uint64_t now_ns, struct lxe_err *err)
 {
     struct lxe_domain_list list = { 0 };
@@ -60,7 +49,8 @@ static int look(struct aero_balancer *b, uint64_t now_ns, struct lxe_err *err)
 }
 
 /* A host with one node is asked once; without an answer there are none. */
-static void look_at_nodes(struct aero_balancer *b, char *now)
+static void look_at_nodes(struct aero_balancer *b,
+                          struct aero_trouble *trouble)
 {
     struct lxe_err err = { 0 };
 
@@ -68,7 +58,7 @@ static void look_at_nodes(struct aero_balancer *b, char *now)
         return;
     if (b->host->ops->numa(b->host, &b->numa, &err)) {
         b->numa.count = 0;
-        trouble(b, now, err.text);
+        aero_trouble_note(trouble, err.text);
     }
 }
 
@@ -110,14 +100,14 @@ static bool wants_agent(const struct aero_balancer *b,
 
 /* Creates the keys of a guest's agent. */
 static void prepare_agent(struct aero_balancer *b, struct aero_guest *g,
-                          char *now)
+                          struct aero_trouble *trouble)
 {
     struct lxe_err err = { 0 };
     int rc = b->host->ops->prepare_agent(b->host, g->dom.domid, &err);
 
     g->prepared = rc == 0;
     if (rc && rc != -ESRCH)
-        trouble(b, now, err.text);
+        aero_trouble_note(trouble, err.text);
 }
 
 /* Whether somebody else balances the guest; says when that changes. */
@@ -260,13 +250,14 @@ static uint64_t owed_kib(const struct aero_balancer *b,
 /* What the policy is given of a guest follows at once, while its record is at
  * hand. */
 static void look_at_guests(struct aero_balancer *b, uint64_t now_ns,
-                           struct aero_policy_guest *in, char *now)
+                           struct aero_policy_guest *in,
+                           struct aero_trouble *trouble)
 {
     for (size_t i = 0; i < b->guests.count; i++) {
         struct aero_guest *g = &b->guests.items[i];
 
         if (wants_agent(b, g))
-            prepare_agent(b, g, now);
+            prepare_agent(b, g, trouble);
         judge(b, g, now_ns);
         policy_guest(b, g, &in[i]);
     }
@@ -382,7 +373,7 @@ static void count_move(struct aero_counters *c, uint64_t from_kib,
 
 /* Returns whether it is set. */
 static bool set_target(struct aero_balancer *b, struct aero_guest *g,
-                       uint64_t kib, char *now)
+                       uint64_t kib, struct aero_trouble *trouble)
 {
     struct lxe_err err = { 0 };
     char text[AERO_WARNING_TEXT];
@@ -395,7 +386,7 @@ static bool set_target(struct aero_balancer *b, struct aero_guest *g,
     if (rc) {
         snprintf(text, sizeof(text), "domain %" PRIu32 " (%.40s): %s",
                  g->dom.domid, g->dom.name, err.text);
-        trouble(b, now, text);
+        aero_trouble_note(trouble, text);
         return false;
     }
     count_move(&b->counters, standing_kib(g), kib);
@@ -417,12 +408,12 @@ static void tell_move(const struct aero_guest *g, uint64_t from_kib,
 /* Sets a target for the policy's reason. */
 static void follow_policy(struct aero_balancer *b, struct aero_guest *g,
                           uint64_t kib, const struct aero_reason *reason,
-                          char *now)
+                          struct aero_trouble *trouble)
 {
     uint64_t from_kib = standing_kib(g);
     char text[AERO_REASON_TEXT];
 
-    if (!set_target(b, g, kib, now) || !lxe_log_shows(XTL_INFO))
+    if (!set_target(b, g, kib, trouble) || !lxe_log_shows(XTL_INFO))
         return;
     aero_reason_text(reason, text);
     tell_move(g, from_kib, text);
@@ -430,17 +421,19 @@ static void follow_policy(struct aero_balancer *b, struct aero_guest *g,
 
 /* Sets one for a reason of the balancer's own. */
 static void set_target_for(struct aero_balancer *b, struct aero_guest *g,
-                           uint64_t kib, const char *reason, char *now)
+                           uint64_t kib, const char *reason,
+                           struct aero_trouble *trouble)
 {
     uint64_t from_kib = standing_kib(g);
 
-    if (set_target(b, g, kib, now))
+    if (set_target(b, g, kib, trouble))
         tell_move(g, from_kib, reason);
 }
 
 /* Changes the target by a page: towards what the guest holds, unless that is
  * above what it may be given. */
-static void wake(struct aero_balancer *b, struct aero_guest *g, char *now)
+static void wake(struct aero_balancer *b, struct aero_guest *g,
+                 struct aero_trouble *trouble)
 {
     uint64_t target = standing_kib(g);
 
@@ -450,7 +443,7 @@ static void wake(struct aero_balancer *b, struct aero_guest *g, char *now)
     else
         target += LXE_KIB_PER_PAGE;
     set_target_for(b, g, target, "its balloon driver does not move: woken",
-                   now);
+                   trouble);
 }
 
 static struct aero_apply_guest *apply_input(
@@ -474,7 +467,8 @@ static void set_targets(struct aero_balancer *b,
                         const struct aero_policy_guest *in,
                         const struct aero_policy_target *out,
                         const struct aero_policy_host *host,
-                        const struct aero_node_pools *pools, char *now)
+                        const struct aero_node_pools *pools,
+                        struct aero_trouble *trouble)
 {
     _cleanup_free_ struct aero_apply_guest *guests =
         apply_input(in, out, b->guests.count);
@@ -483,7 +477,7 @@ static void set_targets(struct aero_balancer *b,
     size_t n;
 
     if (!guests || !steps) {
-        trouble(b, now, "out of memory");
+        aero_trouble_note(trouble, "out of memory");
         return;
     }
     for (unsigned node = 0; node < pools->count; node++)
@@ -497,7 +491,7 @@ static void set_targets(struct aero_balancer *b,
         struct aero_guest *g = &b->guests.items[steps[i].index];
 
         follow_policy(b, g, steps[i].target_kib,
-                      &out[steps[i].index].reason, now);
+                      &out[steps[i].index].reason, trouble);
         g->condition.wake = false; /* the driver has a new value */
     }
 }
@@ -521,14 +515,15 @@ static void note_reason(struct aero_guest *g,
 
 /* Notes why each guest has what it has, and wakes those that need it. */
 static void end_with_guests(struct aero_balancer *b,
-                            const struct aero_policy_target *out, char *now)
+                            const struct aero_policy_target *out,
+                            struct aero_trouble *trouble)
 {
     for (size_t i = 0; i < b->guests.count; i++) {
         struct aero_guest *g = &b->guests.items[i];
 
         note_reason(g, &out[i]);
         if (g->condition.wake)
-            wake(b, g, now);
+            wake(b, g, trouble);
     }
 }
 
@@ -641,7 +636,8 @@ static void show(const struct aero_balancer *b,
         b->decided(&tick, b->decided_data);
 }
 
-static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
+static int balance(struct aero_balancer *b, uint64_t now_ns,
+                   struct aero_trouble *trouble)
 {
     struct aero_policy_host host;
     struct aero_node_pools pools;
@@ -651,24 +647,24 @@ static int balance(struct aero_balancer *b, uint64_t now_ns, char *now)
         malloc((b->guests.count + 1) * sizeof(*out));
 
     if (!in || !out) {
-        trouble(b, now, "out of memory");
+        aero_trouble_note(trouble, "out of memory");
         return -ENOMEM;
     }
-    look_at_guests(b, now_ns, in, now);
+    look_at_guests(b, now_ns, in, trouble);
     if (b->config->samples)
         aero_sampler_tick(&b->sampler, &b->guests, now_ns);
     if (judge_nodes(b, in) || judge_host(b, in, now_ns)) {
-        trouble(b, now, "out of memory");
+        aero_trouble_note(trouble, "out of memory");
         return -ENOMEM;
     }
     host = policy_host(b);
     node_pools(b, &pools);
     if (aero_node_pools_run(&host, &pools, in, b->guests.count, out)) {
-        trouble(b, now, "out of memory");
+        aero_trouble_note(trouble, "out of memory");
         return -ENOMEM;
     }
-    set_targets(b, in, out, &host, &pools, now);
-    end_with_guests(b, out, now);
+    set_targets(b, in, out, &host, &pools, trouble);
+    end_with_guests(b, out, trouble);
     show(b, in, out, &host, &pools);
     return 0;
 }
@@ -856,10 +852,18 @@ static void note_moving(struct aero_balancer *b)
     }
 }
 
+/* Keeps what the tick ran into. */
+static void end_with_trouble(struct aero_balancer *b,
+                             const struct aero_trouble *trouble)
+{
+    b->counters.errors += trouble->count;
+    memcpy(b->trouble, trouble->text, sizeof(b->trouble));
+}
+
 int aero_balancer_tick(struct aero_balancer *b)
 {
     uint64_t now_ns = tick_time(b);
-    char now[AERO_WARNING_TEXT] = "";
+    struct aero_trouble trouble = { .before = b->trouble };
     struct lxe_err err = { 0 };
     int rc;
 
@@ -869,15 +873,15 @@ int aero_balancer_tick(struct aero_balancer *b)
     aero_migrations_undo(&b->migrations, b->host);
     rc = look_again(b, now_ns, &err);
     if (rc) {
-        trouble(b, now, err.text);
+        aero_trouble_note(&trouble, err.text);
     } else {
-        look_at_nodes(b, now);
+        look_at_nodes(b, &trouble);
         follow_transfers(b);
-        rc = balance(b, now_ns, now);
+        rc = balance(b, now_ns, &trouble);
         settle_reservations(b, now_ns);
         aero_self_moves_tick(&b->self_moves, b->config, &b->guests, b->host);
     }
-    memcpy(b->trouble, now, sizeof(now));
+    end_with_trouble(b, &trouble);
     if (!rc && !b->ticks++)
         b->first_ns = now_ns;
     return rc;
@@ -997,8 +1001,8 @@ bool aero_balancer_awaited(const struct aero_balancer *b)
 void aero_balancer_stop(struct aero_balancer *b)
 {
     uint64_t now_ns = b->host->ops->now_ns(b->host);
+    struct aero_trouble trouble = { .before = b->trouble };
     struct lxe_err err = { 0 };
-    char now[AERO_WARNING_TEXT] = "";
 
     b->reservations.count = 0;
     if (look(b, now_ns, &err)) {
@@ -1015,6 +1019,8 @@ void aero_balancer_stop(struct aero_balancer *b)
             target + aero_guest_tolerance_kib(target) >= safe)
             continue;
         set_target_for(b, g, safe,
-                       "the daemon ends: no shrink is left half done", now);
+                       "the daemon ends: no shrink is left half done",
+                       &trouble);
     }
+    b->counters.errors += trouble.count;
 }

@@ -21,11 +21,11 @@
 #include "sampler.h"
 #include "self_move.h"
 #include "tick.h"
+#include "trouble.h"
 
 #define AERO_DEAD_BAND_KIB (4u << 10)
 #define AERO_SLACK_PART    16u
 #define AERO_SHRINK_PART   8u
-#define AERO_WARNING_TEXT  640 /* a message, and whose it is */
 
 /* Tells a client that its reservation is held (r->held), or why not. */
 typedef void aero_reserved_fn(const struct aero_reservation *r, void *data);

@@ -44,6 +44,7 @@ libaero_a_SOURCES = \
 	%D%/self_move.c %D%/self_move.h \
 	%D%/speed.c %D%/speed.h \
 	%D%/tick.c %D%/tick.h \
+	%D%/trouble.c %D%/trouble.h \
 	%D%/watcher.c %D%/watcher.h \
 	%D%/water.c %D%/water.h
 AERO_LIBS = libaero.a libmig.a $(LXE_LIBS) $(UV_LIBS) $(MHD_LIBS)
