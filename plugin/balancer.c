@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/u64.h"
 #include "base/units.h"
+#include "judge.h"
 #include "node_pools.h"
 #include "numa.h"
 
@@ -110,78 +111,6 @@ static void prepare_agent(struct aero_balancer *b, struct aero_guest *g,
         aero_trouble_note(trouble, err.text);
 }
 
-/* Whether somebody else balances the guest; says when that changes. */
-static bool foreign(struct aero_balancer *b, struct aero_guest *g,
-                    uint64_t now_ns)
-{
-    uint64_t changes = g->rival.changes;
-    enum aero_guest_state state = g->condition.state;
-    bool was = g->rival.alone;
-    bool ours = aero_guest_movable(state) || state == AERO_GUEST_FOREIGN;
-
-    if (g->retargeted && ours && aero_rival_change(&g->rival, now_ns))
-        lxe_warn("domain %" PRIu32 " (%s): %u changes of its target within"
-                 " %u s were not ours (%s): left alone", g->dom.domid,
-                 g->dom.name, AERO_RIVAL_CHANGES, AERO_RIVAL_WINDOW_S,
-                 aero_rival_guess(&g->dom));
-    b->counters.foreign_changes += g->rival.changes - changes;
-    if (was && !aero_rival_alone(&g->rival, now_ns))
-        lxe_info("domain %" PRIu32 " (%s): left alone for long enough; ours"
-                 " again", g->dom.domid, g->dom.name);
-    return g->rival.alone;
-}
-
-/* A target that nobody wrote yet promises nothing. */
-static uint64_t standing_kib(const struct aero_guest *g)
-{
-    return g->dom.target_kib != LXE_UNKNOWN ? g->dom.target_kib : g->held_kib;
-}
-
-static void judge(struct aero_balancer *b, struct aero_guest *g,
-                  uint64_t now_ns)
-{
-    struct aero_demand_input demand = {
-        .now_ns = now_ns,
-        .held_kib = g->held_kib,
-        .static_max_kib = aero_guest_top_kib(g),
-        .resting_kib = g->resting_kib != LXE_UNKNOWN ? g->resting_kib
-                                                     : g->held_kib,
-        .margin_kib = b->config->margin_kib,
-        .probe = b->config->probe,
-        .scarce = b->state >= AERO_HOST_SOFT,
-        .floor_kib = g->condition.floor_kib,
-        .keeps_use = g->condition.keeps_use,
-        .report = &g->dom.report,
-        .report_age_ns = aero_guest_report_age_ns(g, now_ns),
-        .activity = b->config->samples ? &g->activity : NULL,
-    };
-    struct aero_state_input state = {
-        .now_ns = now_ns,
-        .seen_ns = g->seen_ns,
-        .first_report_ns = g->first_report_ns,
-        .dom = &g->dom,
-        .held_kib = g->held_kib,
-        .announced = aero_migrations_find(&b->migrations, g->dom.domid),
-        .foreign = foreign(b, g, now_ns),
-        .idle_kib = LXE_UNKNOWN,
-    };
-    enum aero_guest_state was = g->condition.state;
-    uint64_t target = standing_kib(g);
-
-    g->moving = state.announced;
-    aero_speed_sample(&g->speed, now_ns, g->held_kib, target,
-                      aero_guest_tolerance_kib(target));
-    state.fastest_kib_s = (uint64_t)g->speed.fastest_kib_s;
-    aero_guest_apply_policy(g, b->config);
-    aero_demand_estimate(&demand, &g->demand_memory, &g->demand);
-    if (g->demand.told)
-        state.idle_kib = lxe_less(g->held_kib, g->demand.used_kib);
-    aero_guest_judge(&state, &g->state_memory, &g->condition);
-    if (g->condition.state != was)
-        lxe_info("domain %" PRIu32 " (%s): %s", g->dom.domid, g->dom.name,
-                 aero_guest_state_name(g->condition.state));
-}
-
 /*
  * The target as a promise of memory. dom0 is not made to follow its own; for
  * a domain that takes what was reserved for it, the reservation stands; one
@@ -194,12 +123,12 @@ static uint64_t promised_kib(const struct aero_balancer *b,
         aero_migrations_find(&b->migrations, g->dom.domid);
 
     if (m && m->original_target_kib != LXE_UNKNOWN &&
-        m->original_target_kib > standing_kib(g))
+        m->original_target_kib > aero_guest_standing_kib(g))
         return m->original_target_kib;
     if (g->condition.state == AERO_GUEST_HOST ||
         aero_reservations_following(&b->reservations, g->dom.domid))
         return g->held_kib;
-    return standing_kib(g);
+    return aero_guest_standing_kib(g);
 }
 
 static void policy_guest(const struct aero_balancer *b,
@@ -253,12 +182,16 @@ static void look_at_guests(struct aero_balancer *b, uint64_t now_ns,
                            struct aero_policy_guest *in,
                            struct aero_trouble *trouble)
 {
+    bool scarce = b->state >= AERO_HOST_SOFT;
+
     for (size_t i = 0; i < b->guests.count; i++) {
         struct aero_guest *g = &b->guests.items[i];
+        bool announced = aero_migrations_find(&b->migrations, g->dom.domid);
 
         if (wants_agent(b, g))
             prepare_agent(b, g, trouble);
-        judge(b, g, now_ns);
+        b->counters.foreign_changes +=
+            aero_judge_guest(g, b->config, announced, scarce, now_ns);
         policy_guest(b, g, &in[i]);
     }
 }
@@ -389,7 +322,7 @@ static bool set_target(struct aero_balancer *b, struct aero_guest *g,
         aero_trouble_note(trouble, text);
         return false;
     }
-    count_move(&b->counters, standing_kib(g), kib);
+    count_move(&b->counters, aero_guest_standing_kib(g), kib);
     g->written_kib = kib;
     g->dom.target_kib = kib;
     return true;
@@ -410,7 +343,7 @@ static void follow_policy(struct aero_balancer *b, struct aero_guest *g,
                           uint64_t kib, const struct aero_reason *reason,
                           struct aero_trouble *trouble)
 {
-    uint64_t from_kib = standing_kib(g);
+    uint64_t from_kib = aero_guest_standing_kib(g);
     char text[AERO_REASON_TEXT];
 
     if (!set_target(b, g, kib, trouble) || !lxe_log_shows(XTL_INFO))
@@ -424,7 +357,7 @@ static void set_target_for(struct aero_balancer *b, struct aero_guest *g,
                            uint64_t kib, const char *reason,
                            struct aero_trouble *trouble)
 {
-    uint64_t from_kib = standing_kib(g);
+    uint64_t from_kib = aero_guest_standing_kib(g);
 
     if (set_target(b, g, kib, trouble))
         tell_move(g, from_kib, reason);
@@ -435,7 +368,7 @@ static void set_target_for(struct aero_balancer *b, struct aero_guest *g,
 static void wake(struct aero_balancer *b, struct aero_guest *g,
                  struct aero_trouble *trouble)
 {
-    uint64_t target = standing_kib(g);
+    uint64_t target = aero_guest_standing_kib(g);
 
     if (target > g->held_kib ||
         aero_guest_top_kib(g) < target + LXE_KIB_PER_PAGE)
@@ -1011,7 +944,7 @@ void aero_balancer_stop(struct aero_balancer *b)
     }
     for (size_t i = 0; i < b->guests.count; i++) {
         struct aero_guest *g = &b->guests.items[i];
-        uint64_t target = standing_kib(g), safe = g->held_kib;
+        uint64_t target = aero_guest_standing_kib(g), safe = g->held_kib;
 
         if (safe > aero_guest_top_kib(g))
             safe = aero_guest_top_kib(g);

@@ -23,6 +23,7 @@ libaero_a_SOURCES = \
 	%D%/guests.c %D%/guests.h \
 	%D%/hasten.c %D%/hasten.h \
 	%D%/host_state.c %D%/host_state.h \
+	%D%/judge.c %D%/judge.h \
 	%D%/median.c %D%/median.h \
 	%D%/counters.h \
 	%D%/metrics.c %D%/metrics.h \

@@ -218,17 +218,6 @@ static uint64_t default_min(const struct aero_config *c, uint64_t static_max)
     return quarter > DEFAULT_MIN_KIB ? quarter : DEFAULT_MIN_KIB;
 }
 
-uint64_t aero_guest_top_kib(const struct aero_guest *guest)
-{
-    const struct lxe_domain *d = &guest->dom;
-
-    if (d->static_max_kib == LXE_UNKNOWN)
-        return LXE_UNKNOWN;
-    return d->static_max_kib > d->videoram_kib
-               ? d->static_max_kib - d->videoram_kib
-               : 0;
-}
-
 void aero_guest_apply_policy(struct aero_guest *guest,
                              const struct aero_config *config)
 {
@@ -264,12 +253,4 @@ const char *aero_guest_source_name(enum lxe_report_source source)
                                              "xenserver" };
 
     return names[source];
-}
-
-uint64_t aero_guest_report_age_ns(const struct aero_guest *guest,
-                                  uint64_t now_ns)
-{
-    if (!guest->first_report_ns)
-        return LXE_UNKNOWN;
-    return now_ns - guest->report_ns;
 }

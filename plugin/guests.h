@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "activity.h"
+#include "base/u64.h"
 #include "daemon_config.h"
 #include "demand.h"
 #include "guest_state.h"
@@ -88,17 +89,34 @@ struct aero_guest *aero_guests_find_text(const struct aero_guests *guests,
 void aero_guest_apply_policy(struct aero_guest *guest,
                              const struct aero_config *config);
 
+/* Its target as it stands. One that nobody wrote yet promises nothing. */
+static inline uint64_t aero_guest_standing_kib(const struct aero_guest *guest)
+{
+    return guest->dom.target_kib != LXE_UNKNOWN ? guest->dom.target_kib
+                                                : guest->held_kib;
+}
+
 /*
  * The highest target that it can be given: static_max less video memory.
  * LXE_UNKNOWN until the toolstack has written static_max.
  */
-uint64_t aero_guest_top_kib(const struct aero_guest *guest);
+static inline uint64_t aero_guest_top_kib(const struct aero_guest *guest)
+{
+    const struct lxe_domain *d = &guest->dom;
+
+    return d->static_max_kib != LXE_UNKNOWN
+               ? lxe_less(d->static_max_kib, d->videoram_kib)
+               : LXE_UNKNOWN;
+}
 
 /* "agent", "none"…: as in mem.status. */
 const char *aero_guest_source_name(enum lxe_report_source source);
 
 /* The age of its report; LXE_UNKNOWN where it never reported. */
-uint64_t aero_guest_report_age_ns(const struct aero_guest *guest,
-                                  uint64_t now_ns);
+static inline uint64_t aero_guest_report_age_ns(
+    const struct aero_guest *guest, uint64_t now_ns)
+{
+    return guest->first_report_ns ? now_ns - guest->report_ns : LXE_UNKNOWN;
+}
 
 #endif
