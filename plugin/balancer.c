@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apply.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/u64.h"
 #include "base/units.h"
 #include "judge.h"
+#include "moves.h"
 #include "node_pools.h"
 #include "numa.h"
 
@@ -32,6 +32,17 @@ void aero_balancer_clear(struct aero_balancer *b)
     aero_sampler_clear(&b->sampler);
     aero_guests_clear(&b->guests);
     aero_migrations_clear(&b->migrations);
+}
+
+static struct aero_moves moves(struct aero_balancer *b,
+                               struct aero_trouble *trouble)
+{
+    return (struct aero_moves){
+        .host = b->host,
+        .guests = &b->guests,
+        .counters = &b->counters,
+        .trouble = trouble,
+    };
 }
 
 static int look(struct aero_balancer *b, uint64_t now_ns, struct lxe_err *err)
@@ -292,174 +303,6 @@ static int judge_nodes(struct aero_balancer *b,
     return 0;
 }
 
-static void count_move(struct aero_counters *c, uint64_t from_kib,
-                       uint64_t to_kib)
-{
-    if (to_kib > from_kib) {
-        c->grows++;
-        c->grow_kib += to_kib - from_kib;
-    } else {
-        c->shrinks++;
-        c->shrink_kib += from_kib - to_kib;
-    }
-}
-
-/* Returns whether it is set. */
-static bool set_target(struct aero_balancer *b, struct aero_guest *g,
-                       uint64_t kib, struct aero_trouble *trouble)
-{
-    struct lxe_err err = { 0 };
-    char text[AERO_WARNING_TEXT];
-    int rc = b->host->ops->set_target(b->host, g->dom.domid, kib, &err);
-
-    /* One that failed may stand none the less: it is nobody else's. */
-    g->set_kib = kib;
-    if (rc == -ESRCH)
-        return false; /* it went: normal */
-    if (rc) {
-        snprintf(text, sizeof(text), "domain %" PRIu32 " (%.40s): %s",
-                 g->dom.domid, g->dom.name, err.text);
-        aero_trouble_note(trouble, text);
-        return false;
-    }
-    count_move(&b->counters, aero_guest_standing_kib(g), kib);
-    g->written_kib = kib;
-    g->dom.target_kib = kib;
-    return true;
-}
-
-static void tell_move(const struct aero_guest *g, uint64_t from_kib,
-                      const char *reason)
-{
-    char from[LXE_UNIT_TEXT], to[LXE_UNIT_TEXT];
-
-    lxe_info("domain %" PRIu32 " (%s): target %s -> %s: %s", g->dom.domid,
-             g->dom.name, lxe_format_kib(from, from_kib),
-             lxe_format_kib(to, g->dom.target_kib), reason);
-}
-
-/* Sets a target for the policy's reason. */
-static void follow_policy(struct aero_balancer *b, struct aero_guest *g,
-                          uint64_t kib, const struct aero_reason *reason,
-                          struct aero_trouble *trouble)
-{
-    uint64_t from_kib = aero_guest_standing_kib(g);
-    char text[AERO_REASON_TEXT];
-
-    if (!set_target(b, g, kib, trouble) || !lxe_log_shows(XTL_INFO))
-        return;
-    aero_reason_text(reason, text);
-    tell_move(g, from_kib, text);
-}
-
-/* Sets one for a reason of the balancer's own. */
-static void set_target_for(struct aero_balancer *b, struct aero_guest *g,
-                           uint64_t kib, const char *reason,
-                           struct aero_trouble *trouble)
-{
-    uint64_t from_kib = aero_guest_standing_kib(g);
-
-    if (set_target(b, g, kib, trouble))
-        tell_move(g, from_kib, reason);
-}
-
-/* Changes the target by a page: towards what the guest holds, unless that is
- * above what it may be given. */
-static void wake(struct aero_balancer *b, struct aero_guest *g,
-                 struct aero_trouble *trouble)
-{
-    uint64_t target = aero_guest_standing_kib(g);
-
-    if (target > g->held_kib ||
-        aero_guest_top_kib(g) < target + LXE_KIB_PER_PAGE)
-        target -= LXE_KIB_PER_PAGE;
-    else
-        target += LXE_KIB_PER_PAGE;
-    set_target_for(b, g, target, "its balloon driver does not move: woken",
-                   trouble);
-}
-
-static struct aero_apply_guest *apply_input(
-    const struct aero_policy_guest *in, const struct aero_policy_target *out,
-    size_t count)
-{
-    struct aero_apply_guest *guests = malloc((count + 1) * sizeof(*guests));
-
-    for (size_t i = 0; guests && i < count; i++)
-        guests[i] = (struct aero_apply_guest){
-            .movable = in[i].movable,
-            .held_kib = in[i].held_kib,
-            .target_kib = in[i].target_kib,
-            .want_kib = out[i].target_kib,
-            .nodes = in[i].nodes,
-        };
-    return guests;
-}
-
-static void set_targets(struct aero_balancer *b,
-                        const struct aero_policy_guest *in,
-                        const struct aero_policy_target *out,
-                        const struct aero_policy_host *host,
-                        const struct aero_node_pools *pools,
-                        struct aero_trouble *trouble)
-{
-    _cleanup_free_ struct aero_apply_guest *guests =
-        apply_input(in, out, b->guests.count);
-    _cleanup_free_ struct aero_apply_step *steps =
-        malloc((b->guests.count + 1) * sizeof(*steps));
-    size_t n;
-
-    if (!guests || !steps) {
-        aero_trouble_note(trouble, "out of memory");
-        return;
-    }
-    for (unsigned node = 0; node < pools->count; node++)
-        if (pools->nodes[node].keep_kib)
-            aero_apply_cut(guests, b->guests.count, node,
-                           pools->nodes[node].free_kib,
-                           pools->nodes[node].keep_kib);
-    n = aero_apply_plan(guests, b->guests.count, host->free_kib,
-                        host->keep_free_kib, steps);
-    for (size_t i = 0; i < n; i++) {
-        struct aero_guest *g = &b->guests.items[steps[i].index];
-
-        follow_policy(b, g, steps[i].target_kib,
-                      &out[steps[i].index].reason, trouble);
-        g->condition.wake = false; /* the driver has a new value */
-    }
-}
-
-static void note_reason(struct aero_guest *g,
-                        const struct aero_policy_target *out)
-{
-    if (aero_guest_movable(g->condition.state))
-        g->reason = out->reason;
-    else if (g->condition.state == AERO_GUEST_FOREIGN)
-        g->reason = (struct aero_reason){
-            .cause = AERO_CAUSE_FOREIGN,
-            .why = aero_rival_guess(&g->dom),
-        };
-    else
-        g->reason = (struct aero_reason){
-            .cause = AERO_CAUSE_UNTOUCHED,
-            .why = aero_guest_state_name(g->condition.state),
-        };
-}
-
-/* Notes why each guest has what it has, and wakes those that need it. */
-static void end_with_guests(struct aero_balancer *b,
-                            const struct aero_policy_target *out,
-                            struct aero_trouble *trouble)
-{
-    for (size_t i = 0; i < b->guests.count; i++) {
-        struct aero_guest *g = &b->guests.items[i];
-
-        note_reason(g, &out[i]);
-        if (g->condition.wake)
-            wake(b, g, trouble);
-    }
-}
-
 /* What stands is judged, not what somebody waits for. */
 static uint64_t spare_kib(const struct aero_balancer *b,
                           const struct aero_policy_guest *in)
@@ -572,6 +415,7 @@ static void show(const struct aero_balancer *b,
 static int balance(struct aero_balancer *b, uint64_t now_ns,
                    struct aero_trouble *trouble)
 {
+    struct aero_moves m = moves(b, trouble);
     struct aero_policy_host host;
     struct aero_node_pools pools;
     _cleanup_free_ struct aero_policy_guest *in =
@@ -596,8 +440,7 @@ static int balance(struct aero_balancer *b, uint64_t now_ns,
         aero_trouble_note(trouble, "out of memory");
         return -ENOMEM;
     }
-    set_targets(b, in, out, &host, &pools, trouble);
-    end_with_guests(b, out, trouble);
+    aero_moves_carry_out(&m, in, out, &host, &pools);
     show(b, in, out, &host, &pools);
     return 0;
 }
@@ -935,6 +778,7 @@ void aero_balancer_stop(struct aero_balancer *b)
 {
     uint64_t now_ns = b->host->ops->now_ns(b->host);
     struct aero_trouble trouble = { .before = b->trouble };
+    struct aero_moves m = moves(b, &trouble);
     struct lxe_err err = { 0 };
 
     b->reservations.count = 0;
@@ -942,18 +786,6 @@ void aero_balancer_stop(struct aero_balancer *b)
         lxe_warn("%s; targets stay as they are", err.text);
         return;
     }
-    for (size_t i = 0; i < b->guests.count; i++) {
-        struct aero_guest *g = &b->guests.items[i];
-        uint64_t target = aero_guest_standing_kib(g), safe = g->held_kib;
-
-        if (safe > aero_guest_top_kib(g))
-            safe = aero_guest_top_kib(g);
-        if (!aero_guest_movable(g->condition.state) ||
-            target + aero_guest_tolerance_kib(target) >= safe)
-            continue;
-        set_target_for(b, g, safe,
-                       "the daemon ends: no shrink is left half done",
-                       &trouble);
-    }
+    aero_moves_stop_shrinking(&m);
     b->counters.errors += trouble.count;
 }

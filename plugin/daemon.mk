@@ -29,6 +29,7 @@ libaero_a_SOURCES = \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/metrics_http.c %D%/metrics_http.h \
 	%D%/migrations.c %D%/migrations.h \
+	%D%/moves.c %D%/moves.h \
 	%D%/node_pools.c %D%/node_pools.h \
 	%D%/numa.c %D%/numa.h \
 	%D%/pid_lock.c %D%/pid_lock.h \
