@@ -16,6 +16,7 @@
 #include "moves.h"
 #include "node_pools.h"
 #include "numa.h"
+#include "shortage.h"
 
 void aero_balancer_init(struct aero_balancer *b, struct lxe_host *host,
                         const struct aero_config *config)
@@ -313,41 +314,6 @@ static uint64_t spare_kib(const struct aero_balancer *b,
     return aero_policy_spare_kib(&host, in, b->guests.count);
 }
 
-static int find_mover(struct aero_balancer *b,
-                      const struct aero_policy_guest *in)
-{
-    _cleanup_free_ struct aero_mover *movers =
-        calloc(b->guests.count + 1, sizeof(*movers));
-    const struct aero_mover *best;
-    size_t n = 0;
-
-    if (!movers)
-        return -ENOMEM;
-    for (size_t i = 0; i < b->guests.count; i++)
-        if (in[i].movable && b->guests.items[i].demand.told)
-            movers[n++] = (struct aero_mover){ b->guests.items[i].dom.domid,
-                                               in[i].need_kib };
-    best = aero_host_should_move(movers, n,
-                                 aero_host_lack_kib(b->spare_kib,
-                                                    b->memory.total_kib,
-                                                    &b->config->host_levels));
-    b->should_move = best ? best->domid : AERO_NO_DOMID;
-    return 0;
-}
-
-static void tell_shortage(struct aero_balancer *b)
-{
-    const struct aero_guest *g = aero_guests_find(&b->guests, b->should_move);
-    char spare[LXE_UNIT_TEXT], need[LXE_UNIT_TEXT];
-
-    /* Where none says what it needs, little to spare is how it always is. */
-    if (g)
-        snprintf(b->shortage, sizeof(b->shortage), "memory is low: %s to"
-                 " spare; migrating %.64s away would free the %s that it"
-                 " needs", lxe_format_kib(spare, b->spare_kib), g->dom.name,
-                 lxe_format_kib(need, g->demand.need_kib));
-}
-
 /* When the daemon starts it knows of no guest yet what it needs. */
 static bool knows_guests(const struct aero_balancer *b, uint64_t now_ns)
 {
@@ -357,6 +323,21 @@ static bool knows_guests(const struct aero_balancer *b, uint64_t now_ns)
         if (b->guests.items[i].condition.state == AERO_GUEST_BOOTING)
             return false;
     return true;
+}
+
+/* Memory is low: finds who should move, and says so. */
+static int suggest_move(struct aero_balancer *b,
+                        const struct aero_policy_guest *in)
+{
+    uint64_t lack = aero_host_lack_kib(b->spare_kib, b->memory.total_kib,
+                                       &b->config->host_levels);
+    int rc = aero_shortage_find_mover(&b->guests, in, lack, &b->should_move);
+    const struct aero_guest *g = aero_guests_find(&b->guests, b->should_move);
+
+    /* Where none says what it needs, little to spare is how it always is. */
+    if (g)
+        aero_shortage_text(g, b->spare_kib, b->shortage, sizeof(b->shortage));
+    return rc;
 }
 
 /* Finds the host's state, and in the worst one who should move. */
@@ -373,10 +354,8 @@ static int judge_host(struct aero_balancer *b,
                                     &b->config->host_levels);
     b->should_move = AERO_NO_DOMID;
     b->shortage[0] = '\0';
-    if (b->state == AERO_HOST_LOW) {
-        rc = find_mover(b, in);
-        tell_shortage(b);
-    }
+    if (b->state == AERO_HOST_LOW)
+        rc = suggest_move(b, in);
     if (b->state != was)
         lxe_info("host: %s, was %s: %" PRIu64 " KiB to spare%s%s",
                  aero_host_state_name(b->state), aero_host_state_name(was),

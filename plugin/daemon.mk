@@ -44,6 +44,7 @@ libaero_a_SOURCES = \
 	%D%/rivals.c %D%/rivals.h \
 	%D%/sampler.c %D%/sampler.h \
 	%D%/self_move.c %D%/self_move.h \
+	%D%/shortage.c %D%/shortage.h \
 	%D%/speed.c %D%/speed.h \
 	%D%/tick.c %D%/tick.h \
 	%D%/trouble.c %D%/trouble.h \
