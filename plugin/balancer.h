@@ -16,19 +16,11 @@
 #include "host.h"
 #include "host_state.h"
 #include "migrations.h"
-#include "policy.h"
 #include "reservations.h"
 #include "sampler.h"
 #include "self_move.h"
 #include "tick.h"
 #include "trouble.h"
-
-#define AERO_DEAD_BAND_KIB (4u << 10)
-#define AERO_SLACK_PART    16u
-#define AERO_SHRINK_PART   8u
-
-/* Tells a client that its reservation is held (r->held), or why not. */
-typedef void aero_reserved_fn(const struct aero_reservation *r, void *data);
 
 /* Is shown each tick's decisions, after they were carried out. */
 typedef void aero_decided_fn(const struct aero_tick *tick, void *data);

@@ -19,6 +19,7 @@ libaero_a_SOURCES = \
 	%D%/decision_log.c %D%/decision_log.h \
 	%D%/demand.c %D%/demand.h \
 	%D%/fields.c %D%/fields.h \
+	%D%/grants.c %D%/grants.h \
 	%D%/guest_state.c %D%/guest_state.h \
 	%D%/guests.c %D%/guests.h \
 	%D%/hasten.c %D%/hasten.h \
@@ -32,9 +33,11 @@ libaero_a_SOURCES = \
 	%D%/moves.c %D%/moves.h \
 	%D%/node_pools.c %D%/node_pools.h \
 	%D%/numa.c %D%/numa.h \
+	%D%/obtainable.c %D%/obtainable.h \
 	%D%/pid_lock.c %D%/pid_lock.h \
 	%D%/mul_div.h \
 	%D%/policy.c %D%/policy.h \
+	%D%/policy_input.c %D%/policy_input.h \
 	%D%/reason.c %D%/reason.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/rate_share.c %D%/rate_share.h \

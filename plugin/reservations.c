@@ -7,6 +7,14 @@
 
 #include "base/u64.h"
 
+int aero_reservation_node(const struct aero_reservation *r)
+{
+    for (int n = 0; n < LXE_NODES_MAX; n++)
+        if (r->nodes == UINT64_C(1) << n)
+            return n;
+    return -1;
+}
+
 struct aero_reservation *aero_reservations_add(
     struct aero_reservations *all, const struct aero_reservation *wanted,
     struct lxe_err *err)
@@ -178,22 +186,12 @@ uint64_t aero_reservations_node_waiting_kib(
     return sum_kib(all, false, UINT64_C(1) << node);
 }
 
-/* What of the room is on its node, or NULL where it is of none. */
-static const uint64_t *on_node(const struct aero_reservation *r,
-                               const struct aero_room *room)
-{
-    for (unsigned n = 0; n < LXE_NODES_MAX; n++)
-        if (r->nodes == UINT64_C(1) << n)
-            return &room->node_kib[n];
-    return NULL;
-}
-
 static uint64_t room_for(const struct aero_reservation *r,
                          const struct aero_room *room)
 {
-    const uint64_t *there = on_node(r, room);
+    int node = aero_reservation_node(r);
 
-    return there ? lxe_min(room->kib, *there) : room->kib;
+    return node < 0 ? room->kib : lxe_min(room->kib, room->node_kib[node]);
 }
 
 static bool fits(struct aero_reservation *r, uint64_t free_kib,
@@ -227,11 +225,11 @@ const struct aero_reservation *aero_reservations_grant(
 /* Takes it out of the room. */
 static void use_up(const struct aero_reservation *r, struct aero_room *left)
 {
-    const uint64_t *there = on_node(r, left);
+    int node = aero_reservation_node(r);
 
     left->kib -= r->kib;
-    if (there)
-        left->node_kib[there - left->node_kib] -= r->kib;
+    if (node >= 0)
+        left->node_kib[node] -= r->kib;
 }
 
 bool aero_reservations_refuse(struct aero_reservations *all,

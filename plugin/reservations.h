@@ -53,6 +53,12 @@ struct aero_reservations {
     uint64_t last_id;
 };
 
+/* Tells a client that its reservation is held (r->held), or why not. */
+typedef void aero_reserved_fn(const struct aero_reservation *r, void *data);
+
+/* The number of the NUMA node that it is of, or -1. */
+int aero_reservation_node(const struct aero_reservation *r);
+
 /*
  * Adds one that waits, from a filled-in template, and gives it an id.
  * Returns the item (valid until the next change), or NULL: -EBUSY in err.

@@ -160,6 +160,19 @@ static uint64_t add_of_node(struct aero_reservations *all)
     return aero_reservations_add(all, &r, NULL)->id;
 }
 
+static void is_of_one_node_or_of_none(void)
+{
+    struct aero_reservation r = { .kib = 1 };
+
+    CU_ASSERT_EQUAL(aero_reservation_node(&r), -1);
+    for (int n = 0; n < LXE_NODES_MAX; n++) {
+        r.nodes = UINT64_C(1) << n;
+        CU_ASSERT_EQUAL(aero_reservation_node(&r), n);
+    }
+    r.nodes = 3;
+    CU_ASSERT_EQUAL(aero_reservation_node(&r), -1);
+}
+
 static void both_host_and_node_must_have_it(void)
 {
     struct aero_reservations all = { 0 };
@@ -224,6 +237,7 @@ static const struct unit_test tests[] = {
     { "a range takes what there is", a_range_takes_what_there_is },
     { "meets a domain by its name", meets_a_domain_by_its_name },
     { "the hopeless are refused", the_hopeless_are_refused },
+    { "is of one node, or of none", is_of_one_node_or_of_none },
     { "both host and node must have it", both_host_and_node_must_have_it },
     { "a node is promised once", a_node_is_promised_once },
     { "is bounded", is_bounded },
