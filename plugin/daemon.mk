@@ -37,7 +37,13 @@ libaero_a_SOURCES = \
 	%D%/pid_lock.c %D%/pid_lock.h \
 	%D%/mul_div.h \
 	%D%/policy.c %D%/policy.h \
+	%D%/policy_bound.c %D%/policy_bound.h \
 	%D%/policy_input.c %D%/policy_input.h \
+	%D%/policy_nodes.c %D%/policy_nodes.h \
+	%D%/policy_plan.h \
+	%D%/policy_reason.c %D%/policy_reason.h \
+	%D%/policy_share.c %D%/policy_share.h \
+	%D%/policy_stay.c %D%/policy_stay.h \
 	%D%/reason.c %D%/reason.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/rate_share.c %D%/rate_share.h \
