@@ -333,6 +333,8 @@ static void say_outcome(const struct options *o,
                         const struct mig_report *report,
                         const struct lxe_err *err)
 {
+    char stayed[MIG_REPORT_STAYED];
+
     switch (report->outcome) {
     case MIG_MOVED:
         if (!o->quiet && !o->json)
@@ -346,8 +348,9 @@ static void say_outcome(const struct options *o,
     case MIG_CANCELLED:
     case MIG_FAILED:
         lxe_error("%s", err->text);
+        mig_report_stayed(report, stayed);
         if (*report->domain)
-            lxe_error("%s runs on this host, as before", report->domain);
+            lxe_error("%s", stayed);
         break;
     }
 }

@@ -26,6 +26,15 @@ const char *mig_outcome_name(enum mig_outcome outcome)
     return names[outcome];
 }
 
+void mig_report_stayed(const struct mig_report *report,
+                       char text[MIG_REPORT_STAYED])
+{
+    snprintf(text, MIG_REPORT_STAYED, report->half_undone
+                 ? "%s is NOT as it was on this host; see 'xl list', and try"
+                   " 'aerostat-migrate --repair'"
+                 : "%s runs on this host, as before", report->domain);
+}
+
 /* ---- collecting ---- */
 
 void mig_report_stage(struct mig_report *report, const char *name,

@@ -69,10 +69,17 @@ struct mig_report {
 
     enum mig_outcome outcome;
     char error[LXE_ERR_TEXT]; /* "" where nothing failed */
+    bool half_undone; /* the guest is not yet as it was */
 };
+
+#define MIG_REPORT_STAYED 384
 
 /* "moved", "failed", … */
 const char *mig_outcome_name(enum mig_outcome outcome);
+
+/* Says, for people, how a guest is left that was not moved. */
+void mig_report_stayed(const struct mig_report *report,
+                       char text[MIG_REPORT_STAYED]);
 
 /* Notes that a stage begins; one too many is not noted. */
 void mig_report_stage(struct mig_report *report, const char *name,

@@ -559,7 +559,8 @@ static void undo(struct session *s)
         return;
     s->journal.state = MIG_JOURNAL_OPEN;
     note_in_journal(s);
-    if (!mig_repair_undo(&repair, &s->journal, NULL))
+    s->report->half_undone = mig_repair_undo(&repair, &s->journal, NULL);
+    if (!s->report->half_undone)
         mig_journal_remove(MIG_JOURNAL_DIR, &s->journal);
 }
 

@@ -328,6 +328,21 @@ static void test_failed(void)
     rmdir(path);
 }
 
+/* What is said of a guest that could not be undone is not that it runs. */
+static void test_stayed(void)
+{
+    struct mig_report r = { .domain = "web" };
+    char text[MIG_REPORT_STAYED];
+
+    mig_report_stayed(&r, text);
+    CU_ASSERT_STRING_EQUAL(text, "web runs on this host, as before");
+    r.half_undone = true;
+    mig_report_stayed(&r, text);
+    CU_ASSERT_PTR_NULL(strstr(text, "as before"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "web is NOT as it was"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "--repair"));
+}
+
 static void test_cannot_write(void)
 {
     struct mig_report r = { 0 };
@@ -400,6 +415,7 @@ int main(void)
         { "the curve", test_curve },
         { "its stages", test_stages },
         { "a failure's report", test_failed },
+        { "a guest that stayed", test_stayed },
         { "where it cannot be written", test_cannot_write },
         { "to what is no file", test_no_file },
         { "a link is not followed", test_a_link_is_not_followed },
