@@ -7,24 +7,35 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/u64.h"
 #include "base/units.h"
 
 /* Beyond this the difference is movement, not the guest's fixed overhead. */
 #define OFFSET_MAX_KIB (16 << 10)
+#define REST_NS        (10 * LXE_NS_PER_SEC)
 
 #define DEFAULT_MIN_KIB (64u << 10)
 
-/* What "current" counts and "target" does not, as seen when it is at rest. */
-static int64_t find_offset(const struct lxe_domain *d)
+/*
+ * What "current" counts and "target" does not. One that moves by nothing for
+ * a while has come to rest, unless it is far off: that one stopped short.
+ */
+static void find_offset(struct aero_guest *g, uint64_t now_ns)
 {
-    int64_t video = (int64_t)d->videoram_kib, diff;
+    const struct lxe_domain *d = &g->dom;
+    int64_t video = (int64_t)d->videoram_kib;
+    int64_t diff = (int64_t)d->current_kib - (int64_t)d->target_kib;
 
-    if (d->target_kib == LXE_UNKNOWN)
-        return video;
-    diff = (int64_t)d->current_kib - (int64_t)d->target_kib;
-    return llabs(diff - video) <= OFFSET_MAX_KIB ? diff : video;
+    if (g->offset_known)
+        return;
+    g->offset_kib = video;
+    g->offset_known = d->running && d->target_kib != LXE_UNKNOWN &&
+                      now_ns - g->still_ns >= REST_NS &&
+                      llabs(diff - video) <= OFFSET_MAX_KIB;
+    if (g->offset_known)
+        g->offset_kib = diff;
 }
 
 static uint64_t held(const struct aero_guest *g)
@@ -60,12 +71,13 @@ static void begin(struct aero_guest *g, const struct lxe_domain *d,
     *g = (struct aero_guest){
         .dom = *d,
         .seen_ns = now_ns,
-        .offset_kib = find_offset(d),
+        .still_ns = now_ns,
         .resting_kib = d->target_kib,
         .set_kib = LXE_UNKNOWN,
         .written_kib = LXE_UNKNOWN,
         .asked = { .min_kib = LXE_UNKNOWN, .max_kib = LXE_UNKNOWN },
     };
+    find_offset(g, now_ns);
     g->held_kib = held(g);
     note_report(g, now_ns);
     lxe_info("domain %" PRIu32 " (%s): found", d->domid, d->name);
@@ -84,9 +96,7 @@ static void note_target(struct aero_guest *g, uint64_t was_kib)
     }
     g->resting_kib = is;
     g->retargeted = was_kib != LXE_UNKNOWN;
-    if (!g->retargeted)
-        g->offset_kib = find_offset(&g->dom);
-    else
+    if (g->retargeted)
         lxe_info("domain %" PRIu32 " (%s): somebody else set its target to %s",
                  g->dom.domid, g->dom.name, lxe_format_kib(text, is));
 }
@@ -104,10 +114,13 @@ static void go_on(struct aero_guest *g, const struct lxe_domain *d,
     bool news = !same_report(&g->dom.report, &d->report);
     uint64_t was_kib = g->dom.target_kib;
 
+    if (d->current_kib != g->dom.current_kib || d->target_kib != was_kib)
+        g->still_ns = now_ns;
     g->retargeted = false;
     g->written_kib = LXE_UNKNOWN;
     take(&g->dom, d);
     note_target(g, was_kib);
+    find_offset(g, now_ns);
     g->held_kib = held(g);
     if (news)
         note_report(g, now_ns);

@@ -4,6 +4,9 @@
  * it may have. Holds no opinions; demand.c, guest_state.c and policy.c do.
  *
  *   held = current - offset     what it has, in units of its target
+ *
+ * What a guest's driver does not count is seen where it rests; before that it
+ * is taken to be its video memory alone.
  */
 #ifndef AERO_GUESTS_H
 #define AERO_GUESTS_H
@@ -28,11 +31,13 @@ struct aero_guest {
     uint64_t seen_ns;
     uint64_t first_report_ns; /* 0: never reported */
     uint64_t report_ns;       /* when the report last changed */
+    uint64_t still_ns;        /* since when it has and shall have the same */
     int64_t offset_kib;
     uint64_t held_kib;
     uint64_t resting_kib; /* its target as others last set it */
     uint64_t set_kib;     /* as we last set it, or tried to; or LXE_UNKNOWN */
     uint64_t written_kib; /* the same, if it was in this tick */
+    bool offset_known;
     bool prepared;        /* its agent's keys are there */
     bool moving;          /* a client migrates it, or did at the last tick:
                              its target is the client's, and no wish */

@@ -841,6 +841,38 @@ static void a_migration_is_found_on_its_way(void)
     tear_down(&b);
 }
 
+/* A daemon that is started while a guest moves: how far that still has to go
+ * is not what its driver leaves out. */
+static void a_guest_is_found_on_its_way(void)
+{
+    static const char scenario[] =
+        "{ \"host\": { \"total_kib\": 4194304 }, \"guests\": ["
+        "  { \"name\": \"a\", \"memory_kib\": 1048576,"
+        "    \"balloon_kib_s\": 4096, \"report\": \"agent\","
+        "    \"demand\": [[0, 204800]] },"
+        "  { \"name\": \"h\", \"memory_kib\": 1048576, \"type\": \"hvm\","
+        "    \"videoram_kib\": 16384,"
+        "    \"balloon_kib_s\": 4096, \"report\": \"agent\","
+        "    \"demand\": [[0, 204800]] } ] }";
+    struct lxe_err err = { 0 };
+    struct bench b;
+
+    set_up(&b, scenario);
+    for (uint32_t domid = 1; domid <= 2; domid++)
+        b.host->ops->set_target(b.host, domid, 1034240, &err);
+    lxe_sim_advance(b.host, LXE_NS_PER_SEC);
+    CU_ASSERT(domain(&b, 1).current_kib > domain(&b, 1).target_kib);
+    run_s(&b, 60);
+    for (uint32_t domid = 1; domid <= 2; domid++) {
+        const struct aero_guest *g =
+            aero_guests_find(&b.balancer.guests, domid);
+
+        CU_ASSERT_EQUAL(g->held_kib, g->dom.target_kib);
+        CU_ASSERT_EQUAL(g->condition.state, AERO_GUEST_ACTIVE);
+    }
+    tear_down(&b);
+}
+
 static void no_repair(void *data)
 {
     (void)data;
@@ -912,6 +944,7 @@ static const struct unit_test tests[] = {
     { "a failed migration leaves a guest its claim",
       a_failed_migration_leaves_a_guest_its_claim },
     { "a migration is found on its way", a_migration_is_found_on_its_way },
+    { "a guest is found on its way", a_guest_is_found_on_its_way },
     { "a journal without a target promises nothing",
       a_journal_without_a_target_promises_nothing },
     { "a transfer is not counted twice", a_transfer_does_not_count_twice },
