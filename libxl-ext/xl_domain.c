@@ -200,6 +200,27 @@ int lxe_xl_cancel_suspend(uint32_t domid, bool *was_pending,
                          : rc;
 }
 
+int lxe_xl_find(struct lxe_xl *xl, const char *uuid, uint32_t *domid,
+                struct lxe_err *err)
+{
+    libxl_dominfo *infos;
+    libxl_uuid wanted;
+    int count = 0, rc = -ESRCH;
+
+    if (libxl_uuid_from_string(&wanted, uuid))
+        return lxe_fail(err, -ESRCH, "'%.40s' is no UUID", uuid);
+    infos = libxl_list_domain(xl->ctx, &count);
+    if (!infos)
+        return lxe_fail(err, -EIO, "Xen does not list its domains");
+    for (int i = 0; rc && i < count; i++)
+        if (!infos[i].dying && !libxl_uuid_compare(&infos[i].uuid, &wanted)) {
+            *domid = infos[i].domid;
+            rc = 0;
+        }
+    libxl_dominfo_list_free(infos, count);
+    return rc ? lxe_fail(err, rc, "no domain has the UUID %.36s", uuid) : 0;
+}
+
 int lxe_xl_cpu_time_ns(struct lxe_xl *xl, uint32_t domid, uint64_t *ns,
                        struct lxe_err *err)
 {

@@ -65,6 +65,14 @@ int lxe_xl_log_dirty_off(uint32_t domid, struct lxe_err *err);
 int lxe_xl_cancel_suspend(uint32_t domid, bool *was_pending,
                           struct lxe_err *err);
 
+/*
+ * Finds a domain by its UUID, one that is dying apart. Asks Xen alone, so it
+ * may be asked often where there are many domains.
+ * Returns 0, -ESRCH or -EIO.
+ */
+int lxe_xl_find(struct lxe_xl *xl, const char *uuid, uint32_t *domid,
+                struct lxe_err *err);
+
 /* The processor time that it has had, in ns: it grows while the guest runs.
  * Returns 0 or -EIO. */
 int lxe_xl_cpu_time_ns(struct lxe_xl *xl, uint32_t domid, uint64_t *ns,

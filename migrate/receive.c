@@ -202,19 +202,20 @@ static int find_incoming(struct receive *r, struct lxe_domain *out)
     return lxe_host_find_uuid(r->host, r->hello.uuid, out, &err);
 }
 
-/* From when the guest is there, what it takes counts against what is held. */
+/* From when the guest is there, what it takes counts against what is held.
+ * Looked for ten times a second, maybe for minutes: xenstored is not asked. */
 static void meet(struct receive *r)
 {
-    struct lxe_domain dom;
     struct lxe_err err = { 0 };
+    uint32_t domid;
 
-    if (r->journal.domid || find_incoming(r, &dom))
+    if (r->journal.domid || lxe_xl_find(r->xl, r->hello.uuid, &domid, &err))
         return;
-    r->journal.domid = dom.domid;
+    r->journal.domid = domid;
     if (mig_journal_write(r->config->journal_dir, &r->journal, &err))
         lxe_warn("%s", err.text);
     if (r->reserved)
-        mig_daemon_transfer(&r->daemon, r->reservation_id, dom.domid);
+        mig_daemon_transfer(&r->daemon, r->reservation_id, domid);
 }
 
 static void follow(void *data)

@@ -51,6 +51,7 @@ static struct {
     uint64_t target_kib;   /* with that target */
     bool refuses_target;
     bool destroyed, destroy_fails;
+    unsigned lists;        /* of domains, with all that xenstore tells */
     int hang_up;           /* closed when the domains are looked at; -1 */
     char logged[2048];
 } t;
@@ -68,6 +69,7 @@ static int list_domains(struct lxe_host *host, struct lxe_domain_list *out,
 
     (void)host;
     (void)err;
+    t.lists++;
     if (t.hang_up >= 0)
         close(t.hang_up);
     t.hang_up = -1;
@@ -171,6 +173,17 @@ size_t lxe_xl_nics(struct lxe_xl *xl, uint32_t domid,
     (void)xl;
     (void)nics;
     CU_ASSERT_EQUAL(domid, INCOMING);
+    return 0;
+}
+
+int lxe_xl_find(struct lxe_xl *xl, const char *uuid, uint32_t *domid,
+                struct lxe_err *err)
+{
+    (void)xl;
+    CU_ASSERT_STRING_EQUAL(uuid, UUID);
+    if (!exists(t.arrived) || t.destroyed)
+        return lxe_fail(err, -ESRCH, "no such domain");
+    *domid = INCOMING;
     return 0;
 }
 
@@ -415,6 +428,18 @@ static void test_received(void)
     CU_ASSERT_EQUAL(journals(), 0);
     CU_ASSERT_FALSE(t.destroyed);
     CU_ASSERT_STRING_EQUAL(t.logged, "");
+    end();
+}
+
+/* It may come after minutes: until then xenstored is left in peace. */
+static void test_waits_quietly(void)
+{
+    begin();
+    write_xl("sleep 0.6; touch arrived; while ! grep -q '\"domid\": *7'"
+             " journals/*; do sleep 0.05; done");
+    t.arrives_running = true;
+    CU_ASSERT_EQUAL(receive(HELLO).status, 0);
+    CU_ASSERT_EQUAL(t.lists, 1); /* when it was admitted */
     end();
 }
 
@@ -876,6 +901,7 @@ int main(void)
 {
     static const struct unit_test tests[] = {
         { "a guest is received", test_received },
+        { "it is waited for quietly", test_waits_quietly },
         { "xl is told that it is verified", test_debug },
         { "packed", test_packed },
         { "packed, and damaged", test_packed_and_damaged },
