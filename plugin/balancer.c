@@ -156,17 +156,6 @@ static void look_at_guests(struct aero_balancer *b, uint64_t now_ns,
     }
 }
 
-/* What stands is judged, not what somebody waits for. */
-static uint64_t spare_kib(const struct aero_balancer *b,
-                          const struct aero_policy_guest *in)
-{
-    struct aero_known k = known(b);
-    struct aero_policy_host host = aero_policy_input_host(&k);
-
-    host.keep_free_kib -= aero_reservations_waiting_kib(&b->reservations);
-    return aero_policy_spare_kib(&host, in, b->guests.count);
-}
-
 /* When the daemon starts it knows of no guest yet what it needs. */
 static bool knows_guests(const struct aero_balancer *b, uint64_t now_ns)
 {
@@ -198,9 +187,10 @@ static int judge_host(struct aero_balancer *b,
                       const struct aero_policy_guest *in, uint64_t now_ns)
 {
     enum aero_host_state was = b->state;
+    struct aero_known k = known(b);
     int rc = 0;
 
-    b->spare_kib = spare_kib(b, in);
+    b->spare_kib = aero_obtainable_spare_kib(&k, in);
     if (!knows_guests(b, now_ns))
         return 0;
     b->state = aero_host_state_next(was, b->spare_kib, b->memory.total_kib,

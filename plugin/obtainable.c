@@ -34,6 +34,23 @@ static int judge_node(const struct aero_known *k, unsigned node,
     return 0;
 }
 
+/* The host without what is kept for those that wait. */
+static struct aero_policy_host host_as_it_stands(const struct aero_known *k)
+{
+    struct aero_policy_host host = aero_policy_input_host(k);
+
+    host.keep_free_kib -= aero_reservations_waiting_kib(k->reservations);
+    return host;
+}
+
+uint64_t aero_obtainable_spare_kib(const struct aero_known *k,
+                                   const struct aero_policy_guest *guests)
+{
+    struct aero_policy_host host = host_as_it_stands(k);
+
+    return aero_policy_spare_kib(&host, guests, k->guests->count);
+}
+
 uint64_t aero_obtainable_kib(const struct aero_known *k)
 {
     struct aero_policy_host host = aero_policy_input_host(k);
@@ -49,14 +66,13 @@ int aero_obtainable_room(const struct aero_known *k, struct aero_room *room)
 {
     const struct aero_reservations *all = k->reservations;
     _cleanup_free_ struct aero_policy_guest *in = aero_policy_input_guests(k);
-    struct aero_policy_host host = aero_policy_input_host(k);
+    struct aero_policy_host host = host_as_it_stands(k);
     uint64_t spare;
     int rc = in ? 0 : -ENOMEM;
 
     if (rc)
         return rc;
     memset(room, 0xff, sizeof(*room));
-    host.keep_free_kib -= aero_reservations_waiting_kib(all);
     room->kib = aero_policy_obtainable_kib(&host, in, k->guests->count);
     for (unsigned n = 0; !rc && n < k->numa->count; n++)
         if (aero_reservations_node_waiting_kib(all, n))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How much a reservation can have: of the host and of a NUMA node, if their
- * guests give what they may. Changes nothing that is known.
+ * How much memory can be had, of the host and of a NUMA node: by a reservation
+ * if their guests give what they may, and without what a guest needs. Changes
+ * nothing that is known.
  */
 #ifndef AERO_OBTAINABLE_H
 #define AERO_OBTAINABLE_H
@@ -11,6 +12,14 @@
 #include "base/err.h"
 #include "policy_input.h"
 #include "reservations.h"
+
+/*
+ * What no guest needs now, in KiB: what stands is judged, not what somebody
+ * waits for.
+ * @guests  of all, as by aero_policy_input_guests()
+ */
+uint64_t aero_obtainable_spare_kib(const struct aero_known *known,
+                                   const struct aero_policy_guest *guests);
 
 /* What one more could have, in KiB; LXE_UNKNOWN where memory is short. */
 uint64_t aero_obtainable_kib(const struct aero_known *known);
