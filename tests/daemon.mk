@@ -2,7 +2,7 @@
 # The daemon: its pure modules, its loop on a simulated host, the program.
 daemon_tests = tests/test-demand tests/test-activity tests/test-numa tests/test-node-pools tests/test-hasten tests/test-guest-state tests/test-host-state tests/test-policy \
 	tests/test-apply tests/test-reservations tests/test-config \
-	tests/test-control tests/test-balancer tests/test-react tests/test-migrations tests/test-rate-share tests/test-self-move tests/test-rivals \
+	tests/test-control tests/test-balancer tests/test-react tests/test-migrations tests/test-rate-share tests/test-self-move tests/test-rivals tests/test-trouble \
 	tests/test-decisions tests/test-metrics
 check_PROGRAMS += $(daemon_tests) tests/rpc-call
 TESTS += $(daemon_tests) tests/daemon.sh
@@ -99,6 +99,10 @@ tests_test_react_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_rivals_SOURCES = tests/unit/test_rivals.c
 tests_test_rivals_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_rivals_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
+tests_test_trouble_SOURCES = tests/unit/test_trouble.c
+tests_test_trouble_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_trouble_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 
 tests_test_decisions_SOURCES = tests/unit/test_decisions.c
 tests_test_decisions_CPPFLAGS = $(UNIT_CPPFLAGS)
