@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/rpc_client.h"
 
 #define CALL_MS   5000  /* the daemon answers at once but for reservations */
+#define HURRY_MS  1000
 #define MARGIN_MS 2000
+#define SILENT_NS (60 * LXE_NS_PER_SEC)
 
 int mig_daemon_open(struct mig_daemon_link *link, uint32_t domid,
                     struct lxe_err *err)
@@ -98,17 +101,27 @@ int mig_daemon_begin(struct mig_daemon_link *link, const char *to,
     return announce(link, floor_kib, err);
 }
 
+static void leave_alone(struct mig_daemon_link *link, int rc)
+{
+    if (rc == -ETIMEDOUT)
+        link->silent_until_ns = lxe_now_ns() + SILENT_NS;
+    mig_daemon_close(link);
+}
+
 /* The daemon may have been restarted: its successor must know of us too. */
 static void reconnect(struct mig_daemon_link *link)
 {
     struct lxe_err err = { 0 };
     uint64_t floor_kib;
+    int rc;
 
-    if (link->rpc)
+    if (link->rpc || link->hurried || lxe_now_ns() < link->silent_until_ns)
         return;
-    if (!lxe_rpc_open(NULL, &link->rpc, &err) &&
-        announce(link, &floor_kib, &err))
-        mig_daemon_close(link);
+    rc = lxe_rpc_open(NULL, &link->rpc, &err);
+    if (!rc)
+        rc = announce(link, &floor_kib, &err);
+    if (rc)
+        leave_alone(link, rc);
 }
 
 /* @answer  NULL, or gets it; NULL where there is none */
@@ -116,13 +129,14 @@ static void tell(struct mig_daemon_link *link, const char *method,
                  struct lxe_jw *w, struct lxe_json **answer)
 {
     struct lxe_err err = { 0 };
-    int rc = call(link, method, w, CALL_MS, answer, &err);
+    int rc = call(link, method, w, link->hurried ? HURRY_MS : CALL_MS, answer,
+                  &err);
 
     if (!rc)
         return;
     lxe_warn("aerostatd: %s", err.text);
     if (rc != -EREMOTEIO)
-        mig_daemon_close(link);
+        leave_alone(link, rc);
 }
 
 /* A daemon that says nothing of a rate has none. */
@@ -185,6 +199,7 @@ void mig_daemon_end(struct mig_daemon_link *link, enum mig_outcome outcome)
 
     if (!link->rpc || !link->announced)
         return;
+    link->hurried = false; /* it runs, wherever */
     w = domain_params(link);
     if (w)
         lxe_jw_str(w, "outcome", mig_outcome_name(outcome));

@@ -19,6 +19,8 @@ struct lxe_rpc;
 struct mig_daemon_link {
     struct lxe_rpc *rpc; /* NULL: no daemon */
     uint32_t domid;
+    bool hurried;        /* the guest stands still: no answer is waited for */
+    uint64_t silent_until_ns; /* one that did not answer is left alone */
     bool announced;      /* begin was answered; those below are its */
     char to[256];
     uint64_t original_target_kib;
@@ -47,7 +49,9 @@ int mig_daemon_begin(struct mig_daemon_link *link, const char *to,
 /*
  * Tells how far it is. Where the daemon went away, announces the migration to
  * the one that took its place. The answer sets link->share_bps. Failures are
- * only logged.
+ * only logged. A daemon that did not answer in time is not asked again for a
+ * minute, and not at all while link->hurried: each time would be a guest's
+ * downtime, or hold up a save that waits to tell how far it is.
  */
 void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
                        const struct mig_status *progress);

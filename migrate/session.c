@@ -97,6 +97,7 @@ static void note_in_journal(struct session *s)
 static void enter(struct session *s, enum mig_stage stage)
 {
     s->stage = stage;
+    s->daemon.hurried = stage >= MIG_STAGE_STOP_COPY;
     mig_report_stage(s->report, mig_stage_name(stage), lxe_now_ns());
     tell(s, NULL);
     snprintf(s->journal.stage, sizeof(s->journal.stage), "%s",

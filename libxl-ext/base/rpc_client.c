@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 
 #define FIRST_ROOM (64u << 10)
+#define SEND_S     2 /* for a daemon to accept, and to take a request */
 
 struct lxe_rpc {
     int fd;
@@ -37,10 +39,21 @@ static int connect_error(const char *path, struct lxe_err *err)
     case EPERM:
         return lxe_fail(err, -e, "may not talk to aerostatd on %s;"
                                  " run this as root", path);
+    case EAGAIN: /* more wait already than it lets wait */
+        return lxe_fail(err, -ETIMEDOUT, "aerostatd on %s accepts no"
+                                         " connection; it may hang", path);
     default:
         return lxe_fail(err, -e, "cannot connect to %s: %s", path,
                         strerror(e));
     }
+}
+
+/* Of a Unix socket it bounds connect() as well. */
+static void bound_sending(int fd)
+{
+    const struct timeval limit = { .tv_sec = SEND_S };
+
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
 int lxe_rpc_open(const char *path, struct lxe_rpc **out, struct lxe_err *err)
@@ -61,6 +74,7 @@ int lxe_rpc_open(const char *path, struct lxe_rpc **out, struct lxe_err *err)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return lxe_fail(err, -errno, "cannot make a socket: %m");
+    bound_sending(fd);
     if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
         return connect_error(path, err);
     rpc = calloc(1, sizeof(*rpc));
@@ -118,6 +132,8 @@ static int send_all(int fd, const char *text, size_t len, struct lxe_err *err)
 
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EAGAIN)
+            return lxe_fail(err, -ETIMEDOUT, "aerostatd takes no request");
         if (n < 0)
             return lxe_fail(err, -ECONNRESET, "aerostatd went away: %m");
         text += n;

@@ -20,7 +20,7 @@ struct lxe_rpc;
 /*
  * Connects. @path NULL means $AEROSTAT_SOCKET, else the built-in path.
  * Returns 0; -ENOENT or -ECONNREFUSED where no daemon listens, -EACCES where
- * we may not ask it; the message says what to do.
+ * we may not ask it, -ETIMEDOUT where one hangs; the message says what to do.
  */
 int lxe_rpc_open(const char *path, struct lxe_rpc **out, struct lxe_err *err);
 void lxe_rpc_close(struct lxe_rpc *rpc);

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "daemon_link.h"
 #include "unit.h"
@@ -23,6 +24,7 @@ struct fake {
     const char *share;   /* max_rate_bps in the answer to an update */
     const char *refuses; /* a method that it refuses */
     const char *hangs_up_at;
+    const char *ignores; /* a method that it does not answer */
     unsigned begins, updates, commits, ends;
     char begin[1024];    /* the last begin, whole */
 };
@@ -47,6 +49,10 @@ static bool answer(struct fake *f, int fd, const char *line)
         f->hangs_up_at = NULL;
         lxe_json_free(tree);
         return false;
+    }
+    if (f->ignores && !strcmp(method, f->ignores)) {
+        lxe_json_free(tree);
+        return true;
     }
     if (f->refuses && !strcmp(method, f->refuses))
         snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%u,\"error\":"
@@ -198,6 +204,58 @@ static void test_restarted(void)
     CU_ASSERT_EQUAL(f.begins, 2);
 }
 
+/* One that hangs is not waited for again and again: each time a guest may
+ * stand still meanwhile. */
+static void test_hangs(void)
+{
+    struct mig_daemon_link link;
+    struct lxe_err err = { 0 };
+    struct fake f;
+
+    begin(&f);
+    announce(&link);
+    f.ignores = "migration.update";
+    link.hurried = true;
+    mig_daemon_update(&link, "stop and copy", NULL);
+    CU_ASSERT_PTR_NULL(link.rpc);
+    f.ignores = NULL;
+    mig_daemon_update(&link, "commit", NULL);
+    CU_ASSERT_PTR_NULL(link.rpc);
+    link.hurried = false;
+    mig_daemon_update(&link, "pre-copy", NULL);
+    CU_ASSERT_PTR_NULL(link.rpc); /* not for a minute */
+    link.silent_until_ns = lxe_now_ns();
+    mig_daemon_update(&link, "pre-copy", NULL);
+    CU_ASSERT_PTR_NOT_NULL(link.rpc);
+    CU_ASSERT_EQUAL(mig_daemon_commit(&link, &err), 0);
+    end(&f, &link);
+    CU_ASSERT_EQUAL(f.updates, 2);
+    CU_ASSERT_EQUAL(f.begins, 2);
+}
+
+/* Its queue of connections is full. */
+static void test_accepts_nothing(void)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    struct mig_daemon_link link;
+    struct lxe_err err = { 0 };
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+    CU_ASSERT_EQUAL_FATAL(bind(listener, (struct sockaddr *)&at, sizeof(at)),
+                          0);
+    CU_ASSERT_EQUAL_FATAL(listen(listener, 0), 0);
+    CU_ASSERT_EQUAL_FATAL(connect(waiting, (struct sockaddr *)&at,
+                                  sizeof(at)), 0);
+    alarm(120); /* rather than wait for ever */
+    CU_ASSERT_EQUAL(mig_daemon_open(&link, 5, &err), -ETIMEDOUT);
+    alarm(0);
+    close(waiting);
+    close(listener);
+    unlink(path);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -205,6 +263,8 @@ int main(void)
         { "from begin to end", test_whole },
         { "refused", test_refused },
         { "a daemon that is restarted", test_restarted },
+        { "a daemon that does not answer", test_hangs },
+        { "a daemon that accepts nothing", test_accepts_nothing },
     };
     int status;
 
