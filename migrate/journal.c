@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -483,23 +484,72 @@ const struct mig_journal *mig_journal_find(const struct mig_journal_list *list,
     return found;
 }
 
-static bool is_earlier(const struct mig_process *a,
-                       const struct mig_process *b)
+/* ---- one at a time ---- */
+
+static bool is_rival(const struct mig_journal *j,
+                     const struct mig_journal *ours)
 {
-    return a->start_ticks != b->start_ticks ? a->start_ticks < b->start_ticks
-                                            : a->pid < b->pid;
+    return j->role == MIG_JOURNAL_SOURCE && j->domid == ours->domid &&
+           !strcmp(j->uuid, ours->uuid);
 }
 
-const struct mig_journal *
-mig_journal_earlier(const struct mig_journal_list *list,
-                    const struct mig_journal *ours)
+static int check_alone(const char *dir, const struct mig_journal *ours,
+                       struct lxe_err *err)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        const struct mig_journal *j = &list->items[i];
+    struct mig_journal_list list;
+    int rc = mig_journal_read_all(dir, &list, err);
 
-        if (j->role == MIG_JOURNAL_SOURCE && j->domid == ours->domid &&
-            is_earlier(&j->owner, &ours->owner) && mig_journal_alive(j))
-            return j;
+    if (rc)
+        return rc;
+    for (size_t i = 0; !rc && i < list.count; i++) {
+        const struct mig_journal *j = &list.items[i];
+
+        if (!is_rival(j, ours))
+            continue;
+        if (mig_journal_alive(j))
+            rc = lxe_fail(err, -EBUSY, "%s is being migrated to %s already, by"
+                          " process %d", j->name, j->to, (int)j->owner.pid);
+        else
+            rc = lxe_fail(err, -EBUSY, "the migration of %s to %s died, and is"
+                          " not undone yet; try again, or 'aerostat-migrate"
+                          " --repair'", j->name, j->to);
     }
-    return NULL;
+    mig_journal_list_free(&list);
+    return rc;
+}
+
+/* Held from the look to the writing: no order of the two alone would do. */
+static int lock_beginning(const char *dir, struct lxe_err *err)
+{
+    _cleanup_close_ int dir_fd = make_dir(dir, err);
+    int fd, rc;
+
+    if (dir_fd < 0)
+        return dir_fd;
+    fd = openat(dir_fd, "begin.lock", O_RDWR | O_CREAT | O_NOFOLLOW |
+                O_CLOEXEC, 0600);
+    if (fd < 0)
+        return lxe_fail(err, -errno, "cannot open %s/begin.lock: %m", dir);
+    do
+        rc = flock(fd, LOCK_EX);
+    while (rc && errno == EINTR);
+    if (!rc)
+        return fd;
+    rc = lxe_fail(err, -errno, "cannot lock %s/begin.lock: %m", dir);
+    close(fd);
+    return rc;
+}
+
+int mig_journal_begin(const char *dir, const struct mig_journal *j,
+                      struct lxe_err *err)
+{
+    _cleanup_close_ int fd = lock_beginning(dir, err);
+    int rc = fd < 0 ? fd : check_alone(dir, j, err);
+
+    if (rc)
+        return rc;
+    rc = mig_journal_write(dir, j, err);
+    if (rc)
+        mig_journal_remove(dir, j);
+    return rc;
 }

@@ -116,12 +116,14 @@ const struct mig_journal *mig_journal_find(const struct mig_journal_list *list,
                                            const char *what);
 
 /*
- * The journal of a migration of the same domain from here that goes on and
- * began before ours, or NULL. Of two that begin at once, each having written
- * its own before it looks, only one finds the other's.
+ * Writes the first journal of a migration from here, unless there is one of
+ * the same guest already: one that goes on, or one that died and is not undone
+ * yet, whose repair would turn our log-dirty mode off. Of two that begin at
+ * once one is refused.
+ * Returns 0; -EBUSY with a message that says whose it is; or as
+ * mig_journal_write() and mig_journal_read_all(). Nothing is left then.
  */
-const struct mig_journal *
-mig_journal_earlier(const struct mig_journal_list *list,
-                    const struct mig_journal *ours);
+int mig_journal_begin(const char *dir, const struct mig_journal *j,
+                      struct lxe_err *err);
 
 #endif

@@ -81,7 +81,6 @@ static void tell(struct session *s, const struct mig_status *status)
 /* Before anything is changed: whoever finds us dead knows of it. */
 static int keep_journal(struct session *s, struct lxe_err *err)
 {
-    s->journalled = true;
     return mig_journal_write(MIG_JOURNAL_DIR, &s->journal, err);
 }
 
@@ -148,23 +147,6 @@ static int repair_dead(struct session *s, struct lxe_err *err)
     return mig_repair_all(&repair, &count, err);
 }
 
-static int check_alone(struct session *s, struct lxe_err *err)
-{
-    const struct mig_journal *other;
-    struct mig_journal_list list;
-    int rc = mig_journal_read_all(MIG_JOURNAL_DIR, &list, err);
-
-    if (rc)
-        return rc;
-    other = mig_journal_earlier(&list, &s->journal);
-    if (other)
-        rc = lxe_fail(err, -EBUSY, "%s is being migrated to %s already, by"
-                      " process %d", s->dom.name, other->to,
-                      (int)other->owner.pid);
-    mig_journal_list_free(&list);
-    return rc;
-}
-
 static int begin_journal(struct session *s, struct lxe_err *err)
 {
     struct mig_journal *j = &s->journal;
@@ -176,8 +158,9 @@ static int begin_journal(struct session *s, struct lxe_err *err)
     memcpy(j->name, s->dom.name, sizeof(j->name));
     snprintf(j->to, sizeof(j->to), "%.255s", s->config->to);
     snprintf(j->stage, sizeof(j->stage), "%s", mig_stage_name(s->stage));
-    rc = keep_journal(s, err);
-    return rc ? rc : check_alone(s, err);
+    rc = mig_journal_begin(MIG_JOURNAL_DIR, j, err);
+    s->journalled = !rc;
+    return rc;
 }
 
 static int find(struct session *s, struct lxe_err *err)

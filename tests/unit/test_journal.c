@@ -269,28 +269,95 @@ static void test_find(void)
 }
 
 /* The first is this process's, and alive; "ours" is another's. */
-static void test_earlier(void)
+static void test_rival(void)
 {
-    struct mig_journal items[2] = { sample(), sample() };
-    struct mig_journal *first = &items[0], *ours = &items[1];
-    const struct mig_journal_list list = { items, COUNT(items) };
+    struct mig_journal first = sample(), ours = sample();
+    struct mig_journal_list list;
+    struct lxe_err err = { 0 };
 
-    ours->owner.start_ticks++;
-    CU_ASSERT_PTR_EQUAL(mig_journal_earlier(&list, ours), first);
-    first->role = MIG_JOURNAL_TARGET; /* it came here, and we move it on */
-    CU_ASSERT_PTR_NULL(mig_journal_earlier(&list, ours));
-    first->role = MIG_JOURNAL_SOURCE;
-    first->domid++;
-    CU_ASSERT_PTR_NULL(mig_journal_earlier(&list, ours));
-    first->domid--;
-    first->owner.start_ticks--; /* dead */
-    CU_ASSERT_PTR_NULL(mig_journal_earlier(&list, ours));
-    first->owner.start_ticks++;
-    ours->owner = first->owner; /* where both began at once, by number */
-    ours->owner.pid++;
-    CU_ASSERT_PTR_EQUAL(mig_journal_earlier(&list, ours), first);
-    ours->owner.pid -= 2;
-    CU_ASSERT_PTR_NULL(mig_journal_earlier(&list, ours));
+    CU_ASSERT_EQUAL_FATAL(mig_journal_write(dir, &first, NULL), 0);
+    ours.owner.start_ticks++;
+    CU_ASSERT_EQUAL(mig_journal_begin(dir, &ours, &err), -EBUSY);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "already"));
+    ours.owner.start_ticks -= 2; /* started earlier, and was slow to begin */
+    CU_ASSERT_EQUAL(mig_journal_begin(dir, &ours, &err), -EBUSY);
+    CU_ASSERT_EQUAL_FATAL(mig_journal_read_all(dir, &list, NULL), 0);
+    CU_ASSERT_EQUAL(list.count, 1); /* ours is not left there */
+    mig_journal_list_free(&list);
+    ours.domid++;
+    CU_ASSERT_EQUAL(mig_journal_begin(dir, &ours, &err), 0);
+    mig_journal_remove(dir, &ours);
+    ours.domid--;
+    mig_journal_remove(dir, &first);
+    first.role = MIG_JOURNAL_TARGET; /* it came here, and we move it on */
+    CU_ASSERT_EQUAL_FATAL(mig_journal_write(dir, &first, NULL), 0);
+    CU_ASSERT_EQUAL(mig_journal_begin(dir, &ours, &err), 0);
+    mig_journal_remove(dir, &ours);
+    mig_journal_remove(dir, &first);
+}
+
+/* It died after we repaired the dead, so others are about to. */
+static void test_dead_rival(void)
+{
+    struct mig_journal dead = sample(), ours = sample();
+    struct lxe_err err = { 0 };
+
+    dead.owner.start_ticks++;
+    CU_ASSERT_EQUAL_FATAL(mig_journal_write(dir, &dead, NULL), 0);
+    CU_ASSERT_EQUAL(mig_journal_begin(dir, &ours, &err), -EBUSY);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "--repair"));
+    ours.uuid[0] = 'd'; /* another guest that has its domid now */
+    CU_ASSERT_EQUAL(mig_journal_begin(dir, &ours, &err), 0);
+    mig_journal_remove(dir, &ours);
+    mig_journal_remove(dir, &dead);
+}
+
+/* Begins when it is told to, and lives until it is told to end. */
+static pid_t start_rival(int go[2], int end[2], int result_fd)
+{
+    pid_t pid = fork();
+    struct mig_journal j;
+    char c;
+
+    if (pid)
+        return pid;
+    close(go[1]);
+    close(end[1]);
+    j = sample();
+    if (read(go[0], &c, 1))
+        _exit(1);
+    c = mig_journal_begin(dir, &j, NULL) ? 'n' : 'y';
+    if (write(result_fd, &c, 1) != 1 || read(end[0], &c, 1))
+        _exit(1);
+    mig_journal_remove(dir, &j);
+    _exit(0);
+}
+
+static void test_at_once(void)
+{
+    for (int n = 0; n < 40; n++) {
+        int go[2], end[2], result[2], status;
+        char said[2] = "";
+        pid_t pids[2];
+
+        CU_ASSERT_FATAL(!pipe2(go, O_CLOEXEC) && !pipe2(end, O_CLOEXEC) &&
+                        !pipe2(result, O_CLOEXEC));
+        for (int i = 0; i < 2; i++) {
+            pids[i] = start_rival(go, end, result[1]);
+            CU_ASSERT_FATAL(pids[i] > 0);
+        }
+        close(go[1]);
+        for (int i = 0; i < 2; i++)
+            CU_ASSERT_EQUAL(read(result[0], &said[i], 1), 1);
+        CU_ASSERT((said[0] == 'y') != (said[1] == 'y'));
+        close(end[1]);
+        for (int i = 0; i < 2; i++)
+            CU_ASSERT(waitpid(pids[i], &status, 0) == pids[i] && !status);
+        close(go[0]);
+        close(end[0]);
+        close(result[0]);
+        close(result[1]);
+    }
 }
 
 int main(void)
@@ -304,7 +371,9 @@ int main(void)
         { "dead and living processes", test_processes },
         { "whose migration goes on", test_alive },
         { "found by what a person types", test_find },
-        { "of two that begin at once, one is first", test_earlier },
+        { "another migration of the same guest", test_rival },
+        { "one that died meanwhile", test_dead_rival },
+        { "of two that begin at once, one does", test_at_once },
     };
     int status;
 
@@ -313,6 +382,9 @@ int main(void)
         return EXIT_FAILURE;
     snprintf(dir, sizeof(dir), "%s/run/migrations", top);
     status = unit_run("journal", tests, COUNT(tests));
+    snprintf(dir, sizeof(dir), "%s/run/migrations/begin.lock", top);
+    unlink(dir);
+    snprintf(dir, sizeof(dir), "%s/run/migrations", top);
     rmdir(dir);
     snprintf(dir, sizeof(dir), "%s/run", top);
     rmdir(dir);
