@@ -20,9 +20,16 @@ static bool is_called(const struct lxe_domain *dom, const char *what)
     return !strcmp(dom->name, what) || !strcasecmp(dom->uuid, what);
 }
 
+/* What is left of a dead one may stay for long beside its successor. */
 static bool has_uuid(const struct lxe_domain *dom, const char *what)
 {
-    return !strcasecmp(dom->uuid, what);
+    return !dom->dying && !strcasecmp(dom->uuid, what);
+}
+
+bool lxe_domain_claims(const struct lxe_domain *dom, const char *name,
+                       const char *uuid)
+{
+    return !strcmp(dom->name, name) || has_uuid(dom, uuid);
 }
 
 static bool has_number(const struct lxe_domain *dom, const char *what)

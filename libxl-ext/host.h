@@ -320,8 +320,13 @@ void lxe_domain_list_free(struct lxe_domain_list *list);
 int lxe_host_find(struct lxe_host *host, const char *what,
                   struct lxe_domain *out, struct lxe_err *err);
 
-/* Finds a domain by its UUID alone, whatever others are called. Returns 0, or
- * -ESRCH with a message that names it. */
+/* Whether no other may have this name or UUID because of this domain. One that
+ * is dying has its name until that is removed, and its UUID no more. */
+bool lxe_domain_claims(const struct lxe_domain *dom, const char *name,
+                       const char *uuid);
+
+/* Finds a domain by its UUID alone, whatever others are called, that is not
+ * dying. Returns 0, or -ESRCH with a message that names it. */
 int lxe_host_find_uuid(struct lxe_host *host, const char *uuid,
                        struct lxe_domain *out, struct lxe_err *err);
 

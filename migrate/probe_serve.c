@@ -34,8 +34,7 @@ static void look_for_name(struct lxe_host *host,
     }
     out->name_known = true;
     for (size_t i = 0; i < list.count; i++)
-        if (!strcmp(list.doms[i].name, request->name) ||
-            !strcmp(list.doms[i].uuid, request->uuid))
+        if (lxe_domain_claims(&list.doms[i], request->name, request->uuid))
             out->name_taken = true;
     lxe_domain_list_free(&list);
 }

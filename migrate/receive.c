@@ -58,8 +58,7 @@ static int check_free_name(struct receive *r, struct lxe_err *err)
     if (rc)
         return rc;
     for (size_t i = 0; !rc && i < list.count; i++)
-        if (!strcmp(list.doms[i].name, r->hello.name) ||
-            !strcmp(list.doms[i].uuid, r->hello.uuid))
+        if (lxe_domain_claims(&list.doms[i], r->hello.name, r->hello.uuid))
             rc = lxe_fail(err, -EEXIST, "domain %u here already has its name"
                           " or UUID", list.doms[i].domid);
     lxe_domain_list_free(&list);

@@ -338,13 +338,25 @@ int mig_repair_give_back(struct lxe_host *host, const struct mig_journal *j,
                                            whole_kib(j, &now), err);
 }
 
+/*
+ * At the source it is the domain that we changed: another may have its UUID by
+ * now, one that comes back, or is received from this host itself.
+ */
+static int find_guest(const struct mig_repair *r, const struct mig_journal *j,
+                      struct lxe_domain *now, struct lxe_err *err)
+{
+    return j->role == MIG_JOURNAL_SOURCE
+               ? r->host->ops->get_domain(r->host, j->domid, now, err)
+               : lxe_host_find_uuid(r->host, j->uuid, now, err);
+}
+
 /* Whether nothing is left to do for this journal. */
 static bool repair_one(const struct mig_repair *r,
                        const struct mig_journal *j)
 {
     struct lxe_domain now;
     struct lxe_err why = { 0 };
-    int rc = lxe_host_find_uuid(r->host, j->uuid, &now, &why);
+    int rc = find_guest(r, j, &now, &why);
 
     if (!rc || rc == -ESRCH) {
         switch (mig_repair_judge(j, rc ? NULL : &now)) {

@@ -30,7 +30,8 @@ enum mig_repair_verdict {
 
 /*
  * Pure: what is to be done for a migration that has ended.
- * @now  the domain with the journal's UUID; NULL where there is none
+ * @now  at the source the domain with the journal's domid, at the target the
+ *       one with its UUID; NULL where there is none
  */
 enum mig_repair_verdict mig_repair_judge(const struct mig_journal *j,
                                          const struct lxe_domain *now);

@@ -46,7 +46,8 @@ static struct {
     char dir[64], xl[96], journals[96], arrived[96], socket[96];
     bool no_host;
     uint64_t free_kib;
-    const char *resident_name, *resident_uuid; /* of domain 3 */
+    const char *resident_name, *resident_uuid; /* of domain 3, */
+    bool resident_dying;                       /* and what is left of it */
     bool arrives_running;  /* xl had already started the guest, */
     uint64_t target_kib;   /* with that target */
     bool refuses_target;
@@ -76,6 +77,7 @@ static int list_domains(struct lxe_host *host, struct lxe_domain_list *out,
     doms[1].domid = 3;
     snprintf(doms[1].name, sizeof(doms[1].name), "%s", t.resident_name);
     snprintf(doms[1].uuid, sizeof(doms[1].uuid), "%s", t.resident_uuid);
+    doms[1].dying = t.resident_dying;
     *out = (struct lxe_domain_list){ doms, 2 };
     if (exists(t.arrived) && !t.destroyed) {
         doms[2].domid = INCOMING;
@@ -623,6 +625,24 @@ static void test_reserved(void)
     end();
 }
 
+/* A domain may be dying for long. A guest that it was comes back meanwhile;
+ * here xl is killed, and what had come is not taken for the other. */
+static void test_dying_twin(void)
+{
+    struct exchange x;
+
+    begin();
+    t.resident_name = "";
+    t.resident_uuid = UUID;
+    t.resident_dying = true;
+    write_xl("touch arrived; kill -9 $$");
+    x = receive(HELLO);
+    CU_ASSERT_NOT_EQUAL(x.status, 0);
+    CU_ASSERT_EQUAL(answer_of(&x).refusal[0], '\0');
+    CU_ASSERT_TRUE(t.destroyed);
+    end();
+}
+
 /* ---- a guest that may not come ---- */
 
 static void test_refused(void)
@@ -907,6 +927,7 @@ int main(void)
         { "packed, and damaged", test_packed_and_damaged },
         { "the unpacker leaves our group", test_unpacker_alone },
         { "memory is held for it", test_reserved },
+        { "a dying domain has its UUID", test_dying_twin },
         { "refused, with the reason", test_refused },
         { "a bad hello is named", test_bad_hello },
         { "the source goes away", test_source_closes },

@@ -447,9 +447,73 @@ static void test_host_fails(void)
     struct bed b;
 
     begin(&b);
+    lxe_sim_fail_next(b.host, LXE_SIM_OP_GET_DOMAIN, -EIO, 1);
+    repair(&b, 0, 1);
+    repair(&b, 1, 0);
+    b.j.role = MIG_JOURNAL_TARGET;
     lxe_sim_fail_next(b.host, LXE_SIM_OP_LIST_DOMAINS, -EIO, 1);
     repair(&b, 0, 1);
     repair(&b, 1, 0);
+    end(&b);
+}
+
+/* ---- two domains with one UUID ---- */
+
+static struct {
+    struct lxe_host_ops ops;
+    const struct lxe_host_ops *sim;
+    bool dying;
+} twin;
+
+/* With another that has the guest's UUID, before the guest. */
+static int list_twins(struct lxe_host *host, struct lxe_domain_list *out,
+                      struct lxe_err *err)
+{
+    struct lxe_domain guest = sim_dom(host, 1), *doms;
+    int rc = twin.sim->list_domains(host, out, err);
+
+    doms = rc ? NULL : realloc(out->doms, (out->count + 1) * sizeof(*doms));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(doms);
+    memmove(doms + 1, doms, out->count * sizeof(*doms));
+    doms[0] = guest;
+    doms[0].domid = 9;
+    doms[0].dying = twin.dying;
+    doms[0].target_kib = LXE_UNKNOWN;
+    *out = (struct lxe_domain_list){ doms, out->count + 1 };
+    return 0;
+}
+
+static void begin_twins(struct bed *b, bool dying)
+{
+    begin(b);
+    twin.sim = b->host->ops;
+    twin.ops = *twin.sim;
+    twin.ops.list_domains = list_twins;
+    twin.dying = dying;
+    b->host->ops = &twin.ops;
+}
+
+/* What is left of an earlier life, or the guest received from itself. */
+static void test_twins(void)
+{
+    struct bed b;
+
+    for (int dying = 0; dying < 2; dying++) {
+        begin_twins(&b, dying);
+        suspend(&b);
+        repair(&b, 1, 0);
+        CU_ASSERT_FALSE(b.log_dirty);
+        CU_ASSERT_TRUE(sim_dom(b.host, 1).running);
+        end(&b);
+    }
+    begin_twins(&b, true);
+    b.j.role = MIG_JOURNAL_TARGET;
+    b.host->ops->set_target(b.host, 1, MIB(512), NULL);
+    repair(&b, 1, 0);
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(1024));
+    b.host->ops->set_target(b.host, 1, MIB(512), NULL);
+    CU_ASSERT_EQUAL(mig_repair_give_back(b.host, &b.j, NULL), 0);
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(1024));
     end(&b);
 }
 
@@ -473,6 +537,7 @@ int main(void)
           test_helper_stays },
         { "a domain that is gone", test_gone },
         { "a host that does not answer", test_host_fails },
+        { "another domain with its UUID", test_twins },
     };
     int status;
 
