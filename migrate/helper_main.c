@@ -82,6 +82,7 @@ static struct xentoollog_logger logger = { log_message, log_progress, NULL };
 /* Set while a signal may need it. */
 static struct mig_pump *volatile running_pump;
 static volatile sig_atomic_t save_fd = -1;
+static volatile sig_atomic_t told_to_end;
 static int unwritable_fd = -1;
 
 /*
@@ -95,6 +96,7 @@ static void on_sigterm(int signal)
     int saved = errno;
 
     (void)signal;
+    told_to_end = 1;
     if (running_pump)
         mig_pump_stop(running_pump);
     if (save_fd >= 0)
@@ -124,6 +126,14 @@ static int catch_signals(struct lxe_err *err)
     /* If libxl is killed, nobody else would ask us to end. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     return 0;
+}
+
+/* A signal that came before there was a stream holds for it as well. */
+static void save_to(int fd)
+{
+    save_fd = fd;
+    if (told_to_end)
+        on_sigterm(SIGTERM);
 }
 
 /* ---- the stock helper ---- */
@@ -284,7 +294,7 @@ static int run_live(struct save *s, struct lxe_err *err)
         return rc;
     mig_rounds_attach(s->rounds, s->pump);
     stream.data = running_pump = s->pump;
-    save_fd = s->out_fd;
+    save_to(s->out_fd);
     lxe_save_engine_redirect(s->engine, &stream);
     rc = start_control(s, err);
     if (!rc)
@@ -366,7 +376,7 @@ static int save_domain(const struct lxe_save_job *job, int out_fd)
     if (job->xc_flags & XCFLAGS_LIVE) {
         rc = run_live(&s, &err);
     } else {
-        save_fd = job->stream_fd;
+        save_to(job->stream_fd);
         rc = lxe_save_engine_run(s.engine, NULL, &err);
     }
     if (rc)

@@ -447,6 +447,19 @@ static void killed_at_each_hypercall(void)
         }
 }
 
+/* While it asks how large the guest is, before there is a stream. */
+static void ended_before_it_began(void)
+{
+    struct fx_migration m;
+
+    quick_migration(&m);
+    m.faults[0] = (struct fx_fault){ .domid = FX_SOURCE, .call = FX_CALL_INFO,
+                                     .nth = 1, .times = 1,
+                                     .signal = SIGTERM };
+    CU_ASSERT_FALSE(run(&m)->saved);
+    CU_ASSERT_EQUAL(outcome.calls[FX_CALL_LOG_ON], 0);
+}
+
 /* What the target lacks is not found out before the save has ended, so the
  * save may have gone well; but nothing may be declared restored. */
 static void the_target_fails(void)
@@ -640,6 +653,7 @@ int main(int argc, char **argv)
         { "each hypercall fails", each_hypercall_fails },
         { "log-dirty mode is on already", log_dirty_is_on_already },
         { "killed at each hypercall", killed_at_each_hypercall },
+        { "ended before it began", ended_before_it_began },
         { "the target fails", the_target_fails },
         { "the wire breaks", the_wire_breaks },
         { "packed", packed },
