@@ -41,6 +41,13 @@ int aero_cli_fail(const char *fmt, ...)
     return AERO_EXIT_FAILED;
 }
 
+int aero_cli_see_help(const char *verb)
+{
+    fprintf(stderr, "See '" AERO_CLI_NAME " help%s%s'.\n", verb ? " " : "",
+            verb ? verb : "");
+    return AERO_EXIT_USAGE;
+}
+
 int aero_cli_usage(const char *verb, const char *fmt, ...)
 {
     va_list args;
@@ -48,14 +55,10 @@ int aero_cli_usage(const char *verb, const char *fmt, ...)
     va_start(args, fmt);
     say(fmt, args);
     va_end(args);
-    if (verb)
-        fprintf(stderr, "See '" AERO_CLI_NAME " help %s'.\n", verb);
-    else
-        fprintf(stderr, "See '" AERO_CLI_NAME " help'.\n");
-    return AERO_EXIT_USAGE;
+    return aero_cli_see_help(verb);
 }
 
-int aero_cli_json_option(int argc, char **argv, bool *json)
+int aero_cli_json_option(const char *verb, int argc, char **argv, bool *json)
 {
     static const struct option options[] = {
         { "json", no_argument, NULL, 'j' },
@@ -67,7 +70,7 @@ int aero_cli_json_option(int argc, char **argv, bool *json)
     optind = 0;
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (opt != 'j')
-            return AERO_EXIT_USAGE;
+            return aero_cli_see_help(verb);
         *json = true;
     }
     return 0;
@@ -75,7 +78,7 @@ int aero_cli_json_option(int argc, char **argv, bool *json)
 
 int aero_cli_only_json(const char *verb, int argc, char **argv, bool *json)
 {
-    int rc = aero_cli_json_option(argc, argv, json);
+    int rc = aero_cli_json_option(verb, argc, argv, json);
 
     if (rc)
         return rc;

@@ -45,10 +45,17 @@ int aero_cli_usage(const char *verb, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
+ * Says where the arguments are described; what is wrong with them was said,
+ * as by getopt. Returns AERO_EXIT_USAGE.
+ * @verb  NULL for none
+ */
+int aero_cli_see_help(const char *verb);
+
+/*
  * Parses the options of a verb that has but --json; its arguments are from
  * argv[optind] on. Returns 0, or AERO_EXIT_USAGE after getopt has said why.
  */
-int aero_cli_json_option(int argc, char **argv, bool *json);
+int aero_cli_json_option(const char *verb, int argc, char **argv, bool *json);
 
 /*
  * Parses the arguments of a verb that takes nothing but --json.

@@ -259,7 +259,7 @@ static int print_all(const struct lxe_json *result)
 
 static int parse_args(int argc, char **argv, bool *json)
 {
-    int rc = aero_cli_json_option(argc, argv, json);
+    int rc = aero_cli_json_option(VERB, argc, argv, json);
 
     if (rc)
         return rc;

@@ -261,7 +261,7 @@ int main(int argc, char **argv)
         case 'T':
             break;
         default:
-            return AERO_EXIT_USAGE;
+            return aero_cli_see_help(NULL);
         }
     }
     if (optind == argc) {

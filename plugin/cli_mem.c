@@ -196,7 +196,7 @@ static int parse_policy_args(int argc, char **argv, struct policy_args *args)
         else if (opt == 'j')
             args->json = true;
         else
-            rc = AERO_EXIT_USAGE;
+            rc = aero_cli_see_help("mem-policy");
     }
     return rc ? rc : check_policy_args(argc, argv, args);
 }

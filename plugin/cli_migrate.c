@@ -231,7 +231,7 @@ static int parse_rate_args(int argc, char **argv, bool *json, bool *change,
                            uint64_t *bps)
 {
     struct lxe_err err = { 0 };
-    int rc = aero_cli_json_option(argc, argv, json);
+    int rc = aero_cli_json_option("migrate-rate", argc, argv, json);
 
     if (rc)
         return rc;

@@ -164,7 +164,7 @@ static int take_option(struct options *o, int opt, const char *name)
         o->json = true;
         return 0;
     case '?':
-        return AERO_EXIT_USAGE;
+        return aero_cli_see_help(VERB);
     default:
         if (!take_value(o, opt, name, &err))
             return 0;

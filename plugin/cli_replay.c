@@ -410,7 +410,7 @@ static int parse_args(int argc, char **argv, struct run *r)
         } else if (opt == 'j') {
             r->json = true;
         } else {
-            return AERO_EXIT_USAGE;
+            return aero_cli_see_help(VERB);
         }
     }
     if (argc - optind != 1 || !*argv[optind])

@@ -53,7 +53,7 @@ static int take_option(struct options *o, int opt)
     case 'l':
         return take_last(optarg, o);
     default:
-        return AERO_EXIT_USAGE;
+        return aero_cli_see_help(VERB);
     }
 }
 

@@ -132,7 +132,7 @@ static int parse_args(int argc, char **argv, struct reserve_args *args)
         else if (opt == 'j')
             args->json = true;
         else
-            rc = AERO_EXIT_USAGE;
+            rc = aero_cli_see_help("mem-reserve");
     }
     return rc ? rc : parse_rest(argc, argv, args);
 }

@@ -319,7 +319,7 @@ static int parse_args(int argc, char **argv, struct args *args)
         else if (opt == 'n')
             rc = parse_count(optarg, args);
         else
-            rc = AERO_EXIT_USAGE;
+            rc = aero_cli_see_help(VERB);
     }
     if (!rc && optind < argc)
         rc = aero_cli_usage(VERB, VERB " takes no argument '%s'",

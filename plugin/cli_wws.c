@@ -112,7 +112,7 @@ static int take_option(struct options *o, int opt)
         o->save = optarg;
         return 0;
     default:
-        return AERO_EXIT_USAGE;
+        return aero_cli_see_help(VERB);
     }
 }
 

@@ -110,6 +110,11 @@ run "$cli" "$(printf 'a\033[2Jb')"
 ok 'an unknown verb is escaped' says 2 'a\x1b[2Jb'
 run "$cli" mem-status --nope
 ok 'an unknown option' says 2 "xl-aerostat mem-status: unrecognized option"
+ok 'and where the known ones stand' says 2 "See 'xl-aerostat help mem-status'"
+run "$cli" mem-policy a --min
+ok 'a value that is missing, too' says 2 "See 'xl-aerostat help mem-policy'"
+run "$cli" --nope
+ok 'an unknown global option' says 2 "See 'xl-aerostat help'"
 run "$cli" mem-status extra
 ok 'a stray argument' says 2 "'extra'"
 run "$cli" mem-policy
