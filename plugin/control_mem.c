@@ -174,6 +174,18 @@ static int mem_status(struct aero_call *c)
 
 /* ---- mem.policy, mem.explain ---- */
 
+static int take_shares(struct aero_call *c, uint64_t *shares)
+{
+    const struct lxe_json *node = aero_param(c, "shares");
+
+    if (node && (lxe_json_u64(node, shares) || *shares < AERO_SHARES_MIN ||
+                 *shares > AERO_SHARES_MAX))
+        return aero_refuse(c, AERO_RPC_PARAMS,
+                           "shares must be a whole number from %u to %u",
+                           AERO_SHARES_MIN, AERO_SHARES_MAX);
+    return 0;
+}
+
 static int change_policy(struct aero_call *c, struct aero_guest *g)
 {
     struct aero_domain_policy p = g->asked;
@@ -183,11 +195,9 @@ static int change_policy(struct aero_call *c, struct aero_guest *g)
     if (!rc)
         rc = aero_take_u64(c, "max_kib", AERO_KIB_MAX, &p.max_kib);
     if (!rc)
-        rc = aero_take_u64(c, "shares", AERO_SHARES_MAX, &shares);
+        rc = take_shares(c, &shares);
     if (rc)
         return rc;
-    if (aero_param(c, "shares") && !shares)
-        return aero_refuse(c, AERO_RPC_PARAMS, "shares must be at least 1");
     if ((aero_param(c, "max_kib") && p.max_kib > top) ||
         (aero_param(c, "min_kib") && p.min_kib > top))
         return aero_refuse(c, AERO_RPC_PARAMS,

@@ -108,6 +108,15 @@ static int64_t code(const struct bench *b)
     return lxe_json_double(lxe_json_get(error, "code"), &n) ? 1 : (int64_t)n;
 }
 
+/* Whether the last response is an error that says so. */
+static bool says(const struct bench *b, const char *what)
+{
+    const char *message = lxe_json_str(
+        lxe_json_get(lxe_json_get(b->last, "error"), "message"));
+
+    return message && strstr(message, what);
+}
+
 static uint64_t result_u64(const struct bench *b, const char *key)
 {
     uint64_t n = UINT64_MAX;
@@ -247,6 +256,12 @@ static void policy_is_set_and_bounded(void)
     CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
     say(&b, "mem.policy", "{\"domain\":\"a\",\"shares\":0}");
     CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
+    CU_ASSERT_TRUE(says(&b, "from 1 to 100000"));
+    say(&b, "mem.policy", "{\"domain\":\"a\",\"shares\":100001}");
+    CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
+    CU_ASSERT_TRUE(says(&b, "from 1 to 100000"));
+    say(&b, "mem.policy", "{\"domain\":\"a\",\"shares\":100000}");
+    CU_ASSERT_EQUAL(code(&b), 0);
     tear_down(&b);
 }
 
