@@ -18,6 +18,7 @@
 #include "base/units.h"
 #include "cli_create.h"
 #include "host.h"
+#include "reservations.h"
 
 #define TIMEOUT_MS 60000
 #define MARGIN_MS  10000 /* beyond it the daemon does not answer at all */
@@ -63,6 +64,9 @@ static int parse_timeout(const char *text, struct reserve_args *args)
 
     if (lxe_parse_duration_ms(text, &args->timeout_ms, &err))
         return aero_cli_usage("mem-reserve", "--timeout: %s", err.text);
+    if (args->timeout_ms > AERO_RESERVE_MAX_MS)
+        return aero_cli_usage("mem-reserve", "--timeout: '%s' is more than"
+                              " %u minutes", text, AERO_RESERVE_MAX_MS / 60000);
     return 0;
 }
 

@@ -12,8 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 
-#define RESERVE_TIMEOUT_MAX_MS (60u * 60u * 1000u)
-#define RIVALS_TOLD            8 /* by name, in warnings */
+#define RIVALS_TOLD 8 /* by name, in warnings */
 
 /* ---- mem.status ---- */
 
@@ -314,7 +313,7 @@ static int mem_reserve(struct aero_call *c)
         rc = aero_take_u64(c, "max_kib", AERO_KIB_MAX, &wanted.kib);
     if (!rc)
         rc =
-            aero_need_u64(c, "timeout_ms", RESERVE_TIMEOUT_MAX_MS, &timeout_ms);
+            aero_need_u64(c, "timeout_ms", AERO_RESERVE_MAX_MS, &timeout_ms);
     if (rc)
         return rc;
     rc = take_node(c, &wanted.nodes);

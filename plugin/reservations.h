@@ -21,6 +21,7 @@
 #define AERO_RESERVATIONS_MAX  64
 #define AERO_RESERVATION_LABEL 256 /* as long as a domain's name */
 #define AERO_REQUEST_ID        64
+#define AERO_RESERVE_MAX_MS    (60u * 60u * 1000u) /* that one waits */
 #define AERO_REFUSED_TEXT      200
 #define AERO_NO_DOMID          UINT32_MAX
 

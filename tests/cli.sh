@@ -135,6 +135,8 @@ run "$cli" mem-reserve 1G true
 ok 'mem-reserve with a stray word' says 2 'behind --'
 run "$cli" mem-reserve 1G --
 ok 'mem-reserve with no command' says 2 'no command'
+run "$cli" mem-reserve --timeout 61m 1M
+ok 'mem-reserve that would wait too long' says 2 'more than 60 minutes'
 run "$cli" mem-reserve --for-create
 ok 'mem-reserve for no create' says 2 'needs a command'
 run "$cli" --socket "$dir/nobody" mem-reserve 1M -- true
