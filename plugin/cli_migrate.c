@@ -248,7 +248,7 @@ static int parse_rate_args(int argc, char **argv, bool *json, bool *change,
 static int print_rate(const struct lxe_json *result)
 {
     const char *note = lxe_json_str(lxe_json_get(result, "note"));
-    char text[LXE_UNIT_TEXT];
+    char text[LXE_UNIT_TEXT], keep[LXE_UNIT_TEXT] = "none";
     uint64_t bps;
 
     if (lxe_json_u64(lxe_json_get(result, "max_rate_bps"), &bps))
@@ -259,9 +259,11 @@ static int print_rate(const struct lxe_json *result)
                lxe_format_bps(text, (double)bps));
     else
         puts("all migrations together: no limit");
+    if (bps)
+        snprintf(keep, sizeof(keep), "%" PRIu64 "B", bps);
     if (note)
         printf("(lasts until aerostatd ends; to keep it: migration_max_rate ="
-               " \"%" PRIu64 "B\")\n", bps);
+               " \"%s\")\n", keep);
     return aero_cli_finish();
 }
 

@@ -367,6 +367,21 @@ ok 'no list of decisions' says 1 'no list of decisions'
 run "$cli" mem-explain
 ok 'mem-explain without a domain' says 2 'give one domain'
 
+answer '{"max_rate_bps":60000000,"note":"x"}'
+ask migrate-rate 60MB
+ok 'migrate-rate' prints <<'TEXT'
+all migrations together: at most 60.0 MB/s
+(lasts until aerostatd ends; to keep it: migration_max_rate = "60000000B")
+TEXT
+ok 'it asks for bytes a second' \
+    grep -q '"params":{"max_rate_bps":60000000}' "$dir/asked"
+answer '{"max_rate_bps":0,"note":"x"}'
+ask migrate-rate none
+ok 'no rate' prints <<'TEXT'
+all migrations together: no limit
+(lasts until aerostatd ends; to keep it: migration_max_rate = "none")
+TEXT
+
 answer '{"migrations":[]}'
 ask migrate-status
 ok 'no migration' prints <<'TEXT'
