@@ -422,6 +422,7 @@ static int parse_args(int argc, char **argv, struct run *r)
 static int replay(struct run *r)
 {
     struct aero_replay_counts counts;
+    const char *unmet;
     int rc = read_log(r);
 
     if (rc)
@@ -429,6 +430,10 @@ static int replay(struct run *r)
     counts = aero_replay_end(r->replay);
     if (!counts.ticks)
         return aero_cli_fail("%s holds no whole tick", r->path);
+    unmet = aero_replay_unmet(r->replay);
+    if (unmet)
+        return aero_cli_fail("--set: %s tells of no guest '%s'; give one by"
+                             " its name or number there", r->path, unmet);
     rc = r->json ? print_json(r, &counts) : print_text(r, &counts);
     return rc || !r->differ || r->is_set ? rc : AERO_EXIT_DIFFERS;
 }

@@ -20,6 +20,7 @@
 struct set {
     char domain[LXE_DOM_NAME]; /* empty: all */
     bool host, reserve;
+    bool met; /* by a guest of the log */
     int field;
     char value[KEY_TEXT];
 };
@@ -211,17 +212,19 @@ static bool is_meant(const struct set *set, const struct slot *slot)
            domid == slot->domid;
 }
 
-static int set_guest(const struct aero_replay *r, struct slot *slot,
+static int set_guest(struct aero_replay *r, struct slot *slot,
                      struct lxe_err *err)
 {
     int rc = 0;
 
     for (size_t i = 0; i < r->set_count && !rc; i++) {
-        const struct set *s = &r->sets[i];
+        struct set *s = &r->sets[i];
 
-        if (!s->host && !s->reserve && is_meant(s, slot))
-            rc = aero_field_set(&aero_guest_fields[s->field], &slot->in,
-                                s->value, err);
+        if (s->host || s->reserve || !is_meant(s, slot))
+            continue;
+        s->met = true;
+        rc = aero_field_set(&aero_guest_fields[s->field], &slot->in,
+                            s->value, err);
     }
     return rc ? rc : aero_decision_check_guest(&slot->in, err);
 }
@@ -471,7 +474,7 @@ static int own_why(struct slot *s, struct lxe_err *err)
     return why ? 0 : lxe_fail(err, -ENOMEM, "out of memory");
 }
 
-static int read_input(const struct aero_replay *r, const struct lxe_json *line,
+static int read_input(struct aero_replay *r, const struct lxe_json *line,
                       const bool *given, struct slot *slot,
                       struct lxe_err *err)
 {
@@ -564,6 +567,14 @@ int aero_replay_line(struct aero_replay *r, const char *line, size_t len,
         rc = lxe_fail(err, -EINVAL, "not a line of a log of decisions");
     lxe_json_free(tree);
     return rc;
+}
+
+const char *aero_replay_unmet(const struct aero_replay *r)
+{
+    for (size_t i = 0; i < r->set_count; i++)
+        if (r->sets[i].domain[0] && !r->sets[i].met)
+            return r->sets[i].domain;
+    return NULL;
 }
 
 struct aero_replay_counts aero_replay_end(struct aero_replay *r)

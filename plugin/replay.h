@@ -65,6 +65,9 @@ int aero_replay_set(struct aero_replay *replay, const char *text,
 int aero_replay_line(struct aero_replay *replay, const char *line, size_t len,
                      struct lxe_err *err);
 
+/* A domain of which something is set and no line told, yet; NULL: none. */
+const char *aero_replay_unmet(const struct aero_replay *replay);
+
 /* After the last line: what was read. */
 struct aero_replay_counts aero_replay_end(struct aero_replay *replay);
 

@@ -573,9 +573,11 @@ sed 's/"out":{"target_kib":786432/"out":{"target_kib":700000/' \
 run "$cli" mem-replay "$dir/log2"
 ok 'a replay that differs' [ "$status" -eq 3 ]
 ok 'lists it' grep -q ' 5  20.* a\\x1b  *684M  768M  +84M  ' "$dir/out"
-run "$cli" mem-replay "$dir/log" --set a.max=460M --set 1.max=460M --set max=460M --json
+run "$cli" mem-replay "$dir/log" --set "$(printf 'a\033').max=460M" --set 1.max=460M --set max=460M --json
 ok 'a replay with something set' [ "$status" -eq 0 ]
 ok 'in JSON' grep -q '"now_kib": 471040' "$dir/out"
+run "$cli" mem-replay "$dir/log" --set b.max=460M
+ok 'a guest that is not in the log' says 1 "log tells of no guest 'b'"
 run "$cli" mem-replay "$dir/log" --set nothing=5
 ok 'an unknown input' says 2 "no input 'nothing'"
 run "$cli" mem-replay "$dir/log" --set tax=5000
