@@ -14,6 +14,7 @@
 #define WIDTH        900.0
 #define HEIGHT       300.0
 #define LEFT         62.0
+#define RIGHT        28.0 /* half of the widest mark of a time */
 #define TOP          34.0
 #define BOTTOM       48.0
 #define LEAST_WIDTH  1.5  /* of a bar that must be seen */
@@ -58,7 +59,7 @@ static bool time_axis(const struct mig_run *run, size_t from,
     *f = (struct mig_svg_frame){
         .left = LEFT,
         .top = TOP,
-        .width = WIDTH - LEFT - 14,
+        .width = WIDTH - LEFT - RIGHT,
         .height = HEIGHT - TOP - BOTTOM,
         .x_min = first / 1e3,
         .x_max = last / 1e3,
@@ -652,8 +653,8 @@ static void list_parts(FILE *out, const struct part *parts, size_t count,
 static void put_parts(FILE *out, const char *title, const char *text,
                       const struct part *parts, size_t count)
 {
-    struct mig_svg_frame f = { .left = 8, .top = BAR_TOP,
-                               .width = WIDTH - 24,
+    struct mig_svg_frame f = { .left = 12, .top = BAR_TOP,
+                               .width = WIDTH - 12 - RIGHT,
                                .height = BAR_HEIGHT + 4, .y_max = 1 };
     double total = 0, unit;
 

@@ -321,6 +321,47 @@ static void test_page_of_nothing(void)
     mig_run_free(&run);
 }
 
+#define PLOT_WIDTH   900.0
+#define CHARACTER    7.0 /* as wide as a digit of the font is at most */
+#define MIDDLE_START "text-anchor=\"middle\">"
+
+/* Is each text that has its middle somewhere whole within the plot? */
+static bool middles_fit(const char *page)
+{
+    for (; (page = strstr(page, MIDDLE_START)); page++) {
+        const char *text = page + strlen(MIDDLE_START), *x = page;
+        double half = (double)strcspn(text, "<") * CHARACTER / 2, at;
+
+        while (strncmp(x, " x=\"", 4))
+            x--;
+        at = strtod(x + 4, NULL);
+        if (at - half < 0 || at + half > PLOT_WIDTH)
+            return false;
+    }
+    return true;
+}
+
+/* One round, and a last pass of which a second picture is made. */
+static const char brief_run[] =
+    "{\"version\":1,\"waits_ms\":{\"for_pages\":200,\"for_rate\":3400,"
+    "\"for_wire\":248},\"rounds\":[{\"round\":0,\"start_ms\":3600500,"
+    "\"duration_ms\":1200,\"dirty_pages\":2000,\"rate_bps\":1e6},"
+    "{\"round\":1,\"final\":true,\"start_ms\":3601710,\"duration_ms\":30,"
+    "\"dirty_pages\":120,\"rate_bps\":1e6}]}";
+
+static void test_marks_fit(void)
+{
+    struct mig_run run;
+    char *page;
+
+    CU_ASSERT_EQUAL_FATAL(take_text(brief_run, &run, NULL), 0);
+    page = page_of(&run);
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, ">3601.740<"));
+    CU_ASSERT_TRUE(middles_fit(page));
+    free(page);
+    mig_run_free(&run);
+}
+
 /* The longest report there is makes no page without end. */
 static void test_longest(void)
 {
@@ -373,6 +414,7 @@ int main(void)
         { "no fact", test_nothing_to_compare },
         { "the page", test_page },
         { "the page of an empty report", test_page_of_nothing },
+        { "marks are not cut", test_marks_fit },
         { "the longest report", test_longest },
         { "figures", test_figures },
     };
