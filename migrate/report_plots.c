@@ -118,6 +118,7 @@ static void open_magnified(FILE *out, const struct mig_run *run, size_t from)
 
 struct key {
     const char *style, *name;
+    bool absent; /* from this plot */
 };
 
 /* Says which colour is what. */
@@ -125,9 +126,34 @@ static void put_keys(FILE *out, const struct key *keys, size_t count)
 {
     fputs("<ul class=\"keys\">", out);
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "<li><i class=\"%s\"></i>%s</li>", keys[i].style,
-                keys[i].name);
+        if (!keys[i].absent)
+            fprintf(out, "<li><i class=\"%s\"></i>%s</li>",
+                    keys[i].style, keys[i].name);
     fputs("</ul>\n", out);
+}
+
+static bool is_final(const struct mig_run_round *r)
+{
+    return r->final;
+}
+
+static bool is_limited(const struct mig_run_round *r)
+{
+    return r->limit_bps > 0;
+}
+
+static bool has_dirtied(const struct mig_run_round *r)
+{
+    return mig_known(r->dirty_pps);
+}
+
+static bool none(const struct mig_run *run,
+                 bool (*is)(const struct mig_run_round *r))
+{
+    for (size_t i = 0; i < run->round_count; i++)
+        if (is(&run->rounds[i]))
+            return false;
+    return true;
 }
 
 /* ---- rates ---- */
@@ -232,11 +258,11 @@ static void draw_rates(FILE *out, const struct mig_run *run, size_t from)
 
 void mig_plot_rates(FILE *out, const struct mig_run *run)
 {
-    static const struct key keys[] = {
-        { "s1", "sent, while the guest ran: the area is the bytes" },
-        { "s4", "final pass, the guest suspended" },
-        { "s2", "dirtied by the guest meanwhile" },
-        { "s5", "the rate that was allowed" },
+    const struct key keys[] = {
+        { "s1", "sent, while the guest ran: the area is the bytes", false },
+        { "s4", "final pass, the guest suspended", none(run, is_final) },
+        { "s2", "dirtied by the guest meanwhile", none(run, has_dirtied) },
+        { "s5", "the rate that was allowed", none(run, is_limited) },
     };
     size_t from = magnified_from(run);
 
@@ -341,9 +367,9 @@ static void draw_remaining(FILE *out, const struct mig_run *run, size_t from)
 
 void mig_plot_remaining(FILE *out, const struct mig_run *run)
 {
-    static const struct key keys[] = {
-        { "s1", "left to send of the round" },
-        { "s4", "the guest suspended" },
+    const struct key keys[] = {
+        { "s1", "left to send of the round", false },
+        { "s4", "the guest suspended", none(run, is_final) },
     };
     size_t from = magnified_from(run);
 
@@ -438,10 +464,12 @@ static void draw_allowed(FILE *out, const struct mig_svg_frame *f,
 
 void mig_plot_predicted(FILE *out, const struct mig_run *run)
 {
-    static const struct key keys[] = {
-        { "s1", "predicted after each round, were the guest suspended then" },
-        { "s4", "what it was: from asking to suspend to the last byte" },
-        { "s5", "what was allowed" },
+    const struct key keys[] = {
+        { "s1", "predicted after each round, were the guest suspended then",
+          false },
+        { "s4", "what it was: from asking to suspend to the last byte",
+          !(run->downtime.engine > 0) },
+        { "s5", "what was allowed", false },
     };
     struct mig_svg_frame f;
 
@@ -518,8 +546,8 @@ static double compared_limit(const struct mig_compared *all, size_t count)
 void mig_plot_compared(FILE *out, const struct mig_run *run)
 {
     static const struct key keys[] = {
-        { "s1", "expected before it began, and the bounds" },
-        { "s4", "what it was, and by how much more was predicted" },
+        { "s1", "expected before it began, and the bounds", false },
+        { "s4", "what it was, and by how much more was predicted", false },
     };
     struct mig_compared all[MIG_COMPARED_MOST];
     size_t count = mig_report_compare(run, all);
@@ -560,7 +588,7 @@ static void slowed_tip(const struct mig_run_round *r, char tip[TIP])
 void mig_plot_slowed(FILE *out, const struct mig_run *run)
 {
     static const struct key keys[] = {
-        { "s2", "of the guest's speed, taken from it" },
+        { "s2", "of the guest's speed, taken from it", false },
     };
     struct mig_svg_frame f;
 

@@ -362,6 +362,31 @@ static void test_marks_fit(void)
     mig_run_free(&run);
 }
 
+/* One that was cancelled in its first round, without a limit of its rate. */
+static const char cancelled_run[] =
+    "{\"version\":1,\"outcome\":\"cancelled\",\"rounds\":[{\"round\":0,"
+    "\"start_ms\":500,\"duration_ms\":1200,\"dirty_pages\":2000,"
+    "\"rate_bps\":1e6,\"predicted_downtime_ms\":900}]}";
+
+static void test_page_of_a_cancelled(void)
+{
+    struct mig_run run;
+    char *page;
+
+    CU_ASSERT_EQUAL_FATAL(take_text(cancelled_run, &run, NULL), 0);
+    page = page_of(&run);
+    CU_ASSERT_EQUAL(count(page, "class=\"s1 bar\""), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "sent, while the guest ran"));
+    /* No key to what is in none of its plots. */
+    CU_ASSERT_PTR_NULL(strstr(page, "final pass"));
+    CU_ASSERT_PTR_NULL(strstr(page, "the guest suspended</li>"));
+    CU_ASSERT_PTR_NULL(strstr(page, "rate that was allowed"));
+    CU_ASSERT_PTR_NULL(strstr(page, "dirtied by the guest"));
+    CU_ASSERT_PTR_NULL(strstr(page, "what it was: "));
+    free(page);
+    mig_run_free(&run);
+}
+
 /* The longest report there is makes no page without end. */
 static void test_longest(void)
 {
@@ -415,6 +440,7 @@ int main(void)
         { "the page", test_page },
         { "the page of an empty report", test_page_of_nothing },
         { "marks are not cut", test_marks_fit },
+        { "the page of a cancelled migration", test_page_of_a_cancelled },
         { "the longest report", test_longest },
         { "figures", test_figures },
     };
