@@ -131,16 +131,32 @@ static void tile(FILE *out, const char *name, const char *figure,
             note);
 }
 
+/* Of one that did not get so far they say that. */
+static void time_tiles(FILE *out, const struct mig_run *run)
+{
+    char a[MIG_FIGURE], b[MIG_FIGURE];
+
+    mig_fig_ms(a, run->downtime.total);
+    if (mig_known(run->downtime.suspend))
+        tile(out, "Downtime", a, "%s of it the engine's",
+             mig_fig_ms(b, run->downtime.engine));
+    else
+        tile(out, "Downtime", a, "the guest was not suspended");
+    mig_fig_ms(a, run->total_ms);
+    if (mig_known(run->precopy_ms))
+        tile(out, "In all", a, "%s of pre-copy",
+             mig_fig_ms(b, run->precopy_ms));
+    else
+        tile(out, "In all", a, "pre-copy did not end");
+}
+
 static void put_tiles(FILE *out, const struct mig_run *run)
 {
     double all = run->sent_pages + run->skipped_pages;
     char a[MIG_FIGURE], b[MIG_FIGURE], c[MIG_FIGURE];
 
     fputs("<div class=\"tiles\">\n", out);
-    tile(out, "Downtime", mig_fig_ms(a, run->downtime.total),
-         "%s of it the engine's", mig_fig_ms(b, run->downtime.engine));
-    tile(out, "In all", mig_fig_ms(a, run->total_ms), "%s of pre-copy",
-         mig_fig_ms(b, run->precopy_ms));
+    time_tiles(out, run);
     tile(out, "On the wire", mig_fig_bytes(a, run->wire_bytes),
          "%s of memory moved", mig_fig_kib(b, run->moved_kib));
     if (mig_known(mig_run_packing(run)))
@@ -150,9 +166,12 @@ static void put_tiles(FILE *out, const struct mig_run *run)
     tile(out, "Left behind",
          mig_fig_kib(a, fmax(run->before_kib - run->moved_kib, 0)),
          "page cache%s", run->dropped ? ", dropped by its agent" : "");
-    tile(out, "Left for later", mig_fig_count(a, run->skipped_pages),
-         "pages, %s of those met", mig_fig_percent(
-             b, all > 0 ? run->skipped_pages / all : (double)NAN));
+    mig_fig_count(a, run->skipped_pages);
+    if (all > 0)
+        tile(out, "Left for later", a, "pages, %s of those met",
+             mig_fig_percent(b, run->skipped_pages / all));
+    else
+        tile(out, "Left for later", a, "pages");
     tile(out, "Rounds",
          mig_fig_count(a, (double)mig_run_live_rounds(run)),
          "while the guest ran");
@@ -240,6 +259,17 @@ static const char *limit(char *figure, double value, const char *zero)
     return value > 0 ? figure : value == 0 ? zero : "-";
 }
 
+static void put_slowing(FILE *out, const struct mig_run *run)
+{
+    char a[MIG_FIGURE];
+
+    if (run->throttle && !strcmp(run->throttle, "none"))
+        fact(out, "Slowing", "not allowed");
+    else
+        fact(out, "Slowing", "%s, %s at most", or_dash(run->throttle),
+             mig_fig_percent(a, run->throttle_max_percent / 100));
+}
+
 static void put_limits(FILE *out, const struct mig_run *run)
 {
     char a[MIG_FIGURE], b[MIG_FIGURE], c[MIG_FIGURE], d[MIG_FIGURE];
@@ -262,8 +292,7 @@ static void put_limits(FILE *out, const struct mig_run *run)
          mig_fig_count(a, run->max_rounds),
          limit(mig_fig_ms(b, run->timeout_ms), run->timeout_ms, "none"),
          or_dash(run->on_timeout));
-    fact(out, "Slowing", "%s, %s at most", or_dash(run->throttle),
-         mig_fig_percent(a, run->throttle_max_percent / 100));
+    put_slowing(out, run);
     if (mig_run_slowed(run))
         fact(out, "Slowed", "by %s of its speed in the mean, by up to %s in "
              "rounds of %s out of %s",

@@ -364,7 +364,10 @@ static void test_marks_fit(void)
 
 /* One that was cancelled in its first round, without a limit of its rate. */
 static const char cancelled_run[] =
-    "{\"version\":1,\"outcome\":\"cancelled\",\"rounds\":[{\"round\":0,"
+    "{\"version\":1,\"outcome\":\"cancelled\","
+    "\"memory\":{\"before_kib\":8192,\"moved_kib\":8192},"
+    "\"limits\":{\"throttle\":\"none\",\"throttle_max_percent\":99},"
+    "\"rounds\":[{\"round\":0,"
     "\"start_ms\":500,\"duration_ms\":1200,\"dirty_pages\":2000,"
     "\"rate_bps\":1e6,\"predicted_downtime_ms\":900}]}";
 
@@ -377,6 +380,10 @@ static void test_page_of_a_cancelled(void)
     page = page_of(&run);
     CU_ASSERT_EQUAL(count(page, "class=\"s1 bar\""), 1);
     CU_ASSERT_PTR_NOT_NULL(strstr(page, "sent, while the guest ran"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "the guest was not suspended"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "pre-copy did not end"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "<td>not allowed</td>"));
+    CU_ASSERT_EQUAL(count(page, "<small>-"), 0);
     /* No key to what is in none of its plots. */
     CU_ASSERT_PTR_NULL(strstr(page, "final pass"));
     CU_ASSERT_PTR_NULL(strstr(page, "the guest suspended</li>"));
