@@ -436,17 +436,23 @@ static bool predicted_axis(const struct mig_run *run, struct mig_svg_frame *f)
     return true;
 }
 
-static void across(FILE *out, const char *style,
-                   const struct mig_svg_frame *f, double ms, const char *what)
+/*
+ * The last predictions are near to it: the label stands at the other end,
+ * but where few rounds leave the axis empty behind them.
+ */
+static void draw_actual(FILE *out, const struct mig_svg_frame *f,
+                        const struct mig_run *run)
 {
     char figure[MIG_FIGURE];
-    double y = mig_svg_y(f, ms);
+    double ms = run->downtime.engine, y = mig_svg_y(f, ms);
+    bool few = (double)run->round_count < FEW_ROUNDS;
 
     if (!(ms > 0))
         return;
-    mig_svg_line(out, style, f->left, y, f->left + f->width, y);
-    mig_svg_label(out, "label", f->left + f->width - 6, y - 5, MIG_SVG_END,
-                  "%s %s", what, mig_fig_ms(figure, ms));
+    mig_svg_line(out, "l4", f->left, y, f->left + f->width, y);
+    mig_svg_label(out, "label", few ? f->left + f->width - 6 : f->left + 6,
+                  y - 5, few ? MIG_SVG_END : MIG_SVG_START, "actual %s",
+                  mig_fig_ms(figure, ms));
 }
 
 /* The limit may be relaxed from round to round. */
@@ -478,7 +484,7 @@ void mig_plot_predicted(FILE *out, const struct mig_run *run)
     open_plot(out, "Predicted downtime",
               "The downtime predicted after each round, against what it was.");
     mig_svg_axes(out, &f, "round", "ms (logarithmic)");
-    across(out, "l4", &f, run->downtime.engine, "actual");
+    draw_actual(out, &f, run);
     draw_allowed(out, &f, run);
     for (size_t i = 0; i < run->round_count; i++) {
         const struct mig_run_round *r = &run->rounds[i];

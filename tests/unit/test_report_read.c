@@ -307,6 +307,26 @@ static void test_page(void)
     mig_run_free(&run);
 }
 
+/* Away from the last predictions, which are near to it. */
+static void check_actual(unsigned rounds, const char *anchor)
+{
+    struct mig_run run;
+    char *page;
+
+    there_and_back(rounds, &run);
+    page = page_of(&run);
+    CU_ASSERT_EQUAL(count(page, ">actual "), 1);
+    CU_ASSERT_EQUAL(count(page, anchor), 1);
+    free(page);
+    mig_run_free(&run);
+}
+
+static void test_actual_is_readable(void)
+{
+    check_actual(4, "\"end\">actual ");
+    check_actual(12, "\"start\">actual ");
+}
+
 static void test_page_of_nothing(void)
 {
     struct mig_run run;
@@ -446,6 +466,7 @@ int main(void)
         { "no fact", test_nothing_to_compare },
         { "the page", test_page },
         { "the page of an empty report", test_page_of_nothing },
+        { "the actual downtime's label", test_actual_is_readable },
         { "marks are not cut", test_marks_fit },
         { "the page of a cancelled migration", test_page_of_a_cancelled },
         { "the longest report", test_longest },
