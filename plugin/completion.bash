@@ -67,7 +67,7 @@ _aerostat_takes_value() {
             --max-downtime|--downtime-limit-max|--suspend-cost|--suspend-pages|\
             --last-cost|--stall-rounds|--max-rounds|\
             --timeout|--on-timeout|--throttle|--throttle-max|--weight|\
-            --stall-timeout|--margin|--report|--receiver|--min|--max|--shares|\
+            --compress|--compress-window|--stall-timeout|--margin|--report|--receiver|--min|--max|--shares|\
             --set|--delay|-d|--count|-n|--socket|--domain|--node|--html|--last|--dir|\
             --wws|--method|--duration|--wire-rate|--host) return 0 ;;
         --seconds|--max-cpu|--max-pause|--svg|--save) return 0 ;;

@@ -900,6 +900,13 @@ WORDS
 web
 wiki
 WORDS
+    "$build/aerostat-migrate" --help >"$dir/help"
+    while read -r option; do
+        complete_words xl migrate-live "$option" 5 wik
+        ok "$option has a value" grep -qx wiki "$dir/out"
+    done <<OPTIONS
+$(sed -n 's/^ *\(-., \)*\(--[a-z-]*\) [A-Z].*/\2/p' "$dir/help")
+OPTIONS
     ok 'and runs no name' [ ! -e "$dir/owned" ]
     unset AEROSTAT_SOCKET
     end_stub
