@@ -14,13 +14,14 @@ _aerostat_offer() { # words to offer, where they begin with $cur
     done
 }
 
+# A daemon or a toolstack that hangs does not hang the shell.
 _aerostat_domains() {
     local name
     while read -r name _; do
         [[ $name =~ ^[A-Za-z0-9_][A-Za-z0-9_.+-]*$ ]] &&
             _aerostat_offer "$name"
-    done < <({ xl-aerostat mem-status 2>/dev/null || xl list 2>/dev/null; } |
-        sed -e 1d -e '/^$/,$d')
+    done < <({ timeout 3 xl-aerostat mem-status ||
+        timeout 3 xl list; } 2>/dev/null | sed -e 1d -e '/^$/,$d')
 }
 
 _aerostat_verbs() {
@@ -92,6 +93,8 @@ _aerostat_verb() {
         [[ ${COMP_WORDS[i]} == -* ]] && continue
         _aerostat_takes_value "${COMP_WORDS[i - 1]}" || ((given++))
     done
+    [[ $cur == -* && $verb != migrate-live ]] &&
+        ((COMP_CWORD == $1 + 1)) && _aerostat_offer --help
     case $verb:$cur in
         mem-status:*|migrate-status:*) _aerostat_offer --json ;;
         mem-reserve:-*) _aerostat_offer --timeout --domain --node --for-create --json ;;

@@ -868,6 +868,20 @@ WORDS
     ok 'under xl too' prints <<'WORDS'
 migrate-status
 WORDS
+    while read -r verb; do
+        complete_words xl "$verb" -
+        ok "completes $verb --help" grep -qx -e --help "$dir/out"
+        complete_words xl "$verb" --j
+        ok "completes $verb --json" grep -qx -e --json "$dir/out"
+    done <"$dir/verbs"
+    mkdir "$dir/list"
+    printf '#!/bin/sh\nprintf "Name ID\\nmail 1\\n"\n' >"$dir/list/xl"
+    chmod +x "$dir/list/xl"
+    PATH=$dir/list:$PATH AEROSTAT_SOCKET=$dir/nobody \
+        complete_words xl mem-policy ''
+    ok 'without a daemon it asks xl for names' prints <<'WORDS'
+mail
+WORDS
     complete_words xl migrate-live --max-
     ok 'completes options' prints <<'WORDS'
 --max-rate
