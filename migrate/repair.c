@@ -230,12 +230,24 @@ static int undo(struct undo *u)
     return u->rc;
 }
 
+/* Destroyed, or started anew; where that cannot be seen it is not. */
+static bool is_gone(const struct mig_repair *r, const struct mig_journal *j)
+{
+    struct lxe_domain now;
+    struct lxe_err why = { 0 };
+    int rc = r->host->ops->get_domain(r->host, j->domid, &now, &why);
+
+    return rc == -ESRCH || (!rc && (now.dying || strcmp(now.uuid, j->uuid)));
+}
+
 int mig_repair_undo(const struct mig_repair *r, const struct mig_journal *j,
                     struct lxe_err *err)
 {
     struct undo u = { .r = r, .j = j, .err = err };
 
-    return undo(&u);
+    if (!is_gone(r, j) && (!undo(&u) || !is_gone(r, j)))
+        return u.rc;
+    return lxe_fail(err, -ESRCH, "%s is not on this host any more", j->name);
 }
 
 /* ---- the dead ---- */

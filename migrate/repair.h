@@ -63,7 +63,8 @@ extern const struct mig_repair_ops mig_repair_xen;
 /*
  * Undoes at once all that a journal of the source holds: every step, even if
  * one fails; each failure is logged.
- * Returns 0 or the first failure.
+ * Returns 0; -ESRCH where the guest was destroyed or started anew meanwhile,
+ * and nothing is left to undo; or the first failure.
  */
 int mig_repair_undo(const struct mig_repair *r, const struct mig_journal *j,
                     struct lxe_err *err);

@@ -29,10 +29,18 @@ const char *mig_outcome_name(enum mig_outcome outcome)
 void mig_report_stayed(const struct mig_report *report,
                        char text[MIG_REPORT_STAYED])
 {
-    snprintf(text, MIG_REPORT_STAYED, report->half_undone
-                 ? "%s is NOT as it was on this host; see 'xl list', and try"
-                   " 'aerostat-migrate --repair'"
-                 : "%s runs on this host, as before", report->domain);
+    const char *how = " runs on this host, as before";
+
+    if (report->half_undone)
+        how = " is NOT as it was on this host; see 'xl list', and try"
+              " 'aerostat-migrate --repair'";
+    else if (report->gone)
+        how = " was destroyed here, or started anew, during the migration;"
+              " see 'xl list'";
+    else if (report->stopped)
+        how = " stays on this host and does not run: it was paused, or ended,"
+              " during the migration; see 'xl list'";
+    snprintf(text, MIG_REPORT_STAYED, "%s%s", report->domain, how);
 }
 
 /* ---- collecting ---- */

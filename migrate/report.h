@@ -69,7 +69,9 @@ struct mig_report {
 
     enum mig_outcome outcome;
     char error[LXE_ERR_TEXT]; /* "" where nothing failed */
-    bool half_undone; /* the guest is not yet as it was */
+    bool half_undone; /* the guest is not yet as it was, */
+    bool gone;        /* is not here any more, */
+    bool stopped;     /* or is as it was, but does not run */
 };
 
 #define MIG_REPORT_STAYED 384

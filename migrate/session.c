@@ -538,14 +538,21 @@ static void complain(const char *what, const struct lxe_err *err)
 static void undo(struct session *s)
 {
     struct mig_repair repair = repairer(s);
+    struct lxe_domain now;
+    int rc;
 
     if (!s->journalled)
         return;
     s->journal.state = MIG_JOURNAL_OPEN;
     note_in_journal(s);
-    s->report->half_undone = mig_repair_undo(&repair, &s->journal, NULL);
+    rc = mig_repair_undo(&repair, &s->journal, NULL);
+    s->report->gone = rc == -ESRCH;
+    s->report->half_undone = rc && rc != -ESRCH;
     if (!s->report->half_undone)
         mig_journal_remove(MIG_JOURNAL_DIR, &s->journal);
+    s->report->stopped = !s->host->ops->get_domain(s->host, s->dom.domid,
+                                                   &now, NULL) &&
+                         !now.running;
 }
 
 /* The guest runs at the target; what is left of it here is not a guest. */

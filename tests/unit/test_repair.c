@@ -394,6 +394,23 @@ static void test_another_is_not_taken_back(void)
     end(&b);
 }
 
+/* Undone by who failed: it was destroyed, or shut down and started anew. */
+static void test_undo_gone(void)
+{
+    struct bed b;
+
+    begin(&b);
+    b.j.uuid[0] = b.j.uuid[0] == '0' ? '1' : '0';
+    b.host->ops->set_target(b.host, 1, MIB(512), NULL);
+    CU_ASSERT_EQUAL(mig_repair_undo(&b.repair, &b.j, NULL), -ESRCH);
+    CU_ASSERT_TRUE(b.log_dirty); /* it is not ours to end */
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(512));
+    lxe_sim_destroy(b.host, 1, NULL);
+    CU_ASSERT_EQUAL(mig_repair_undo(&b.repair, &b.j, NULL), -ESRCH);
+    CU_ASSERT_TRUE(b.log_dirty);
+    end(&b);
+}
+
 static void test_living(void)
 {
     struct mig_repair_count count;
@@ -532,6 +549,7 @@ int main(void)
         { "committed: left to a person, who takes it back", test_committed },
         { "what moved is not taken back", test_moved_is_not_taken_back },
         { "another guest is not taken back", test_another_is_not_taken_back },
+        { "a guest that is gone has nothing to undo", test_undo_gone },
         { "a living migration is left alone", test_living },
         { "a save helper that does not end is dead first",
           test_helper_stays },

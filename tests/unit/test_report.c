@@ -336,6 +336,13 @@ static void test_stayed(void)
 
     mig_report_stayed(&r, text);
     CU_ASSERT_STRING_EQUAL(text, "web runs on this host, as before");
+    r.stopped = true;
+    mig_report_stayed(&r, text);
+    CU_ASSERT_PTR_NULL(strstr(text, "as before"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "does not run"));
+    r.gone = true;
+    mig_report_stayed(&r, text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "web was destroyed here"));
     r.half_undone = true;
     mig_report_stayed(&r, text);
     CU_ASSERT_PTR_NULL(strstr(text, "as before"));
