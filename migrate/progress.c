@@ -2,8 +2,10 @@
 #include "progress.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/shown.h"
@@ -151,12 +153,23 @@ static void show_json(enum mig_stage stage, const struct mig_status *s)
     lxe_jw_free(w);
 }
 
+/* By one write, before which there was room. */
 static void show_in_place(struct mig_progress *p, enum mig_stage stage,
-                          const char *text)
+                          const char *text, bool lasting)
 {
-    fprintf(stderr, "\r\033[K%-13s %.*s", mig_stage_name(stage), 100, text);
+    fprintf(stderr, "\r\033[K%-13s %.*s%s", mig_stage_name(stage), 100, text,
+            lasting ? "\n" : "");
     fflush(stderr);
-    p->line_open = true;
+    p->line_open = !lasting;
+}
+
+/* Whether a line goes out without a wait: a pipe has room for PIPE_BUF bytes
+ * then, and a terminal was not stopped. */
+static bool has_room(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+    return poll(&p, 1, 0) > 0;
 }
 
 void mig_progress_end(struct mig_progress *progress)
@@ -188,15 +201,16 @@ void mig_progress_show(void *data, enum mig_stage stage,
         return;
     if (p->style == MIG_PROGRESS_LINES && !*text)
         return;
+    if (!has_room(p->style == MIG_PROGRESS_JSON ? STDOUT_FILENO
+                                                : STDERR_FILENO))
+        return;
     lxe_make_shown(text);
     p->stage = stage;
     p->begun = true;
     if (p->style == MIG_PROGRESS_JSON) {
         show_json(stage, status);
     } else if (p->style == MIG_PROGRESS_LINE) {
-        show_in_place(p, stage, text);
-        if (lasting && status)
-            mig_progress_end(p);
+        show_in_place(p, stage, text, lasting && status);
     } else if (lasting) {
         fprintf(stderr, "%-13s %s\n", mig_stage_name(stage), text);
     }

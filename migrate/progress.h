@@ -25,7 +25,11 @@ struct mig_progress {
     bool begun;
 };
 
-/* For mig_session_config.progress; data is a struct mig_progress. */
+/*
+ * For mig_session_config.progress; data is a struct mig_progress. Where nobody
+ * takes what is written (a stopped terminal, a pipe that is full), it is left
+ * out: waiting for that would hold up the migration, and be downtime at last.
+ */
 void mig_progress_show(void *data, enum mig_stage stage,
                        const struct mig_report *report,
                        const struct mig_status *status);

@@ -143,6 +143,12 @@ tests_test_control_line_SOURCES = tests/unit/test_control_line.c
 tests_test_control_line_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_control_line_LDADD = $(TEXT_LIBS)
 
+check_PROGRAMS += tests/test-progress
+TESTS += tests/test-progress
+tests_test_progress_SOURCES = tests/unit/test_progress.c
+tests_test_progress_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_progress_LDADD = $(TEXT_LIBS)
+
 # What runs in two threads, with a dirty log that sees what overlaps.
 check_LIBRARIES += libfakelog.a
 libfakelog_a_SOURCES = tests/unit/fake_log.c tests/unit/fake_log.h
