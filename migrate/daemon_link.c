@@ -165,16 +165,8 @@ void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
     w = domain_params(link);
     if (w) {
         lxe_jw_str(w, "stage", stage);
-        if (progress) {
-            lxe_jw_u64(w, "round", progress->round.index);
-            lxe_jw_u64(w, "remaining_pages", progress->remaining_pages);
-            lxe_jw_double(w, "rate_bps", progress->rate_bps);
-            lxe_jw_double(w, "dirty_pages_per_s", progress->round.dirty_pps);
-            lxe_jw_double(w, "predicted_downtime_ms",
-                          (double)progress->round.predicted_downtime_ns / 1e6);
-            lxe_jw_double(w, "slowed_percent",
-                          progress->round.slowed_percent);
-        }
+        if (progress)
+            mig_status_put_progress(w, progress);
     }
     tell(link, "migration.update", w, &answer);
     if (answer)

@@ -135,14 +135,8 @@ static void show_json(enum mig_stage stage, const struct mig_status *s)
     lxe_jw_object(w);
     lxe_jw_str(w, "stage", mig_stage_name(stage));
     if (s && s->kind == MIG_STATUS_PROGRESS) {
-        lxe_jw_u64(w, "round", s->round.index);
-        lxe_jw_double(w, "rate_bps", s->rate_bps);
-        lxe_jw_u64(w, "remaining_pages", s->remaining_pages);
+        mig_status_put_progress(w, s);
         lxe_jw_u64(w, "skipped_pages", s->round.skipped_pages);
-        lxe_jw_double(w, "dirty_pages_per_s", s->round.dirty_pps);
-        lxe_jw_double(w, "predicted_downtime_ms",
-                      (double)s->round.predicted_downtime_ns / 1e6);
-        lxe_jw_double(w, "slowed_percent", s->round.slowed_percent);
     }
     lxe_jw_end_object(w);
     text = lxe_jw_text(w, NULL);

@@ -206,3 +206,17 @@ int mig_status_parse(const char *line, size_t len, struct mig_status *out,
     lxe_json_free(root);
     return rc;
 }
+
+void mig_status_put_progress(struct lxe_jw *w, const struct mig_status *s)
+{
+    lxe_jw_u64(w, "round", s->round.index);
+    lxe_jw_u64(w, "remaining_pages", s->remaining_pages);
+    lxe_jw_double(w, "rate_bps", s->rate_bps);
+    if (s->round.dirty_pps >= 0)
+        lxe_jw_double(w, "dirty_pages_per_s", s->round.dirty_pps);
+    else
+        lxe_jw_null(w, "dirty_pages_per_s");
+    lxe_jw_double(w, "predicted_downtime_ms",
+                  (double)s->round.predicted_downtime_ns / 1e6);
+    lxe_jw_double(w, "slowed_percent", s->round.slowed_percent);
+}

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/json.h"
 
 #define MIG_STATUS_MAX_LINE 4096
 #define MIG_STATUS_REASON   200
@@ -82,5 +83,11 @@ int mig_status_send(int fd, const struct mig_status *status);
  */
 int mig_status_parse(const char *line, size_t len, struct mig_status *out,
                      struct lxe_err *err);
+
+/*
+ * Writes what the daemon and who reads --json are told of a PROGRESS, as
+ * members of the object that is open; null is what is not known.
+ */
+void mig_status_put_progress(struct lxe_jw *w, const struct mig_status *s);
 
 #endif

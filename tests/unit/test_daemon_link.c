@@ -27,6 +27,7 @@ struct fake {
     const char *ignores; /* a method that it does not answer */
     unsigned begins, updates, commits, ends;
     char begin[1024];    /* the last begin, whole */
+    char update[1024];   /* and the last update */
 };
 
 static bool answer(struct fake *f, int fd, const char *line)
@@ -45,6 +46,8 @@ static bool answer(struct fake *f, int fd, const char *line)
     f->ends += !strcmp(method, "migration.end");
     if (!strcmp(method, "migration.begin"))
         snprintf(f->begin, sizeof(f->begin), "%s", line);
+    if (!strcmp(method, "migration.update"))
+        snprintf(f->update, sizeof(f->update), "%s", line);
     if (f->hangs_up_at && !strcmp(method, f->hangs_up_at)) {
         f->hangs_up_at = NULL;
         lxe_json_free(tree);
@@ -131,6 +134,28 @@ static void test_no_daemon(void)
     CU_ASSERT_EQUAL(mig_daemon_commit(&link, &err), 0);
     mig_daemon_end(&link, MIG_MOVED);
     mig_daemon_close(&link);
+}
+
+/* How fast it dirties memory is not known before round 1. */
+static void test_progress(void)
+{
+    struct mig_status round = { .kind = MIG_STATUS_PROGRESS,
+                                .remaining_pages = 7,
+                                .round.dirty_pps = -1 };
+    struct mig_daemon_link link;
+    struct fake f;
+
+    begin(&f);
+    announce(&link);
+    f.share = "null";
+    mig_daemon_update(&link, "pre-copy", &round);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f.update, "\"stage\":\"pre-copy\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(f.update, "\"remaining_pages\":7"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(f.update, "\"dirty_pages_per_s\":null"));
+    round.round.dirty_pps = 250;
+    mig_daemon_update(&link, "pre-copy", &round);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f.update, "\"dirty_pages_per_s\":250"));
+    end(&f, &link);
 }
 
 static void test_whole(void)
@@ -261,6 +286,7 @@ int main(void)
     static const struct unit_test tests[] = {
         { "no daemon", test_no_daemon },
         { "from begin to end", test_whole },
+        { "a round under way", test_progress },
         { "refused", test_refused },
         { "a daemon that is restarted", test_restarted },
         { "a daemon that does not answer", test_hangs },
