@@ -115,7 +115,8 @@ static int parse_options(int argc, char **argv, struct options *o)
         }
     }
     if (optind != argc) {
-        usage(stderr);
+        fprintf(stderr, PROGRAM ": takes no '%s'; see " PROGRAM " --help\n",
+                argv[optind]);
         return EXIT_USAGE;
     }
     return idle && set_idle(idle, &o->config) ? EXIT_USAGE : -1;

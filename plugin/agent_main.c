@@ -335,8 +335,8 @@ static int parse_options(struct agent *a, int argc, char **argv)
         return 2;
     }
     if (optind < argc) {
-        fprintf(stderr, "aerostat-agent: unexpected argument '%s'\n",
-                argv[optind]);
+        fprintf(stderr, "aerostat-agent: takes no '%s'; see aerostat-agent"
+                " --help\n", argv[optind]);
         return 2;
     }
     return -1;

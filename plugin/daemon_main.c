@@ -495,7 +495,7 @@ static void usage(FILE *to)
           "  --pid-file PATH  lock (" AEROSTAT_RUNDIR "/aerostatd.pid)\n"
           "  --log-dir DIR    log of decisions (" AEROSTAT_LOGDIR ")\n"
           "  --check-config   show the settings in effect, and end; with -q\n"
-          "                   only end\n"
+          "                   show only what is wrong\n"
           "  --foreground     as always: it never goes to the background\n"
           "  -v, -q           say more, say less\n"
           "  --help, --version\n",
@@ -569,7 +569,8 @@ static int parse_options(int argc, char **argv, struct options *o)
         status = take_option(o, c);
     if (status >= 0 || optind == argc)
         return status;
-    fprintf(stderr, PROGRAM ": takes no '%s'\n", argv[optind]);
+    fprintf(stderr, PROGRAM ": takes no '%s'; see " PROGRAM " --help\n",
+            argv[optind]);
     return EXIT_USAGE;
 }
 

@@ -148,6 +148,12 @@ ok 'no daemon' says 1 'no aerostatd listens on'
 AEROSTAT_SOCKET=$dir/nobody2 run "$cli" migrate-status
 ok 'the socket of the environment' says 1 nobody2
 
+for program in aerostatd aerostat-receive aerostat-agent; do
+    run "$build/$program" stray
+    ok "$program and a stray argument" \
+        says 2 "$program: takes no 'stray'; see $program --help"
+done
+
 # ---- answers
 
 status_json='{"host":{"total_kib":8388608,"free_kib":831488,
