@@ -19,6 +19,7 @@
 
 #define PROGRAM    "aerostat-receive"
 #define EXIT_USAGE 2
+#define IDLE_ENV   "AEROSTAT_IDLE_TIMEOUT"
 #define IDLE_S     600
 #define IDLE_MIN_S 180 /* a source is silent while it frees page cache */
 
@@ -52,7 +53,9 @@ static int print_probe(void)
     return EXIT_SUCCESS;
 }
 
-static int set_idle(const char *text, struct mig_receive_config *config)
+/* @from  where the text is from, to name it */
+static int set_idle(const char *from, const char *text,
+                    struct mig_receive_config *config)
 {
     struct lxe_err err = { 0 };
     uint64_t ms;
@@ -62,7 +65,7 @@ static int set_idle(const char *text, struct mig_receive_config *config)
         rc = lxe_fail(&err, -ERANGE, "%s is less than %d s; a source may be"
                       " silent for so long", text, IDLE_MIN_S);
     if (rc)
-        fprintf(stderr, PROGRAM ": --idle-timeout: %s\n", err.text);
+        fprintf(stderr, PROGRAM ": %s: %s\n", from, err.text);
     else
         config->idle_ns = ms * LXE_NS_PER_MS;
     return rc;
@@ -86,7 +89,7 @@ static int parse_options(int argc, char **argv, struct options *o)
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
-    const char *idle = getenv("AEROSTAT_IDLE_TIMEOUT");
+    const char *idle = getenv(IDLE_ENV), *from = IDLE_ENV;
     int opt;
 
     while ((opt = getopt_long(argc, argv, "dt:pvhV", options, NULL)) != -1) {
@@ -96,6 +99,7 @@ static int parse_options(int argc, char **argv, struct options *o)
             break;
         case 't':
             idle = optarg;
+            from = "--idle-timeout";
             break;
         case 'p':
             o->probe = true;
@@ -119,7 +123,7 @@ static int parse_options(int argc, char **argv, struct options *o)
                 argv[optind]);
         return EXIT_USAGE;
     }
-    return idle && set_idle(idle, &o->config) ? EXIT_USAGE : -1;
+    return idle && set_idle(from, idle, &o->config) ? EXIT_USAGE : -1;
 }
 
 int main(int argc, char **argv)

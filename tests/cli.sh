@@ -154,6 +154,11 @@ for program in aerostatd aerostat-receive aerostat-agent; do
         says 2 "$program: takes no 'stray'; see $program --help"
 done
 
+run "$build/aerostat-receive" -t 1m
+ok 'a target that waits too short' says 2 '--idle-timeout: 1m is less than'
+AEROSTAT_IDLE_TIMEOUT=1m run "$build/aerostat-receive"
+ok 'by the environment' says 2 'AEROSTAT_IDLE_TIMEOUT: 1m is less than'
+
 # ---- answers
 
 status_json='{"host":{"total_kib":8388608,"free_kib":831488,
