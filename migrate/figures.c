@@ -9,12 +9,15 @@
 
 #define MOST 1e18 /* beyond it figures say nothing */
 
-/* Three digits, and more only in front of the point. */
+/*
+ * Three digits, and more only in front of the point; a whole number has none
+ * behind it, also where a factor has moved its last bits, as of 0.28 * 100.
+ */
 static void put(char buf[MIG_FIGURE], double value, const char *unit)
 {
     int digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
 
-    if (value == floor(value) && value < 1000)
+    if (fabs(value - round(value)) <= value * 1e-12 && value < 1000)
         digits = 0;
     snprintf(buf, MIG_FIGURE, "%.*f %s", digits, value, unit);
 }

@@ -449,6 +449,9 @@ static void test_figures(void)
     CU_ASSERT_STRING_EQUAL(mig_fig_count(buf, 1e17),
                            "100,000,000,000,000,000");
     CU_ASSERT_STRING_EQUAL(mig_fig_percent(buf, 0.0074), "0.74 %");
+    CU_ASSERT_STRING_EQUAL(mig_fig_percent(buf, 0.21), "21 %");
+    CU_ASSERT_STRING_EQUAL(mig_fig_percent(buf, 0.28), "28 %");
+    CU_ASSERT_STRING_EQUAL(mig_fig_percent(buf, 0), "0 %");
     CU_ASSERT_STRING_EQUAL(mig_fig_ms(buf, -1), "-");
     CU_ASSERT_STRING_EQUAL(mig_fig_bytes(buf, 0.0 / 0.0), "-");
     CU_ASSERT_STRING_EQUAL(mig_fig_time(buf, 1795271405),
