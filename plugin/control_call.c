@@ -164,7 +164,8 @@ int aero_need_domain(struct aero_call *c, struct aero_guest **out)
                            "domain must be a string: a domid, name or UUID");
     *out = aero_guests_find_text(&c->m->balancer->guests, name);
     if (!*out)
-        return aero_refuse(c, AERO_RPC_DOMAIN, "there is no domain '%s'", name);
+        return aero_refuse(c, AERO_RPC_DOMAIN, "there is no domain '%s'; see"
+                           " 'xl list'", name);
     return 0;
 }
 

@@ -250,6 +250,7 @@ static void policy_is_set_and_bounded(void)
     CU_ASSERT_EQUAL(result_u64(&b, "shares"), 300);
     say(&b, "mem.policy", "{\"domain\":\"nobody\"}");
     CU_ASSERT_EQUAL(code(&b), AERO_RPC_DOMAIN);
+    CU_ASSERT_TRUE(says(&b, "no domain 'nobody'; see 'xl list'"));
     say(&b, "mem.policy", "{\"domain\":\"a\",\"max_kib\":99999999}");
     CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
     say(&b, "mem.policy", "{\"domain\":\"a\",\"max_kib\":1024}");
