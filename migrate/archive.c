@@ -133,17 +133,24 @@ void mig_archive_free(struct mig_archive *archive)
     *archive = (struct mig_archive){ 0 };
 }
 
-static void remove_oldest(const char *dir, size_t keep)
+/* The oldest by their names: but for the one that was just written, whatever
+ * the clock says since the others were. */
+static void remove_oldest(const char *dir, size_t keep, const char *newest)
 {
     struct mig_archive archive;
+    size_t count;
 
     if (mig_archive_list(dir, &archive, NULL))
         return;
-    for (size_t i = 0; i + keep < archive.count; i++) {
+    count = archive.count;
+    for (size_t i = 0; i < archive.count && count > keep; i++) {
         _cleanup_free_ char *path = path_of(dir, archive.ids[i]);
 
+        if (!strcmp(archive.ids[i], newest))
+            continue;
         if (path)
             unlink(path);
+        count--;
     }
     mig_archive_free(&archive);
 }
@@ -156,7 +163,7 @@ int mig_archive_keep(const char *dir, const struct mig_report *report,
                   : lxe_fail(err, -ENOMEM, "out of memory");
 
     if (!rc)
-        remove_oldest(dir, keep);
+        remove_oldest(dir, keep, report->id);
     return rc;
 }
 

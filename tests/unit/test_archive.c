@@ -108,6 +108,16 @@ static void test_bound(void)
     forget_all();
 }
 
+/* A clock that was set back, or that has no battery: it is kept. */
+static void test_clock_set_back(void)
+{
+    keep("a", 10, 2, "20261121-143015-a");
+    keep("b", 11, 2, "20261121-143016-b");
+    keep("c", 0, 2, "20261121-143005-c");
+    check_list(2, "20261121-143005-c", "20261121-143016-b");
+    forget_all();
+}
+
 static void check_found(const char *what, const char *want)
 {
     struct lxe_err err = { 0 };
@@ -147,6 +157,7 @@ int main(void)
         { "what is a run's name", test_ids },
         { "names", test_names },
         { "the oldest are removed", test_bound },
+        { "after the clock was set back", test_clock_set_back },
         { "a run is found", test_find },
     };
     int rc;
