@@ -459,29 +459,43 @@ void mig_journal_list_free(struct mig_journal_list *list)
     *list = (struct mig_journal_list){ 0 };
 }
 
-static bool is_about(const struct mig_journal *j, const char *what)
+static bool has_number(const struct mig_journal *j, const char *what)
 {
     char domid[16];
 
     snprintf(domid, sizeof(domid), "%" PRIu32, j->domid);
-    return j->role == MIG_JOURNAL_SOURCE &&
-           (!strcmp(what, j->name) || !strcmp(what, domid) ||
-            !strcasecmp(what, j->uuid));
+    return !strcmp(what, domid);
+}
+
+static bool is_called(const struct mig_journal *j, const char *what)
+{
+    return !strcmp(what, j->name) || !strcasecmp(what, j->uuid);
+}
+
+static const struct mig_journal *
+find(const struct mig_journal_list *list, const char *what,
+     bool (*is_it)(const struct mig_journal *j, const char *what))
+{
+    const struct mig_journal *found = NULL;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct mig_journal *j = &list->items[i];
+
+        if (j->role != MIG_JOURNAL_SOURCE || !is_it(j, what))
+            continue;
+        if (mig_journal_alive(j))
+            return j;
+        found = j;
+    }
+    return found;
 }
 
 const struct mig_journal *mig_journal_find(const struct mig_journal_list *list,
                                            const char *what)
 {
-    const struct mig_journal *found = NULL;
+    const struct mig_journal *found = find(list, what, has_number);
 
-    for (size_t i = 0; i < list->count; i++) {
-        if (!is_about(&list->items[i], what))
-            continue;
-        if (mig_journal_alive(&list->items[i]))
-            return &list->items[i];
-        found = &list->items[i];
-    }
-    return found;
+    return found ? found : find(list, what, is_called);
 }
 
 /* ---- one at a time ---- */

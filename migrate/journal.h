@@ -110,7 +110,8 @@ void mig_journal_list_free(struct mig_journal_list *list);
 
 /*
  * The journal at the source for what a person typed (domid, name or UUID), or
- * NULL. One whose migration goes on is preferred.
+ * NULL. A number is a domid where a journal has it, as for xl. One whose
+ * migration goes on is preferred.
  */
 const struct mig_journal *mig_journal_find(const struct mig_journal_list *list,
                                            const char *what);

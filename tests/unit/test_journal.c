@@ -264,6 +264,10 @@ static void test_find(void)
     CU_ASSERT_PTR_EQUAL(mig_journal_find(&list, "C2A6E1B4-0000-4000-8000-"
                                                 "000000000008"), &items[3]);
     CU_ASSERT_PTR_NULL(mig_journal_find(&list, "9"));
+    /* Called as another's domid is. */
+    snprintf(items[2].name, sizeof(items[2].name), "8");
+    items[3].owner.start_ticks++;
+    CU_ASSERT_PTR_EQUAL(mig_journal_find(&list, "8"), &items[3]);
     list.count = 2;
     CU_ASSERT_PTR_EQUAL(mig_journal_find(&list, "web"), &items[1]);
 }
