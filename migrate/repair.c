@@ -290,8 +290,8 @@ static void end_helper(const struct mig_repair *r,
         lxe_warn("%s: it does not die either; going on", j->name);
 }
 
-static int resume_late(const struct mig_repair *r, const struct mig_journal *j,
-                       struct lxe_err *err)
+int mig_repair_resume_late(const struct mig_repair *r,
+                           const struct mig_journal *j, struct lxe_err *err)
 {
     struct lxe_host *host = r->host;
     uint64_t end_ns = host->ops->now_ns(host) + SETTLE_NS;
@@ -300,7 +300,7 @@ static int resume_late(const struct mig_repair *r, const struct mig_journal *j,
         struct lxe_domain now;
         int rc = host->ops->get_domain(host, j->domid, &now, err);
 
-        if (rc == -ESRCH)
+        if (rc == -ESRCH || (!rc && strcmp(now.uuid, j->uuid)))
             return 0;
         if (!rc && now.suspended)
             return host->ops->resume(host, j->domid, err);
@@ -321,7 +321,7 @@ static int repair_source(const struct mig_repair *r,
     end_helper(r, j);
     rc = undo(&u);
     if (!rc && j->saving && !u.settled)
-        rc = resume_late(r, j, err);
+        rc = mig_repair_resume_late(r, j, err);
     return rc;
 }
 

@@ -70,6 +70,14 @@ int mig_repair_undo(const struct mig_repair *r, const struct mig_journal *j,
                     struct lxe_err *err);
 
 /*
+ * Watches a guest for some seconds that was asked to suspend, and may do so
+ * although nobody waits for it any more; resumes it then.
+ * Returns 0, also where the guest is gone, or a negative errno.
+ */
+int mig_repair_resume_late(const struct mig_repair *r,
+                           const struct mig_journal *j, struct lxe_err *err);
+
+/*
  * At the target: raises the guest of a journal to the target that it had at
  * the source, or its static maximum if that is less. One that has as much, or
  * is gone, is left alone.

@@ -53,6 +53,8 @@ struct session {
 
     struct mig_save_run *save;   /* while it runs */
     uint64_t share_bps;          /* of the host's rate, as the save has it */
+    bool asked;   /* the guest may have been asked to suspend, */
+    bool refused; /* and did not within libxl's patience */
     struct mig_journal journal;  /* what there is to undo */
     bool journalled;
 };
@@ -346,6 +348,17 @@ static int foretell(struct session *s, struct lxe_err *err)
 
 /* ---- stages 3 and 4: pre-copy, stop and copy ---- */
 
+/* Where the helper ends without a word, nobody has seen the guest's answer. */
+static void follow_suspend(struct session *s, const struct mig_status *status)
+{
+    if (status->kind == MIG_STATUS_STOP)
+        s->asked = true;
+    if (status->kind == MIG_STATUS_SUSPENDED)
+        s->refused = !status->ok;
+    if (status->kind == MIG_STATUS_SUSPENDED || status->kind == MIG_STATUS_END)
+        s->asked = false;
+}
+
 /* The daemon's answers say what part of the host's rate is ours now. */
 static void follow_share(struct session *s)
 {
@@ -363,6 +376,7 @@ static int on_status(void *data, const struct mig_status *status)
     if (status->kind == MIG_STATUS_START && status->pid <= INT32_MAX &&
         !mig_process_find((pid_t)status->pid, &s->journal.helper))
         note_in_journal(s);
+    follow_suspend(s, status);
     if (status->kind == MIG_STATUS_SUSPENDED && status->ok)
         enter(s, MIG_STAGE_STOP_COPY);
     if (status->kind == MIG_STATUS_PROGRESS)
@@ -546,6 +560,8 @@ static void undo(struct session *s)
     s->journal.state = MIG_JOURNAL_OPEN;
     note_in_journal(s);
     rc = mig_repair_undo(&repair, &s->journal, NULL);
+    if (!rc && (s->asked || s->refused))
+        rc = mig_repair_resume_late(&repair, &s->journal, NULL);
     s->report->gone = rc == -ESRCH;
     s->report->half_undone = rc && rc != -ESRCH;
     if (!s->report->half_undone)

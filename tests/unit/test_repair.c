@@ -307,6 +307,17 @@ static void test_late_suspend(void)
     CU_ASSERT_FALSE(b.suspends_late);
     CU_ASSERT_TRUE(sim_dom(b.host, 1).running);
     end(&b);
+    begin(&b); /* likewise where who failed undoes it himself */
+    b.suspends_late = true;
+    CU_ASSERT_EQUAL(mig_repair_undo(&b.repair, &b.j, NULL), 0);
+    CU_ASSERT_EQUAL(mig_repair_resume_late(&b.repair, &b.j, NULL), 0);
+    CU_ASSERT_FALSE(b.suspends_late);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).running);
+    b.j.uuid[0] = b.j.uuid[0] == '0' ? '1' : '0'; /* it is another by now */
+    suspend(&b);
+    CU_ASSERT_EQUAL(mig_repair_resume_late(&b.repair, &b.j, NULL), 0);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
+    end(&b);
 }
 
 /* A request that was taken back needs no waiting for what may follow it. */
