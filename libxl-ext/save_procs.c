@@ -3,7 +3,9 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -71,4 +73,14 @@ bool lxe_save_is_running(uint32_t domid)
     if (proc)
         closedir(proc);
     return found;
+}
+
+int lxe_save_check_none(uint32_t domid, struct lxe_err *err)
+{
+    if (!lxe_save_is_running(domid))
+        return 0;
+    return lxe_fail(err, -EBUSY, "domain %" PRIu32 " is being saved or"
+                    " migrated by somebody else, and of two saves each takes"
+                    " dirty pages from the other; wait until that is done",
+                    domid);
 }

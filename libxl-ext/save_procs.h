@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 /*
  * Pure: whether these are the arguments of a save helper, libxl's or another
  * (save_ipc.h), at work on a domain.
@@ -21,5 +23,8 @@ bool lxe_is_save_helper(const char *args, size_t len, uint32_t domid);
 
 /* Looks at all of our user's processes; what cannot be read counts as none. */
 bool lxe_save_is_running(uint32_t domid);
+
+/* For who is about to save it. Returns 0, or -EBUSY where somebody does. */
+int lxe_save_check_none(uint32_t domid, struct lxe_err *err);
 
 #endif

@@ -24,6 +24,7 @@
 #include "journal.h"
 #include "page_cache.h"
 #include "repair.h"
+#include "save_procs.h"
 #include "save_run.h"
 #include "settle.h"
 #include "xl_domain.h"
@@ -188,6 +189,8 @@ static int plan(struct session *s, struct lxe_err *err)
         s->found_ns = s->host->ops->now_ns(s->host);
     if (!rc)
         rc = check_domain(&s->dom, err);
+    if (!rc)
+        rc = lxe_save_check_none(s->dom.domid, err);
     if (!rc)
         rc = lxe_xl_can_log(s->xl, s->dom.type, err);
     if (rc)
@@ -405,6 +408,17 @@ static int check_frozen(struct session *s, struct lxe_err *err)
     return rc;
 }
 
+/* Ours has ended. One that we did not know of at the begin has our pages. */
+static int check_only_save(struct session *s, struct lxe_err *err)
+{
+    if (!lxe_save_is_running(s->dom.domid))
+        return 0;
+    return lxe_fail(err, -EBUSY, "somebody else began to save or migrate %s"
+                    " meanwhile, and each took dirty pages from the other; end"
+                    " that one as well, since what it has is not whole",
+                    s->dom.name);
+}
+
 /* What the save may change: log-dirty mode, running, and its cap. */
 static int journal_save(struct session *s, struct lxe_err *err)
 {
@@ -494,6 +508,8 @@ static int copy(struct session *s, struct lxe_err *err)
     rc = mig_save_run(&run, err);
     s->save = NULL;
     s->report->wire_bytes += strlen(s->config_json) + 1;
+    if (!rc)
+        rc = check_only_save(s, err);
     return rc ? rc : check_frozen(s, err);
 }
 

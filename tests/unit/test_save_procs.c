@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Who saves a domain, by the arguments of processes. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -70,9 +71,11 @@ static void test_processes(void)
         lxe_sleep_ns(LXE_NS_PER_MS);
     CU_ASSERT(lxe_save_is_running(DOMID));
     CU_ASSERT(!lxe_save_is_running(DOMID + 1));
+    CU_ASSERT_EQUAL(lxe_save_check_none(DOMID, NULL), -EBUSY);
     close(fd);
     CU_ASSERT(waitpid(pid, &status, 0) == pid && status == 0);
     CU_ASSERT(!lxe_save_is_running(DOMID));
+    CU_ASSERT_EQUAL(lxe_save_check_none(DOMID, NULL), 0);
 }
 
 static bool says_it_saves(pid_t pid)
