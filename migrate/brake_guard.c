@@ -83,7 +83,9 @@ static void watch(struct mig_guard *g, struct lxe_guest_brake *guest)
 
 static void __attribute__((noreturn)) guard_main(struct mig_guard *g)
 {
-    static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT };
+    /* Ctrl-Z would stop us along with who is to be watched. */
+    static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT,
+                                   SIGTSTP };
     struct lxe_guest_brake *guest;
 
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)

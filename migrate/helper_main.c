@@ -120,6 +120,7 @@ static int catch_signals(struct lxe_err *err)
     sigaction(SIGINT, &ignore, NULL);
     sigaction(SIGQUIT, &ignore, NULL);
     sigaction(SIGHUP, &ignore, NULL);
+    sigaction(SIGTSTP, &ignore, NULL);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &set, NULL);

@@ -278,7 +278,8 @@ static int parse_options(int argc, char **argv, struct options *o,
     return mig_limits_check(&o->session.limits, err);
 }
 
-/* Signals come through a descriptor, so that every wait can end by them. */
+/* Signals come through a descriptor, so that every wait can end by them. None
+ * of us stops at Ctrl-Z, the transport included: the guest may be suspended. */
 static void block_signals(void)
 {
     sigset_t set;
@@ -288,6 +289,7 @@ static void block_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGTSTP, SIG_IGN); /* over exec, too */
 }
 
 static enum mig_progress_style progress_style(const struct options *o)

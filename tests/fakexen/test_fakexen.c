@@ -593,12 +593,13 @@ static void the_wire_stalls_and_the_user_cancels(void)
 }
 
 /*
- * They come to each process of a terminal, with Ctrl-C, Ctrl-\\ and when it is
- * closed. Who runs the migration decides, and the kernel tells of its end.
+ * They come to each process of a terminal, with Ctrl-C, Ctrl-\\, Ctrl-Z and
+ * when it is closed. Who runs the migration decides, and the kernel tells of
+ * its end.
  */
 static void what_the_terminal_sends(void)
 {
-    static const int signals[] = { SIGINT, SIGQUIT, SIGHUP };
+    static const int signals[] = { SIGINT, SIGQUIT, SIGHUP, SIGTSTP };
     struct fx_migration m;
 
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
