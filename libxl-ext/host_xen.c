@@ -689,11 +689,14 @@ static int save(struct lxe_host *host, const struct lxe_save_args *args,
     if (rc)
         return rc;
     rc = libxl_domain_suspend(ctx, args->domid, args->stream_fd, flags, NULL);
+    /* Where the helper was killed while the guest was asked to suspend, a
+     * watch of libxl's is left, and libxl_ctx_free() aborts: it is not freed
+     * after a failure, which is the process's last save. */
     if (rc)
-        rc = lxe_xen_fail(err, rc, "cannot save domain %" PRIu32,
-                          args->domid);
+        return lxe_xen_fail(err, rc, "cannot save domain %" PRIu32,
+                            args->domid);
     libxl_ctx_free(ctx);
-    return rc;
+    return 0;
 }
 
 static const struct lxe_host_ops xen_ops = {

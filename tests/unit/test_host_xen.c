@@ -28,6 +28,7 @@ static struct {
     int affinity_asked;
     int64_t asked_kib;
     int resumed;
+    int suspend_rc, freed; /* what a save gives, and contexts given back */
     char written[32];
 } fake;
 
@@ -165,6 +166,42 @@ int libxl_domain_resume(libxl_ctx *ctx, uint32_t domid, int cooperative,
     (void)how;
     CU_ASSERT_EQUAL(cooperative, 1);
     fake.resumed++;
+    return 0;
+}
+
+int libxl_ctx_alloc(libxl_ctx **ctx, int version, unsigned flags,
+                    xentoollog_logger *logger)
+{
+    (void)version;
+    (void)flags;
+    (void)logger;
+    *ctx = (libxl_ctx *)&fake;
+    return 0;
+}
+
+void libxl_childproc_setmode(libxl_ctx *ctx, const libxl_childproc_hooks *hooks,
+                             void *user)
+{
+    (void)ctx;
+    (void)hooks;
+    (void)user;
+}
+
+int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,
+                         const libxl_asyncop_how *how)
+{
+    (void)ctx;
+    (void)domid;
+    (void)fd;
+    (void)flags;
+    (void)how;
+    return fake.suspend_rc;
+}
+
+int libxl_ctx_free(libxl_ctx *ctx)
+{
+    (void)ctx;
+    fake.freed++;
     return 0;
 }
 
@@ -372,6 +409,21 @@ static void resumes_only_the_suspended(void)
     CU_ASSERT_EQUAL(fake.resumed, 1);
 }
 
+/* libxl_ctx_free() aborts where the helper died while libxl waited for the
+ * guest to suspend: the guest would stay suspended. */
+static void does_not_free_what_failed(void)
+{
+    const struct lxe_save_args args = { .domid = 7, .stream_fd = -1 };
+    struct lxe_err err = { 0 };
+
+    begin();
+    CU_ASSERT_EQUAL(save(&test_host.host, &args, &err), 0);
+    CU_ASSERT_EQUAL(fake.freed, 1);
+    fake.suspend_rc = ERROR_FAIL;
+    CU_ASSERT_EQUAL(save(&test_host.host, &args, &err), -EIO);
+    CU_ASSERT_EQUAL(fake.freed, 1);
+}
+
 static void translates_libxl_errors(void)
 {
     struct lxe_err err = { 0 };
@@ -398,6 +450,7 @@ int main(void)
         { "takes the best report", takes_the_best_report },
         { "tells pending requests", tells_pending_requests },
         { "resumes only the suspended", resumes_only_the_suspended },
+        { "does not free what failed", does_not_free_what_failed },
         { "translates libxl's errors", translates_libxl_errors },
     };
 
