@@ -159,6 +159,14 @@ static void handle(void (*handler)(int))
     sigaction(SIGHUP, &action, NULL);
 }
 
+/* Ctrl-Z would leave the mode on until somebody types fg. For both of us. */
+static void ignore_stop(struct sigaction *before)
+{
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+    sigaction(SIGTSTP, &ignore, before);
+}
+
 /*
  * A signal that comes before the child is known to the handler, or before the
  * child has its own, waits.
@@ -222,6 +230,7 @@ int mig_wws_guard_run(const char *dir, uint32_t domid, mig_wws_off_fn *off,
                       struct lxe_err *err)
 {
     pid_t parent = getpid();
+    struct sigaction stop;
     siginfo_t info = { 0 };
     struct record r;
     sigset_t mask;
@@ -244,19 +253,24 @@ int mig_wws_guard_run(const char *dir, uint32_t domid, mig_wws_off_fn *off,
     fflush(NULL);
     hold_back(&mask);
     handle(pass_on);
+    ignore_stop(&stop);
     child = fork();
     if (child == 0)
         run_child(&r, parent, &mask, work, data);
     sigprocmask(SIG_SETMASK, &mask, NULL);
     if (child < 0) {
+        rc = lxe_fail(err, -errno, "cannot start a process: %m");
         handle(SIG_DFL);
+        sigaction(SIGTSTP, &stop, NULL);
         record_remove(&r);
-        return lxe_fail(err, -errno, "cannot start a process: %m");
+        return rc;
     }
     while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) &&
            errno == EINTR)
         ;
-    return end_run(&r, &info, domid, off, status, err);
+    rc = end_run(&r, &info, domid, off, status, err);
+    sigaction(SIGTSTP, &stop, NULL);
+    return rc;
 }
 
 /* ---- others ---- */
