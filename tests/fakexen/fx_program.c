@@ -4,11 +4,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 #include <xenctrl.h>
 #include <xenguest.h>
@@ -61,6 +63,20 @@ static void on_storm(int signal)
     (void)signal;
 }
 
+/* A thread that was joined is still to be seen for a moment. */
+static bool left_behind(unsigned fds, unsigned threads)
+{
+    const struct timespec moment = { .tv_nsec = 1000000 };
+
+    for (int tries = 0; tries < 1000; tries++) {
+        if (entries("/proc/self/fd") <= fds &&
+            entries("/proc/self/task") <= threads + SANITIZER_THREADS)
+            return false;
+        nanosleep(&moment, NULL);
+    }
+    return true;
+}
+
 /* The helper keeps one descriptor to its end: what SIGTERM puts in place of
  * the stream. */
 static int save_helper(int argc, char **argv)
@@ -74,8 +90,7 @@ static int save_helper(int argc, char **argv)
     fds = entries("/proc/self/fd") + 1;
     threads = entries("/proc/self/task");
     status = aerostat_save_helper_main(argc, argv);
-    if (entries("/proc/self/fd") > fds ||
-        entries("/proc/self/task") > threads + SANITIZER_THREADS) {
+    if (left_behind(fds, threads)) {
         fprintf(stderr, "fakexen: the helper left descriptors or threads\n");
         print_descriptors();
         return FX_EXIT_LEAK;
