@@ -11,9 +11,9 @@
 static unsigned told;
 static char last[AERO_WARNING_TEXT + 64];
 
-static void on_message(xentoollog_logger *logger, xentoollog_level level,
-                       int errnoval, const char *context, const char *format,
-                       va_list ap)
+static void __attribute__((format(printf, 5, 0)))
+on_message(xentoollog_logger *logger, xentoollog_level level, int errnoval,
+           const char *context, const char *format, va_list ap)
 {
     (void)logger, (void)errnoval, (void)context;
     CU_ASSERT_EQUAL(level, XTL_WARN);
