@@ -5,7 +5,7 @@
  * written. Changes nothing in the guest and does not pause it; a write that
  * leaves a page as it was is not seen.
  *
- *   open (chooses the pages) ──> { look }* ──> close
+ *   open (chooses the pages) ──> { look | visit }* ──> close
  */
 #ifndef LXE_PAGE_SAMPLE_H
 #define LXE_PAGE_SAMPLE_H
@@ -20,6 +20,13 @@
 
 struct lxe_page_sample;
 
+/*
+ * Is given a page: LXE_PAGE_SIZE bytes, which the guest may write meanwhile.
+ * @i  its place in the sample
+ * Returns 0, or a negative errno to go no further.
+ */
+typedef int lxe_page_visit_fn(void *data, size_t i, const void *page);
+
 struct lxe_page_sample_ops {
     /*
      * Hashes all pages now. A page that cannot be mapped, as it was ballooned
@@ -27,6 +34,12 @@ struct lxe_page_sample_ops {
      * Returns 0, -ESRCH where the domain is gone, -EIO, -ENOMEM.
      */
     int (*look)(struct lxe_page_sample *sample, struct lxe_err *err);
+    /*
+     * Shows all pages that are there, in their order; hashes nothing. Errors
+     * as of look, and what @visit returned, without a message.
+     */
+    int (*visit)(struct lxe_page_sample *sample, lxe_page_visit_fn *visit,
+                 void *data, struct lxe_err *err);
     void (*close)(struct lxe_page_sample *sample);
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Samples of pages on a simulated host: a page's hash counts its writes. */
+/*
+ * Samples of pages on a simulated host. A page's hash counts its writes; what
+ * is in it is a third random, and else zero.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +11,7 @@
 #include "base/units.h"
 #include "page_sample.h"
 #include "sim_host.h"
+#include "sim_random.h"
 
 struct sim_sample {
     struct lxe_page_sample base; /* first */
@@ -46,6 +50,38 @@ static int look(struct lxe_page_sample *s, struct lxe_err *err)
     return 0;
 }
 
+#define RANDOM_WORDS (LXE_PAGE_SIZE / sizeof(uint64_t) / 3)
+
+static int show(const struct lxe_page_sample *s, size_t i,
+                lxe_page_visit_fn *each, void *data)
+{
+    uint64_t page[LXE_PAGE_SIZE / sizeof(uint64_t)] = { 0 };
+    uint64_t seed = s->gfns[i];
+
+    for (size_t k = 0; k < RANDOM_WORDS; k++)
+        page[k] = lxe_sim_random(&seed);
+    return each(data, i, page);
+}
+
+static int visit(struct lxe_page_sample *s, lxe_page_visit_fn *each,
+                 void *data, struct lxe_err *err)
+{
+    struct sim_sample *x = (struct sim_sample *)s;
+    struct lxe_sim_guest *g;
+    int rc = lxe_sim_begin_domain(x->sim, LXE_SIM_OP_PAGE_SAMPLE_LOOK,
+                                  x->domid, &g, err);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; !rc && i < s->count; i++) {
+        s->there[i] = s->gfns[i] < present_pages(g);
+        if (s->there[i])
+            rc = show(s, i, each, data);
+    }
+    lxe_sim_end(x->sim);
+    return rc;
+}
+
 static void close_sample(struct lxe_page_sample *s)
 {
     struct sim_sample *x = (struct sim_sample *)s;
@@ -63,6 +99,7 @@ static void close_sample(struct lxe_page_sample *s)
 
 static const struct lxe_page_sample_ops sim_sample_ops = {
     .look = look,
+    .visit = visit,
     .close = close_sample,
 };
 

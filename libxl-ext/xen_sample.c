@@ -54,30 +54,45 @@ static void *map(struct xen_sample *x, size_t count, struct lxe_err *err)
 }
 
 /*
- * Maps anew at each look: a page that stays mapped would stay the guest's
- * after it gave it back, and what came in its place would not be seen.
+ * Maps anew each time: a page that stays mapped would stay the guest's after
+ * it gave it back, and what came in its place would not be seen.
  */
-static int look(struct lxe_page_sample *s, struct lxe_err *err)
+static int visit(struct lxe_page_sample *s, lxe_page_visit_fn *each,
+                 void *data, struct lxe_err *err)
 {
     struct xen_sample *x = (struct xen_sample *)s;
     struct lxe_err why = { 0 };
     xc_domaininfo_t info;
     size_t readable = 0;
     uint8_t *pages;
+    int rc = 0;
 
     for (size_t i = 0; i < s->count; i++)
         x->pfns[i] = s->gfns[i];
     pages = map(x, s->count, &why);
     if (!pages)
         return lxe_fail(err, why.code, "%s", why.text);
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; !rc && i < s->count; i++) {
         s->there[i] = !x->errors[i];
-        if (s->there[i])
-            s->hashes[i] = lxe_page_hash(pages + i * LXE_PAGE_SIZE);
         readable += s->there[i];
+        if (s->there[i])
+            rc = each(data, i, pages + i * LXE_PAGE_SIZE);
     }
     xenforeignmemory_unmap(x->fmem, pages, s->count);
-    return readable ? 0 : domain_info(x->xch, x->domid, &info, err);
+    return rc || readable ? rc : domain_info(x->xch, x->domid, &info, err);
+}
+
+static int hash(void *data, size_t i, const void *page)
+{
+    struct lxe_page_sample *s = data;
+
+    s->hashes[i] = lxe_page_hash(page);
+    return 0;
+}
+
+static int look(struct lxe_page_sample *s, struct lxe_err *err)
+{
+    return visit(s, hash, s, err);
 }
 
 static void close_sample(struct lxe_page_sample *s)
@@ -95,6 +110,7 @@ static void close_sample(struct lxe_page_sample *s)
 
 static const struct lxe_page_sample_ops xen_sample_ops = {
     .look = look,
+    .visit = visit,
     .close = close_sample,
 };
 

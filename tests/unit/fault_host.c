@@ -245,6 +245,16 @@ static int s_look(struct lxe_page_sample *sample, struct lxe_err *err)
     return s->inner->ops->look(s->inner, err);
 }
 
+static int s_visit(struct lxe_page_sample *sample, lxe_page_visit_fn *visit,
+                   void *data, struct lxe_err *err)
+{
+    struct fault_sample *s = (struct fault_sample *)sample;
+
+    if (fails(s->f))
+        return fault(s->f, "visit", err);
+    return s->inner->ops->visit(s->inner, visit, data, err);
+}
+
 static void s_close(struct lxe_page_sample *sample)
 {
     struct fault_sample *s = (struct fault_sample *)sample;
@@ -253,7 +263,8 @@ static void s_close(struct lxe_page_sample *sample)
     free(s);
 }
 
-static const struct lxe_page_sample_ops sample_ops = { s_look, s_close };
+static const struct lxe_page_sample_ops sample_ops = { s_look, s_visit,
+                                                        s_close };
 
 static int f_page_sample_open(struct lxe_host *host, uint32_t domid,
                               size_t want, uint64_t seed,
