@@ -35,9 +35,7 @@ static int say_hello(struct mig_transport *t, const struct mig_hello *hello,
         return lxe_fail(err, -EREMOTEIO, "the target refuses: %s",
                         answer.refusal);
     }
-    if (hello->packed && !answer.packed)
-        return lxe_fail(err, -EOPNOTSUPP, "the target's aerostat-receive"
-                        " cannot unpack; update it, or leave out --compress");
+    out->packed = hello->packed && answer.packed;
     out->reserved_kib = answer.reserved_kib;
     out->gives_back = answer.gives_back;
     return 0;
@@ -52,8 +50,19 @@ static int expect_banner(const char *line, struct lxe_err *err)
     return 0;
 }
 
+static int cannot_unpack(const struct mig_greeting *greeting,
+                         struct lxe_err *err)
+{
+    return lxe_fail(err, -EOPNOTSUPP, "the target's %s, or leave out"
+                    " --compress",
+                    greeting->aerostat ? "aerostat-receive cannot unpack;"
+                                         " update it"
+                                       : "receiver is xl's own, which cannot"
+                                         " unpack; install aerostat there");
+}
+
 int mig_handshake_begin(struct mig_transport *t,
-                        const struct mig_hello *hello,
+                        const struct mig_hello *hello, bool must_pack,
                         struct mig_greeting *out, struct lxe_err *err)
 {
     char line[256];
@@ -65,17 +74,14 @@ int mig_handshake_begin(struct mig_transport *t,
     if (rc)
         return rc;
     out->aerostat = !strcmp(line, MIG_HELLO_GREETING);
-    if (!out->aerostat && hello->packed)
-        return lxe_fail(err, -EOPNOTSUPP, "the target's receiver is xl's own,"
-                        " which cannot unpack; install aerostat there, or"
-                        " leave out --compress");
-    if (out->aerostat) {
+    if (out->aerostat)
         rc = say_hello(t, hello, out, err);
-        if (!rc)
-            rc = mig_transport_read_line(t, line, sizeof(line),
-                                         "the receiver's banner",
-                                         GREETING_MS, err);
-    }
+    if (!rc && must_pack && hello->packed && !out->packed)
+        return cannot_unpack(out, err);
+    if (!rc && out->aerostat)
+        rc = mig_transport_read_line(t, line, sizeof(line),
+                                     "the receiver's banner", GREETING_MS,
+                                     err);
     return rc ? rc : expect_banner(line, err);
 }
 

@@ -18,16 +18,19 @@ struct mig_greeting {
     bool aerostat;         /* the target runs aerostat-receive */
     uint64_t reserved_kib; /* that it holds; 0: none */
     bool gives_back;       /* a guest that comes smaller is made whole */
+    bool packed;           /* the stream has to be packed */
 };
 
 /*
  * Greets whoever answers, up to xl's banner: the stream may be sent then.
- * @hello  of the guest; a stock receiver is not told
+ * @hello      of the guest; a stock receiver is not told. Where it says that
+ *             the stream will be packed and the target cannot unpack, then
+ * @must_pack  that is an error; else it goes as it is
  * Returns 0; -EREMOTEIO with the target's reason where it refuses; -EPROTO
- * where that is no receiver; the transport's errors.
+ * where that is no receiver; -EOPNOTSUPP; the transport's errors.
  */
 int mig_handshake_begin(struct mig_transport *t,
-                        const struct mig_hello *hello,
+                        const struct mig_hello *hello, bool must_pack,
                         struct mig_greeting *out, struct lxe_err *err);
 
 /* Waits until the target has received all. Returns as the above. */

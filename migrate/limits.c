@@ -12,6 +12,8 @@
 
 #define WINDOW_KIB(log) (UINT64_C(1) << ((log) - 10))
 
+#define COMPRESS_AUTO "auto"
+
 #define MOST_PAGES 10000000 /* that a kernel writes to suspend itself */
 
 void mig_limits_default(struct mig_limits *limits)
@@ -26,6 +28,7 @@ void mig_limits_default(struct mig_limits *limits)
         .max_rounds = 30,
         .throttle_max_percent = 99,
         .skip = true,
+        .compress_auto = true,
     };
 }
 
@@ -91,6 +94,22 @@ static int set_number(unsigned *out, uint64_t min, uint64_t max,
     return rc;
 }
 
+static int set_compress(struct mig_limits *l, const char *value,
+                        struct lxe_err *err)
+{
+    unsigned level = 0;
+    bool is_auto = !strcmp(value, COMPRESS_AUTO);
+    int rc = is_auto ? 0
+                     : set_number(&level, 0, MIG_PACK_LEVEL_MAX, value, err);
+
+    if (rc)
+        return lxe_fail(err, rc, "'%.40s' is neither " COMPRESS_AUTO " nor a"
+                        " number from 0 to %d", value, MIG_PACK_LEVEL_MAX);
+    l->compress_auto = is_auto;
+    l->compress_level = level;
+    return 0;
+}
+
 /* One that is a word. -ENOENT where none has that name. */
 static int set_choice(struct mig_limits *l, const char *name,
                       const char *value, struct lxe_err *err)
@@ -146,8 +165,7 @@ static int set_named(struct mig_limits *l, const char *name,
     if (!strcmp(name, "throttle-max"))
         return set_number(&l->throttle_max_percent, 1, 99, value, err);
     if (!strcmp(name, "compress"))
-        return set_number(&l->compress_level, 0, MIG_PACK_LEVEL_MAX, value,
-                          err);
+        return set_compress(l, value, err);
     if (!strcmp(name, "compress-window"))
         return lxe_parse_size_kib(value, &l->compress_window_kib, err);
     return set_choice(l, name, value, err);
@@ -175,7 +193,7 @@ static int check_window(const struct mig_limits *limits, struct lxe_err *err)
 
     if (!kib)
         return 0;
-    if (!limits->compress_level)
+    if (!limits->compress_level && !limits->compress_auto)
         return lxe_fail(err, -EINVAL, "compress-window: nothing is"
                         " compressed; say --compress as well");
     if (kib < WINDOW_KIB(MIG_PACK_WINDOW_MIN_LOG) ||
@@ -207,13 +225,16 @@ void mig_limits_format(const struct mig_limits *limits,
                        char text[MIG_LIMITS_TEXT])
 {
     const struct mig_limits *l = limits;
+    char compress[16] = COMPRESS_AUTO;
 
+    if (l->compress_level || !l->compress_auto)
+        snprintf(compress, sizeof(compress), "%u", l->compress_level);
     snprintf(text, MIG_LIMITS_TEXT,
              "max-rate=%" PRIu64 "B min-rate=%" PRIu64 "B rate-policy=%s"
              " max-downtime=%" PRIu64 "ms downtime-limit-max=%" PRIu64 "ms"
              " suspend-cost=%" PRIu64 "ms suspend-pages=%u last-cost=%" PRIu64
              "ms stall-rounds=%u max-rounds=%u timeout=%" PRIu64 "ms"
-             " on-timeout=%s throttle=%s throttle-max=%u skip=%s compress=%u"
+             " on-timeout=%s throttle=%s throttle-max=%u skip=%s compress=%s"
              " compress-window=%" PRIu64 "K",
              l->rate.max_bps, l->rate.min_bps, policies.word[l->policy],
              l->max_downtime_ns / LXE_NS_PER_MS,
@@ -222,7 +243,7 @@ void mig_limits_format(const struct mig_limits *limits,
              l->last_cost_ns / LXE_NS_PER_MS, l->stall_rounds, l->max_rounds,
              l->timeout_ns / LXE_NS_PER_MS, timeouts.word[l->on_timeout],
              throttles.word[l->throttle], l->throttle_max_percent,
-             yes_no.word[l->skip], l->compress_level, l->compress_window_kib);
+             yes_no.word[l->skip], compress, l->compress_window_kib);
 }
 
 int mig_limits_parse(const char *text, struct mig_limits *limits,

@@ -50,13 +50,16 @@ struct mig_limits {
     bool skip;           /* leave pages that are dirty again for later */
     unsigned compress_level;      /* zstd's, 1 to 19; 0: the stream goes as
                                      it is */
+    bool compress_auto;           /* the level is ours to choose (packing.h);
+                                     0 until it is chosen */
     uint64_t compress_window_kib; /* how far back it looks for what came
                                      before; 0: as is usual at that level */
 };
 
 /*
- * The defaults: unlimited rate, 300 ms, 30 rounds, no time-out, skipping; the
- * guest is not slowed (if allowed, by 99 % at most). Suspending is taken to
+ * The defaults: unlimited rate, 300 ms, 30 rounds, no time-out, skipping; it
+ * is packed where the rate is limited and that pays; the guest is not slowed
+ * (if allowed, by 99 % at most). Suspending is taken to
  * cost 50 ms, which is 20 to 60 on real hosts, and 300 pages that the kernel
  * writes in it (220 to 320 were seen of Linux with one processor); the last
  * pass takes 10 ms beyond its pages. Five rounds may bring nothing.
@@ -68,7 +71,8 @@ void mig_limits_default(struct mig_limits *limits);
  * max-rate, min-rate, rate-policy (clark, fixed), max-downtime,
  * downtime-limit-max, suspend-cost, suspend-pages, last-cost, stall-rounds,
  * max-rounds, timeout, on-timeout (force, abort), throttle (none, cap, pause),
- * throttle-max (percent), skip (yes, no), compress (level), compress-window.
+ * throttle-max (percent), skip (yes, no), compress (auto, or a level),
+ * compress-window.
  * Returns 0, or -EINVAL / -ERANGE with a message that names it; -ENOENT where
  * no limit has that name.
  */

@@ -26,6 +26,8 @@ libmig_a_SOURCES = \
 	%D%/outlet.c %D%/outlet.h \
 	%D%/pace.c %D%/pace.h \
 	%D%/pack.c %D%/pack.h \
+	%D%/pack_sample.c %D%/pack_sample.h \
+	%D%/packing.c %D%/packing.h \
 	%D%/page_cache.c %D%/page_cache.h \
 	%D%/past_runs.c %D%/past_runs.h \
 	%D%/plan.c %D%/plan.h \

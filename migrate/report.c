@@ -212,6 +212,7 @@ static void put_limits(struct lxe_jw *w, const struct mig_limits *l)
     lxe_jw_u64(w, "throttle_max_percent", l->throttle_max_percent);
     lxe_jw_bool(w, "skip", l->skip);
     lxe_jw_u64(w, "compress_level", l->compress_level);
+    lxe_jw_bool(w, "compress_auto", l->compress_auto);
     lxe_jw_u64(w, "compress_window_kib", l->compress_window_kib);
     lxe_jw_end_object(w);
 }
@@ -365,6 +366,7 @@ static void put_report(struct lxe_jw *w, const struct mig_report *r)
     put_limits(w, &r->limits);
     put_slowing(w, r);
     put_page_cache(w, r);
+    mig_packing_write(w, "packing", &r->packing);
     put_times(w, r);
     put_stages(w, r);
     put_sums(w, r);

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "limits.h"
+#include "packing.h"
 #include "page_cache.h"
 #include "predict.h"
 #include "status.h"
@@ -61,6 +62,7 @@ struct mig_report {
     uint64_t idle_ns, held_ns, blocked_ns; /* as in pump.h */
     uint64_t pack_ns; /* of idle_ns */
     double slowed_mean_percent;            /* over all of pre-copy */
+    struct mig_packing packing; /* of a sample, where the stream is packed */
     char stop_reason[MIG_STATUS_REASON];
     bool has_prediction;
     struct mig_prediction predicted; /* before the first round */

@@ -22,6 +22,7 @@
 #include "hello.h"
 #include "host.h"
 #include "journal.h"
+#include "pack_sample.h"
 #include "page_cache.h"
 #include "repair.h"
 #include "save_procs.h"
@@ -40,6 +41,7 @@ struct session {
     struct mig_report *report;
     enum mig_stage stage;
     int cancel_fd;
+    struct mig_limits limits; /* the configuration's; packing is chosen */
 
     struct lxe_host *host;
     struct lxe_xl *xl;
@@ -210,6 +212,21 @@ static int plan(struct session *s, struct lxe_err *err)
     return rc;
 }
 
+/* The target is told beforehand. One that cannot be sampled is not packed. */
+static void choose_packing(struct session *s)
+{
+    struct mig_packing packing;
+    struct lxe_err why = { 0 };
+
+    if (!s->limits.compress_auto || !s->limits.rate.max_bps)
+        return;
+    if (mig_pack_choose(s->host, s->dom.domid, &s->limits, &packing, &why))
+        lxe_info("the stream is not packed: %s", why.text);
+    else if (!s->limits.compress_level)
+        lxe_info("the stream is not packed, which would not pay: %.1f to 1,"
+                 " %.0f MB/s", packing.ratio, packing.bps / 1e6);
+}
+
 /* ---- stage 1: reserve ---- */
 
 static int reserve(struct session *s, struct lxe_err *err)
@@ -217,7 +234,7 @@ static int reserve(struct session *s, struct lxe_err *err)
     struct mig_hello hello = {
         .need_kib = s->need_kib,
         .target_kib = s->config->page_cache ? s->dom.target_kib : 0,
-        .packed = s->config->limits.compress_level,
+        .packed = s->limits.compress_level,
     };
     struct mig_greeting greeting;
     char command[8192];
@@ -231,7 +248,11 @@ static int reserve(struct session *s, struct lxe_err *err)
         rc = mig_transport_start(&s->transport, command, s->cancel_fd, err);
     if (rc)
         return rc;
-    rc = mig_handshake_begin(&s->transport, &hello, &greeting, err);
+    rc = mig_handshake_begin(&s->transport, &hello,
+                             !s->limits.compress_auto, &greeting, err);
+    if (hello.packed && !greeting.packed)
+        s->limits.compress_level = 0;
+    s->report->limits = s->limits;
     s->report->receiver = greeting.aerostat ? "aerostat-receive" : "xl";
     s->report->reserved_kib = greeting.reserved_kib;
     s->gives_back = hello.target_kib && greeting.gives_back;
@@ -295,7 +316,7 @@ static int free_page_cache(struct session *s, struct lxe_err *err)
     int rc;
 
     s->daemon.weight = s->config->weight;
-    s->daemon.max_rate_bps = s->config->limits.rate.max_bps;
+    s->daemon.max_rate_bps = s->limits.rate.max_bps;
     rc = mig_daemon_begin(&s->daemon, s->config->to, s->dom.target_kib,
                           &how.floor_kib, err);
 
@@ -315,7 +336,7 @@ static void enter_watch(void *data)
 static struct mig_predict_in predict_in(const struct session *s)
 {
     struct mig_predict_in in = {
-        .limits = s->config->limits,
+        .limits = s->limits,
         .costs = s->config->costs,
         .pages = s->frozen_kib / LXE_KIB_PER_PAGE,
         .wire_bps = s->config->wire_bps,
@@ -328,6 +349,19 @@ static struct mig_predict_in predict_in(const struct session *s)
     if (in.wire_bps <= 0)
         in.wire_bps = (double)in.limits.rate.max_bps;
     return in;
+}
+
+/* Of the memory that it moves with; the report keeps it, to learn from. */
+static void sample_packing(struct session *s)
+{
+    struct lxe_err why = { 0 };
+
+    if (s->limits.compress_level &&
+        mig_pack_sample(s->host, s->dom.domid, s->limits.compress_level,
+                        s->limits.compress_window_kib, &s->report->packing,
+                        &why))
+        lxe_info("the guest's pages cannot be packed beforehand: %s",
+                 why.text);
 }
 
 static int foretell(struct session *s, struct lxe_err *err)
@@ -422,7 +456,7 @@ static int check_only_save(struct session *s, struct lxe_err *err)
 /* What the save may change: log-dirty mode, running, and its cap. */
 static int journal_save(struct session *s, struct lxe_err *err)
 {
-    enum mig_throttle_way way = s->config->limits.throttle;
+    enum mig_throttle_way way = s->limits.throttle;
     unsigned cap;
 
     s->journal.saving = true;
@@ -489,7 +523,7 @@ static int copy(struct session *s, struct lxe_err *err)
             .verify = s->config->verify,
             .helper_path = s->config->helper_path,
         },
-        .limits = &s->config->limits,
+        .limits = &s->limits,
         .transport = &s->transport,
         .first_bps = s->daemon.share_bps,
         .stall_ns = s->config->stall_ns,
@@ -620,6 +654,7 @@ static int before_commit(struct session *s, struct lxe_err *err)
     rc = plan(s, err);
     if (rc)
         return rc;
+    choose_packing(s);
     enter(s, MIG_STAGE_RESERVE);
     rc = reserve(s, err);
     if (rc)
@@ -628,6 +663,7 @@ static int before_commit(struct session *s, struct lxe_err *err)
     rc = free_page_cache(s, err);
     if (rc)
         return rc;
+    sample_packing(s);
     rc = foretell(s, err);
     if (rc)
         return rc;
@@ -680,6 +716,7 @@ enum mig_outcome mig_session_run(const struct mig_session_config *config,
     struct session s = {
         .config = config,
         .report = report,
+        .limits = config->limits,
         .transport = { 0, -1, -1, -1 },
     };
 

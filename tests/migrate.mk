@@ -213,6 +213,12 @@ tests_test_wws_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_wws_LDADD = $(TEXT_LIBS) -lm
 
 # What a migration will cost.
+check_PROGRAMS += tests/test-packing
+TESTS += tests/test-packing
+tests_test_packing_SOURCES = tests/unit/test_packing.c \
+	tests/unit/sim_fixture.h
+tests_test_packing_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_packing_LDADD = libmig.a $(SIM_LIBS) $(ZSTD_LIBS) -lm
 check_PROGRAMS += tests/test-foretell
 TESTS += tests/test-foretell
 tests_test_foretell_SOURCES = tests/unit/test_foretell.c \

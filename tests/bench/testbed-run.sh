@@ -8,6 +8,7 @@
 guest_address=9 # 10.78.0.9
 ping_ms=20
 packed_options="--compress 1 --compress-window 64M"
+plain_options="--compress 0"
 capped_options="--max-rate 48Mbit --rate-policy fixed" # told to ours alone
 
 # Starts a guest with a workload and waits until the load is on.
@@ -64,6 +65,7 @@ begin_move() { # SAVER LINK
         receive=aerostat-receive
         move="xl-aerostat migrate-live -v -v --report /root/report.json"
         [ "$1" != packed ] || move+=" $packed_options"
+        [ "$1" != plain ] || move+=" $plain_options"
         move+=" ${2:+$capped_options} $ours_options -s '' g1 '$tb_wire'"
     fi
     tb_spawn 1 hear "exec probe hear"

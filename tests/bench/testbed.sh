@@ -10,8 +10,8 @@
 #               with an "@RATE" for a link that is capped, as in hot32@50mbit
 #   -n RUNS     of each saver in each case (3)
 #   -o FOLDER   where results.json and results.md go (a new one)
-#   -s SAVERS   of stock, ours and packed, which is ours with a packed
-#               stream ("stock ours")
+#   -s SAVERS   of stock, ours, and ours with a stream that is packed in any
+#               case, or in none: packed, plain ("stock ours")
 #   -a OPTIONS  more options for ours; with --plan each of its migrations is
 #               foretold, and results.md compares that with what came
 #
@@ -66,7 +66,7 @@ parse() { # ARGUMENT...
     shift $((OPTIND - 1))
     [ $# -ge 1 ] || usage
     [[ $runs =~ ^[1-9][0-9]*$ ]] || usage
-    [[ ${savers[*]} =~ ^((stock|ours|packed)( |$))+$ ]] || usage
+    [[ ${savers[*]} =~ ^((stock|ours|packed|plain)( |$))+$ ]] || usage
     destdir=$1
     shift
     cases=("$@")

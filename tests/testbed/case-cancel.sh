@@ -27,7 +27,7 @@ ended_by() { # ACTION STATUS
     local action=$1 expected=$2 status=0 target
 
     target=$(tb_target_kib 1 g1)
-    tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit
+    tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit --compress 0
     tb_move_reaches $((24 << 20))
     "$action"
     tb_move_end 2>/dev/null || status=$?

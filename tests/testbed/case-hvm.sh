@@ -23,7 +23,7 @@ helper_killed() {
     local target
 
     target=$(tb_target_kib 1 g1)
-    tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit
+    tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit --compress 0
     tb_move_reaches 30000000
     tb_run 1 "kill -KILL \$(pidof aerostat-save-helper)"
     ! tb_move_end 2>/dev/null || tb_fail "it moved without its helper"

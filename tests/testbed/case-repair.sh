@@ -53,7 +53,7 @@ as_before() { # WHAT
 }
 
 begin() { # OPTIONS...
-    tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit "$@"
+    tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit --compress 0 "$@"
 }
 
 ended() {

@@ -17,7 +17,7 @@ case_body() {
     tb_guest 1 g1 144 grow:48 hot:8:4
     tb_guest_wait 1 g1 'grew 48' 60
     target=$(tb_target_kib 1 g1)
-    tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit
+    tb_live_begin g1 --max-rate 40Mbit --min-rate 40Mbit --compress 0
     tb_move_reaches $((24 << 20))
     tb_power_off 2
     TB_MIGRATE_LIMIT=90 tb_move_end || status=$?

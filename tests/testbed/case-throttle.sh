@@ -16,7 +16,7 @@ set -euo pipefail
 # alone, the set takes 5.6 s in the final pass, also if the emulated guest
 # writes at a quarter of that rate. Suspending takes 100 to 250 ms under
 # emulation, in which its kernel writes some 300 pages.
-limits="--max-rate 24Mbit --rate-policy fixed --suspend-cost 250ms"
+limits="--compress 0 --max-rate 24Mbit --rate-policy fixed --suspend-cost 250ms"
 max_downtime_ms=2500
 
 guest_cap() { # HOST

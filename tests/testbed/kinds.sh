@@ -138,7 +138,7 @@ tb_kind_cancelled() { # NAME
     local target status=0
 
     target=$(tb_target_kib 1 "$1")
-    tb_live_begin "$1" --max-rate 40Mbit --min-rate 40Mbit
+    tb_live_begin "$1" --max-rate 40Mbit --min-rate 40Mbit --compress 0
     tb_move_reaches $((24 << 20))
     tb_kill 1 migrate INT
     tb_move_end 2>/dev/null || status=$?
@@ -154,7 +154,7 @@ tb_kind_moved() { # NAME
     local report=$tb_dir/report.json target
 
     target=$(tb_target_kib 1 "$1")
-    tb_live_migrate "$1" --max-rate 48Mbit --min-rate 48Mbit \
+    tb_live_migrate "$1" --max-rate 48Mbit --min-rate 48Mbit --compress 0 \
         --report /root/report.json || tb_fail "migrate-live: exit status $?"
     tb_moved "$1"
     tb_report_move "moved" "$1"

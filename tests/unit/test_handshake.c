@@ -22,6 +22,7 @@
 
 static struct mig_hello hello = { .name = "web", .uuid = "uuid", .need_kib = 4096,
                                  .target_kib = 2048 };
+static bool must_pack = true;
 
 static struct mig_transport start(const char *script)
 {
@@ -35,7 +36,7 @@ static int greet(const char *script, struct mig_greeting *out,
                  struct lxe_err *err)
 {
     struct mig_transport t = start(script);
-    int rc = mig_handshake_begin(&t, &hello, out, err);
+    int rc = mig_handshake_begin(&t, &hello, must_pack, out, err);
 
     mig_transport_stop(&t);
     return rc;
@@ -90,12 +91,23 @@ static void test_packing(void)
     CU_ASSERT_EQUAL(greet(GREETING "case $hello in *'\"packed\":true'*) echo"
                           " '{\"ok\":true,\"reserved_kib\":1,"
                           "\"packed\":true}';; esac; " BANNER, &g, &err), 0);
+    CU_ASSERT_TRUE(g.packed);
     CU_ASSERT_EQUAL(greet(GREETING "echo '{\"ok\":true,\"reserved_kib\":1}'; "
                           BANNER, &g, &err), -EOPNOTSUPP);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "update it, or leave out"));
     CU_ASSERT_EQUAL(greet(BANNER, &g, &err), -EOPNOTSUPP);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is xl's own"));
-    hello.packed = false;
+    must_pack = false; /* then it goes as it is */
+    CU_ASSERT_EQUAL(greet(GREETING "echo '{\"ok\":true,\"reserved_kib\":1}'; "
+                          BANNER, &g, &err), 0);
+    CU_ASSERT_FALSE(g.packed);
+    CU_ASSERT_EQUAL(greet(BANNER, &g, &err), 0);
+    CU_ASSERT_FALSE(g.packed);
+    must_pack = true;
+    hello.packed = false; /* and nobody packs unasked */
+    CU_ASSERT_EQUAL(greet(GREETING "echo '{\"ok\":true,\"reserved_kib\":1,"
+                          "\"packed\":true}'; " BANNER, &g, &err), 0);
+    CU_ASSERT_FALSE(g.packed);
 }
 
 static void test_strangers(void)

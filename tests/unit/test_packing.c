@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whether a guest's memory is worth packing, and how that is found out. */
+#include <errno.h>
+#include <string.h>
+
+#include "pack_sample.h"
+#include "sim_fixture.h"
+#include "unit.h"
+
+#define GUEST 1u
+#define MB    1000000u
+
+static struct mig_limits limited(uint64_t bps)
+{
+    struct mig_limits l;
+
+    mig_limits_default(&l);
+    l.rate.max_bps = bps;
+    return l;
+}
+
+static void test_estimate(void)
+{
+    static const double same[] = { 8192, 8192 }, apart[] = { 4096, 12288 };
+    struct mig_packing p;
+
+    mig_packing_estimate(same, 2, 4, 8192, &p);
+    CU_ASSERT_EQUAL(p.pages, 8);
+    CU_ASSERT_EQUAL(p.ratio, 2);
+    CU_ASSERT_EQUAL(p.low, 2);
+    CU_ASSERT_EQUAL(p.high, 2);
+    CU_ASSERT_DOUBLE_EQUAL(p.bps, 4e9, 1);
+    mig_packing_estimate(apart, 2, 4, 0, &p);
+    CU_ASSERT_EQUAL(p.ratio, 2);
+    CU_ASSERT_DOUBLE_EQUAL(p.low, 2 / 1.5, 1e-9); /* half off, at the most */
+    CU_ASSERT_EQUAL(p.high, 4);
+    mig_packing_estimate(same, 1, 4, 1, &p);
+    CU_ASSERT(p.low < 2 && p.high > 2); /* one group tells no bounds */
+}
+
+/* The true mean of random groups is within the bounds 95 times in 100. */
+static void test_bounds(void)
+{
+    uint64_t seed = unit_seed();
+    unsigned within = 0;
+
+    for (unsigned i = 0; i < 1000; i++) {
+        struct mig_packing p;
+        double bytes[16];
+
+        for (unsigned k = 0; k < 16; k++)
+            bytes[k] = 10000 + (double)unit_below(&seed, 20001);
+        mig_packing_estimate(bytes, 16, 32, 1, &p);
+        within += p.low <= 32 * 4096 / 20000. && 32 * 4096 / 20000. <= p.high;
+    }
+    CU_ASSERT(within > 900 && within < 990);
+}
+
+static void test_pays(void)
+{
+    struct mig_packing p = { 512, 4, 2, 8, 400e6 }, none = { 0 };
+    struct mig_limits l = limited(99 * MB);
+
+    CU_ASSERT_DOUBLE_EQUAL(mig_packing_pays_below_bps(&p), 100e6, 1);
+    CU_ASSERT(mig_packing_wanted(&p, &l));
+    l = limited(101 * MB);
+    CU_ASSERT_FALSE(mig_packing_wanted(&p, &l));
+    l = limited(0); /* nobody asked for less */
+    CU_ASSERT_FALSE(mig_packing_wanted(&p, &l));
+    l = limited(1 * MB);
+    CU_ASSERT_FALSE(mig_packing_wanted(&none, &l));
+    CU_ASSERT_EQUAL(mig_packing_pays_below_bps(&none), 0);
+    p.low = 1; /* it may well save nothing */
+    CU_ASSERT_EQUAL(mig_packing_pays_below_bps(&p), 0);
+}
+
+/* A third of each page is random there. */
+static void test_sample(void)
+{
+    struct lxe_host *host = sim_open(ONE_GUEST(""));
+    struct mig_packing p;
+    struct lxe_err err = { 0 };
+
+    CU_ASSERT_EQUAL_FATAL(mig_pack_sample(host, GUEST, 1, 0, &p, &err), 0);
+    printf("  %u pages pack %.2f (%.2f to %.2f) to 1, %.0f MB/s\n", p.pages,
+           p.ratio, p.low, p.high, p.bps / 1e6);
+    CU_ASSERT(p.pages > 256 && p.pages <= 512);
+    CU_ASSERT(p.ratio > 2.7 && p.ratio < 3.1);
+    CU_ASSERT(p.low <= p.ratio && p.high >= p.ratio);
+    CU_ASSERT(p.bps > 1e6);
+    CU_ASSERT_EQUAL(mig_pack_sample(host, GUEST + 1, 1, 0, &p, &err), -ESRCH);
+    CU_ASSERT_EQUAL(p.pages, 0);
+    lxe_sim_fail_next(host, LXE_SIM_OP_PAGE_SAMPLE_LOOK, -EIO, 1);
+    CU_ASSERT_EQUAL(mig_pack_sample(host, GUEST, 1, 0, &p, &err), -EIO);
+    CU_ASSERT_EQUAL(mig_pack_sample(host, GUEST, 1, 1024, &p, &err), 0);
+    host->ops->close(host);
+}
+
+static void test_choose(void)
+{
+    struct lxe_host *host = sim_open(ONE_GUEST(""));
+    struct mig_limits l = limited(200000); /* slower than valgrind packs */
+    struct mig_packing p;
+
+    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST, &l, &p, NULL), 0);
+    CU_ASSERT_EQUAL(l.compress_level, MIG_PACKING_AUTO_LEVEL);
+    l = limited(UINT64_C(1) << 50);
+    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST, &l, &p, NULL), 0);
+    CU_ASSERT_EQUAL(l.compress_level, 0);
+    CU_ASSERT(p.pages > 0); /* it is worth knowing all the same */
+    CU_ASSERT_EQUAL(mig_limits_set(&l, "compress", "3", NULL), 0);
+    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST, &l, &p, NULL), 0);
+    CU_ASSERT_EQUAL(l.compress_level, 3); /* as was said, pay or not */
+    l = limited(200000);
+    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST + 1, &l, &p, NULL), -ESRCH);
+    CU_ASSERT_EQUAL(l.compress_level, 0);
+    host->ops->close(host);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        { "an estimate", test_estimate },
+        { "its bounds", test_bounds },
+        { "what pays", test_pays },
+        { "a sample", test_sample },
+        { "the choice", test_choose },
+    };
+
+    return unit_run("packing", tests, sizeof(tests) / sizeof(tests[0]));
+}
