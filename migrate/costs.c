@@ -30,14 +30,15 @@
 
 /*
  * Real hosts: a suspend of 20 to 60 ms, some hundred pages that the kernel
- * writes in it, and a million frames walked at some ten million a second.
+ * writes in it, and a million frames walked at some ten million a second. What
+ * a guest writes may pack quite otherwise than what it has.
  */
 void mig_costs_assume(struct mig_cost_range *out)
 {
     *out = (struct mig_cost_range){
-        .usual = { 40 * MS, 300, 10 * MS, 150 * MS, 10 * MS, 1 },
-        .low = { 15 * MS, 50, 2 * MS, 50 * MS, 2 * MS, 1 },
-        .high = { 120 * MS, 1000, 40 * MS, 800 * MS, 40 * MS, 1 },
+        .usual = { 40 * MS, 300, 10 * MS, 150 * MS, 10 * MS, 1, 1, 1 },
+        .low = { 15 * MS, 50, 2 * MS, 50 * MS, 2 * MS, 1, 0.7, 0.2 },
+        .high = { 120 * MS, 1000, 40 * MS, 800 * MS, 40 * MS, 1, 1.4, 3 },
     };
 }
 
@@ -57,6 +58,7 @@ struct round {
     double left_pages, dirty_pps; /* dirty after it, before it; 0: not told */
     double wire_bps;              /* as the engine saw it; 0: not told */
     double dirty_pages, slowed_percent; /* to be sent; of the guest */
+    double sent_bytes; /* on the wire; 0: not told */
 };
 
 static int read_round(const struct lxe_json *node, struct round *out)
@@ -77,6 +79,8 @@ static int read_round(const struct lxe_json *node, struct round *out)
         out->dirty_pps = 0;
     if (get(node, "wire_bps", &out->wire_bps))
         out->wire_bps = 0;
+    if (get(node, "wire_bytes", &out->sent_bytes))
+        out->sent_bytes = 0;
     return 0;
 }
 
@@ -209,6 +213,33 @@ static double pace(const struct lxe_json *report, const struct round *live,
     return mig_pace_fit(&wws, windows, n);
 }
 
+/* What rounds took on the wire, in parts of what the sample let expect. */
+static double packed(const struct round *rounds, size_t count, double ratio)
+{
+    double bytes = 0, sent = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bytes += rounds[i].bytes;
+        sent += rounds[i].sent_bytes;
+    }
+    return bytes >= ENOUGH_BYTES && sent > 0 ? sent * ratio / bytes : NAN;
+}
+
+static void learn_packing(const struct lxe_json *report,
+                          const struct round *rounds, size_t count,
+                          struct mig_costs *out)
+{
+    bool whole = count == lxe_json_count(lxe_json_get(report, "rounds"));
+    double ratio;
+
+    out->packed_first = out->packed_later = NAN;
+    if (get(lxe_json_get(report, "packing"), "ratio", &ratio) || !(ratio >= 1))
+        return;
+    if (whole)
+        out->packed_first = packed(rounds, 1, ratio);
+    out->packed_later = packed(rounds + whole, count - whole, ratio);
+}
+
 /* Pages that are packed on their way go at a rate of their own. */
 static bool is_packed(const struct lxe_json *report)
 {
@@ -220,7 +251,7 @@ static bool is_packed(const struct lxe_json *report)
 
 static void forget_sending(struct mig_costs *costs, double *bps)
 {
-    costs->walk_ns = costs->last_ns = costs->pace = NAN;
+    costs->walk_ns = costs->last_ns = NAN;
     *bps = 0;
 }
 
@@ -249,6 +280,7 @@ int mig_costs_of_report(const struct lxe_json *report, struct mig_costs *out,
                                                : *bps),
         .pace = pace(report, r, n - 1),
     };
+    learn_packing(report, r, n, out);
     if (is_packed(report))
         forget_sending(out, bps);
     return 0;
@@ -263,6 +295,8 @@ static const size_t members[] = {
     offsetof(struct mig_costs, walk_ns),
     offsetof(struct mig_costs, last_ns),
     offsetof(struct mig_costs, pace),
+    offsetof(struct mig_costs, packed_first),
+    offsetof(struct mig_costs, packed_later),
 };
 #define MEMBERS (sizeof(members) / sizeof(members[0]))
 

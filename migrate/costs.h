@@ -21,6 +21,10 @@ struct mig_costs {
     double walk_ns;       /* of the first round: frames that hold nothing */
     double last_ns;       /* of the last pass: what is no page */
     double pace;          /* of the guest while it is sent (pace.h) */
+    double packed_first;  /* what pages took packed, in parts of what a sample
+                             let expect (packing.h): in the first round */
+    double packed_later;  /* and after it, where the guest had just written
+                             them, and may have been sent before */
 };
 
 /* What is usual, and between what nearly all lie. */
@@ -31,12 +35,13 @@ struct mig_cost_range {
 
 #define MIG_COSTS_MAX_RUNS 16
 
-/* What is assumed of a host that has not yet sent a guest: its pace is 1. */
+/* What is assumed of a host that has not yet sent a guest: its pace is 1, and
+ * it packs as its sample. */
 void mig_costs_assume(struct mig_cost_range *out);
 
 /*
  * What one report tells; NaN is a cost of which it tells nothing, as of the
- * pace where it has no curve. Only of a guest that was moved.
+ * pace where it has no curve, or of packing where it was not packed. Only of a guest that was moved.
  * @bps  gets the bytes/s that the wire carried while nothing but the wire
  *       held the stream back; 0 where the rate was limited throughout
  * Returns 0, or -EINVAL for a report that does not tell.

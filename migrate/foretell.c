@@ -49,16 +49,15 @@ static int find_curve(const struct mig_foretell *f, struct mig_report *report,
 int mig_foretell(const struct mig_foretell *f, struct mig_report *report,
                  struct lxe_err *err)
 {
-    int rc;
+    int rc = find_curve(f, report, err);
 
-    if (f->in.limits.compress_level) {
-        lxe_warn("nothing can be predicted: how well the guest's memory packs"
-                 " is not known before");
-        return 0;
-    }
-    rc = find_curve(f, report, err);
     if (rc || !report->has_wws)
         return rc;
+    if (f->in.limits.compress_level && !f->in.packing.pages) {
+        lxe_warn("nothing can be predicted: how well the guest's memory packs"
+                 " is not known");
+        return 0;
+    }
     if (!(f->in.wire_bps > 0)) {
         lxe_warn("nothing can be predicted: how fast the wire to %s is will be"
                  " known after this migration", report->to);

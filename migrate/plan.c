@@ -88,6 +88,15 @@ static void fit_downtime(const struct mig_wws *wws,
     }
 }
 
+/* What is packed for the sake of a rate is not, without it. */
+static void unpack(struct mig_predict_in *in)
+{
+    if (!in->limits.compress_auto)
+        return;
+    in->limits.compress_level = 0;
+    in->packing = (struct mig_packing){ 0 };
+}
+
 /* On the whole wire, as fast as it goes, for as many rounds as it takes. */
 static void find_best(const struct mig_wws *wws, const struct mig_plan_in *in,
                       struct mig_plan *plan)
@@ -100,6 +109,7 @@ static void find_best(const struct mig_wws *wws, const struct mig_plan_in *in,
     best.limits.policy = MIG_RATE_FIXED;
     best.limits.timeout_ns = 0;
     best.limits.downtime_limit_max_ns = 0;
+    unpack(&best);
     mig_predict_least(wws, &best, &plan->least_best_ns, &rounds);
     if (rounds > best.limits.max_rounds)
         best.limits.max_rounds = rounds;
@@ -191,6 +201,37 @@ static void judge_curve(const struct mig_wws *wws,
             " guessed, and rather too much; watch it longer (--duration)",
             mig_plan_time(text[0], (double)last->window_ns),
             mig_plan_time(text[1], (double)first_ns));
+}
+
+/* ---- packing ---- */
+
+static bool can_unpack(const struct mig_plan_in *in)
+{
+    return !in->target || in->target->peer == MIG_PEER_AEROSTAT;
+}
+
+static void judge_packing(const struct mig_plan_in *in, struct mig_plan *plan)
+{
+    const struct mig_packing *p = &in->packing;
+    bool packed = in->predict.limits.compress_level;
+    char bps[LXE_UNIT_TEXT];
+
+    if (packed && !can_unpack(in)) {
+        add(plan, "packing", MIG_PLAN_REFUSE, "the target cannot unpack;"
+            " leave out --compress, or install aerostat there");
+    } else if (packed && !p->pages) {
+        add(plan, "packing", MIG_PLAN_UNKNOWN, "how well the guest's memory"
+            " packs is not known: the figures are of what is not packed");
+    } else if (packed) {
+        add(plan, "packing", MIG_PLAN_FINE, "a sample of %u pages packs %.1f"
+            " to 1, all of them %.1f to %.1f; a processor packs %s", p->pages,
+            p->ratio, p->low, p->high, lxe_format_bps(bps, p->bps));
+    } else if (p->pages && can_unpack(in)) {
+        add(plan, "packing", MIG_PLAN_FINE, "is not packed; a sample of %u"
+            " pages packs %.1f to 1, which pays where less than %s are to be"
+            " sent (--max-rate, or --compress 1)", p->pages, p->ratio,
+            lxe_format_bps(bps, mig_packing_pays_below_bps(p)));
+    }
 }
 
 /* ---- the target ---- */
@@ -363,6 +404,7 @@ void mig_plan_make(const struct mig_wws *wws, const struct mig_plan_in *in,
     find_best(wws, in, out);
     judge_downtime(in, out);
     judge_curve(wws, in, out);
+    judge_packing(in, out);
     judge_target(in, out);
     advise(out);
 }
@@ -397,6 +439,7 @@ void mig_plan_write(struct lxe_jw *w, const struct mig_plan_in *in,
     lxe_jw_u64(w, "need_kib", in->need_kib);
     lxe_jw_double(w, "wire_bps", in->predict.wire_bps);
     lxe_jw_u64(w, "costs_learnt_from", in->predict.costs.learnt_from);
+    mig_packing_write(w, "packing", &in->packing);
     put_findings(w, plan);
     mig_limits_format(&in->predict.limits, limits);
     lxe_jw_str(w, "limits", limits);

@@ -38,6 +38,8 @@ struct mig_plan_in {
     struct lxe_cpu_features cpu;  /* that the guest was given; may be empty */
     char xen[LXE_XEN_VERSION];    /* here; "" where not known */
     const struct mig_probe_found *target; /* NULL: was not asked */
+    struct mig_packing packing;   /* of a sample; predict.packing where the
+                                     limits have a level */
 };
 
 struct mig_plan {

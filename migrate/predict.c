@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "predict.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +39,7 @@ struct run {
     double dirty_pps;    /* pages/s, < 0: not known */
     double learnt_bps;   /* as the engine measured it; 0: not yet */
     double spread;       /* how far off that may be, as the engine sees it */
-    double elapsed_ns, window_ns, bytes;
+    double elapsed_ns, window_ns, bytes, wire_bytes;
     double sent_pages;   /* in this round */
     double downtime_ns, last_pages;
     struct mig_relax relax;
@@ -110,6 +111,30 @@ static double page_ns(const struct run *r, double ns, double bps,
            *again * (SKIP_NS + SKIP_BYTES * byte_ns);
 }
 
+/*
+ * Bytes of the stream for one on the wire: by the sample, and by what pages
+ * took beside theirs in earlier migrations. At least 1, as zstd adds next to
+ * nothing to what does not pack.
+ */
+static double packs(const struct run *r)
+{
+    const struct mig_packing *p = &r->in->packing;
+    const double ratios[] = {
+        [EXPECTED] = p->ratio,
+        [LOW] = p->high,
+        [HIGH] = p->low,
+    };
+
+    return fmax(ratios[r->bound] / (r->round ? r->costs->packed_later
+                                             : r->costs->packed_first), 1);
+}
+
+static void send_bytes(struct run *r, double bytes)
+{
+    r->bytes += bytes;
+    r->wire_bytes += bytes / packs(r);
+}
+
 /* Sends a round. By the midpoint rule; exact where nothing is skipped. */
 static void send_round(struct run *r, double bps)
 {
@@ -125,23 +150,32 @@ static void send_round(struct run *r, double bps)
     if (r->round == 0)
         ns += r->costs->walk_ns;
     r->sent_pages = r->pages - skipped;
-    r->bytes += r->sent_pages * MIG_PAGE_WIRE_BYTES + skipped * SKIP_BYTES;
+    send_bytes(r, r->sent_pages * MIG_PAGE_WIRE_BYTES + skipped * SKIP_BYTES);
     r->window_ns = ns;
     r->elapsed_ns += ns;
     r->learnt_bps = bps;
     r->spread = mig_precopy_spread(r->spread, 0);
 }
 
+/* Bytes/s of the wire. */
 static double rate_bps(const struct run *r, enum mig_rate_phase phase)
 {
     const struct mig_limits *l = &r->limits;
-    double limit;
+    double page_bytes = MIG_PAGE_WIRE_BYTES / packs(r), limit;
 
     if (!l->rate.max_bps)
         return r->wire_bps;
     limit = (double)mig_rate_next_bps(&l->rate, l->policy, phase,
-                                      r->dirty_pps * MIG_PAGE_WIRE_BYTES);
+                                      r->dirty_pps * page_bytes);
     return at_most(limit, r->wire_bps);
+}
+
+/* Bytes/s of the stream. One is packed while another is sent, or waits. */
+static double stream_bps(const struct run *r, enum mig_rate_phase phase)
+{
+    double bps = rate_bps(r, phase) * packs(r);
+
+    return r->in->packing.bps > 0 ? at_most(bps, r->in->packing.bps) : bps;
 }
 
 static bool relaxed_fully(const struct run *r)
@@ -192,7 +226,7 @@ static enum mig_precopy_verdict decide(struct run *r,
         .dirty_pages = whole(pages),
         .dirty_pages_per_s = r->dirty_pps,
         .live_bps = r->learnt_bps,
-        .final_bps = rate_bps(r, MIG_RATE_FINAL_PASS),
+        .final_bps = stream_bps(r, MIG_RATE_FINAL_PASS),
         .spread = r->spread,
         .fixed_cost_ns = r->limits.suspend_cost_ns,
         .last_cost_ns = r->limits.last_cost_ns,
@@ -227,7 +261,7 @@ static double written_until_still(const struct run *r)
 /* The suspend and the last pass, were they to come now. */
 static double stop_now(struct run *r, double *pages)
 {
-    double bps = rate_bps(r, MIG_RATE_FINAL_PASS);
+    double bps = stream_bps(r, MIG_RATE_FINAL_PASS);
 
     *pages = written_until_still(r);
     return r->costs->suspend_ns + r->costs->last_ns +
@@ -239,8 +273,8 @@ static double stop_now(struct run *r, double *pages)
 static bool one_round(struct run *r)
 {
     enum mig_precopy_verdict known;
-    double bps = rate_bps(r, r->round ? MIG_RATE_LATER_ROUND
-                                      : MIG_RATE_FIRST_ROUND), left;
+    double bps = stream_bps(r, r->round ? MIG_RATE_LATER_ROUND
+                                        : MIG_RATE_FIRST_ROUND), left;
 
     known = decide(r, MIG_PRECOPY_COUNT_KNOWN, r->pages);
     if (known == MIG_PRECOPY_ABORT)
@@ -297,7 +331,7 @@ static void run(struct run *r)
     if (r->decision.verdict == MIG_PRECOPY_ABORT)
         return;
     r->downtime_ns = stop_now(r, &r->last_pages);
-    r->bytes += r->last_pages * MIG_PAGE_WIRE_BYTES;
+    send_bytes(r, r->last_pages * MIG_PAGE_WIRE_BYTES);
     r->elapsed_ns += r->downtime_ns;
 }
 
@@ -327,6 +361,7 @@ void mig_predict(const struct mig_wws *wws, const struct mig_predict_in *in,
         run(&r);
         take_in(&out->rounds, b, r.round + 1);
         take_in(&out->bytes, b, r.bytes);
+        take_in(&out->wire_bytes, b, r.wire_bytes);
         take_in(&out->total_ns, b, r.elapsed_ns);
         take_in(&out->downtime_ns, b, r.downtime_ns);
         take_in(&out->last_pages, b, r.last_pages);
@@ -344,7 +379,7 @@ uint64_t mig_predict_first_ns(const struct mig_predict_in *in)
 
     begin(&r, NULL, in, EXPECTED);
     return whole(r.pages * MIG_PAGE_WIRE_BYTES /
-                     rate_bps(&r, MIG_RATE_FIRST_ROUND) * LXE_NS_PER_SEC +
+                     stream_bps(&r, MIG_RATE_FIRST_ROUND) * LXE_NS_PER_SEC +
                  r.costs->walk_ns);
 }
 
@@ -411,6 +446,7 @@ void mig_prediction_write(struct lxe_jw *w, const char *key,
     lxe_jw_str(w, "reason", p->reason);
     mig_range_write(w, "rounds", &p->rounds, 1);
     mig_range_write(w, "bytes", &p->bytes, 1);
+    mig_range_write(w, "wire_bytes", &p->wire_bytes, 1);
     mig_range_write(w, "total_ms", &p->total_ns, LXE_NS_PER_MS);
     mig_range_write(w, "downtime_ms", &p->downtime_ns, LXE_NS_PER_MS);
     mig_range_write(w, "last_pages", &p->last_pages, 1);

@@ -9,7 +9,8 @@
  *   the last pass sends D(Wn + what is written while suspending)
  *
  * The rates are those of rate.h and the decision is the engine's own, so that
- * the two agree where the curve is right.
+ * the two agree where the curve is right. Where the stream is packed, the wire
+ * carries as much more of it as it packs, up to what a processor packs.
  */
 #ifndef MIG_PREDICT_H
 #define MIG_PREDICT_H
@@ -19,12 +20,14 @@
 
 #include "costs.h"
 #include "limits.h"
+#include "packing.h"
 #include "precopy.h"
 #include "wws.h"
 
 struct mig_predict_in {
     struct mig_limits limits;
     struct mig_cost_range costs;
+    struct mig_packing packing; /* all zero: the stream goes as it is */
     uint64_t pages;      /* that round 0 sends: what the guest has then */
     double wire_bps;     /* bytes/s that the wire carries; > 0 */
     double wire_spread;  /* its bounds are this share off, from 0 below 1 */
@@ -38,7 +41,8 @@ struct mig_range {
 
 struct mig_prediction {
     struct mig_range rounds;      /* sent live */
-    struct mig_range bytes;       /* of the stream */
+    struct mig_range bytes;       /* of the stream, */
+    struct mig_range wire_bytes;  /* and as it is sent: less where packed */
     struct mig_range total_ns;    /* from the first round to the last byte */
     struct mig_range downtime_ns; /* from asking the guest to suspend to the
                                      last byte restored: the engine's */

@@ -315,6 +315,7 @@ static void put_prediction(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_u64(w, "rounds", r->round_count - (r->request_ns != 0 &&
                                               r->round_count != 0));
     lxe_jw_u64(w, "bytes", r->stream_bytes);
+    lxe_jw_u64(w, "wire_bytes", r->wire_bytes);
     put_span(w, "total_ms", r->precopy_ns, r->last_byte_ns);
     put_span(w, "downtime_ms", r->request_ns, r->last_byte_ns);
     lxe_jw_end_object(w);

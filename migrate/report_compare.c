@@ -7,6 +7,8 @@ size_t mig_report_compare(const struct mig_run *run,
                           struct mig_compared out[MIG_COMPARED_MOST])
 {
     bool suspended = mig_known(run->downtime.engine);
+    const struct mig_run_range unknown = { (double)NAN, 0, 0 };
+    bool packed = mig_known(mig_run_packing(run));
     const struct mig_compared all[MIG_COMPARED_MOST] = {
         { "downtime", run->predicted_downtime_ms, run->downtime.engine,
           mig_fig_ms },
@@ -14,6 +16,8 @@ size_t mig_report_compare(const struct mig_run *run,
           run->precopy_ms + run->downtime.engine, mig_fig_ms },
         { "bytes", run->predicted_bytes,
           suspended ? run->stream_bytes : (double)NAN, mig_fig_bytes },
+        { "packed", packed ? run->predicted_wire_bytes : unknown,
+          suspended ? run->wire_bytes : (double)NAN, mig_fig_bytes },
         { "rounds", run->predicted_rounds,
           suspended ? (double)mig_run_live_rounds(run) : (double)NAN,
           mig_fig_count },

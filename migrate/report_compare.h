@@ -15,12 +15,13 @@ struct mig_compared {
     char *(*figure)(char buf[MIG_FIGURE], double value);
 };
 
-#define MIG_COMPARED_MOST 4
+#define MIG_COMPARED_MOST 5
 
 /*
  * Fills in the figures that a prediction is known of, in the order in which
  * they are shown: downtime (the engine's), total (from the first round to the
- * last byte), bytes of the stream, rounds. Returns how many.
+ * last byte), bytes of the stream, those on the wire where it was packed,
+ * rounds. Returns how many.
  */
 size_t mig_report_compare(const struct mig_run *run,
                           struct mig_compared out[MIG_COMPARED_MOST]);

@@ -265,6 +265,7 @@ static const struct {
 } ranges[] = {
     RANGE("rounds", predicted_rounds),
     RANGE("bytes", predicted_bytes),
+    RANGE("wire_bytes", predicted_wire_bytes),
     RANGE("total_ms", predicted_total_ms),
     RANGE("downtime_ms", predicted_downtime_ms),
 };

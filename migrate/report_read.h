@@ -53,7 +53,8 @@ struct mig_run {
     double for_pages_ms, for_rate_ms, for_wire_ms, packing_ms;
     double peeks, peek_ms, slowed_mean_percent;
     struct mig_run_range predicted_rounds, predicted_bytes,
-        predicted_total_ms, predicted_downtime_ms; /* before it began */
+        predicted_wire_bytes, predicted_total_ms,
+        predicted_downtime_ms; /* before it began */
     struct mig_run_stage *stages;
     size_t stage_count;
     struct mig_run_round *rounds;

@@ -337,6 +337,7 @@ static struct mig_predict_in predict_in(const struct session *s)
 {
     struct mig_predict_in in = {
         .limits = s->limits,
+        .packing = s->report->packing,
         .costs = s->config->costs,
         .pages = s->frozen_kib / LXE_KIB_PER_PAGE,
         .wire_bps = s->config->wire_bps,

@@ -18,6 +18,7 @@
 #include "base/rpc_client.h"
 #include "base/units.h"
 #include "limit_options.h"
+#include "pack_sample.h"
 #include "page_cache.h"
 #include "past_runs.h"
 #include "plan.h"
@@ -356,6 +357,23 @@ static int ask_target(struct job *j, struct lxe_err *err)
     return 0;
 }
 
+/* A target that is known not to unpack is sent what is not packed, unless the
+ * user insists; then the plan says so. */
+static void find_packing(struct job *j)
+{
+    struct mig_predict_in *in = &j->in.predict;
+    struct lxe_err why = { 0 };
+
+    if (mig_pack_choose(j->host, j->dom.domid, &in->limits, &j->in.packing,
+                        &why))
+        lxe_info("%s", why.text);
+    if (in->limits.compress_auto && j->in.target &&
+        j->in.target->peer != MIG_PEER_AEROSTAT)
+        in->limits.compress_level = 0;
+    if (in->limits.compress_level)
+        in->packing = j->in.packing;
+}
+
 /* What was said, measured, seen before, or else what is allowed. */
 static int find_wire(struct job *j, double past_bps, struct lxe_err *err)
 {
@@ -402,6 +420,7 @@ static int collect(struct job *j, struct lxe_err *err)
         rc = find_wire(j, past_bps, err);
     if (rc)
         return rc;
+    find_packing(j);
     find_pages(j);
     return get_curve(j, err);
 }

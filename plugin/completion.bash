@@ -50,7 +50,8 @@ _aerostat_migrate_options='-s --transport --max-rate --min-rate --rate-policy
 _aerostat_plan_options='-s --transport --max-rate --min-rate --rate-policy
     --max-downtime --downtime-limit-max --suspend-cost --suspend-pages
     --last-cost --stall-rounds --max-rounds --timeout
-    --on-timeout --no-skip --no-page-cache --margin --wws --method --duration
+    --on-timeout --no-skip --compress --compress-window --no-page-cache
+    --margin --wws --method --duration
     --wire-rate --measure-wire --no-target --host --json'
 
 _aerostat_hosts() {

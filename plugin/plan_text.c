@@ -68,6 +68,11 @@ static void add_row(struct aero_table *table, const char *what,
     aero_table_add(table, cells);
 }
 
+static bool is_packed(const struct mig_prediction *p)
+{
+    return p->wire_bytes.expected < p->bytes.expected;
+}
+
 /* @released  whether keeping the page cache would make a difference */
 static int print_table(const struct mig_plan *p, bool released)
 {
@@ -85,6 +90,12 @@ static int print_table(const struct mig_plan *p, bool released)
             (const struct mig_range *const[]){
                 &p->asked.bytes, &p->best.bytes, &p->kept.bytes },
             write_bytes);
+    if (is_packed(&p->asked) || is_packed(&p->best))
+        add_row(table, "packed to",
+                (const struct mig_range *const[]){
+                    &p->asked.wire_bytes, &p->best.wire_bytes,
+                    &p->kept.wire_bytes },
+                write_bytes);
     add_row(table, "time",
             (const struct mig_range *const[]){
                 &p->asked.total_ns, &p->best.total_ns, &p->kept.total_ns },

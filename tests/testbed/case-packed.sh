@@ -3,7 +3,9 @@
 #
 # A migration whose stream is packed: a stock receiver is not tried, a guest
 # whose stream breaks off in the unpacker stays, and one whose stream does not
-# arrives whole with fewer bytes on the wire than its stream has.
+# arrives whole with fewer bytes on the wire than its stream has, as foretold.
+# One that is packed where that pays is, at a low rate, but not for a target
+# that cannot unpack.
 # Usage: case-packed.sh DESTDIR
 set -euo pipefail
 # shellcheck source=tests/testbed/case.sh
@@ -36,18 +38,40 @@ done; pidof aerostat-receive; exit 1' || tb_fail "there is no unpacker"
     tb_target_empty
 }
 
+# Where it is left to us: to a target that can, and to one that cannot.
 moved_packed() {
-    # shellcheck disable=SC2086 # each option is a word
-    tb_live_migrate g1 $options --report /root/report.json ||
+    tb_live_migrate g1 --max-rate 16Mbit --plan --report /root/report.json ||
         tb_fail "migrate-live: exit status $?"
     tb_moved g1
     tb_report_move packed g1
     tb_get_report
     tb_report '"stream: \(.stream_bytes) bytes in \(.waits_ms.packing) ms"'
+    tb_report '"sample: \(.packing | map_values(. * 10 | round / 10))"'
+    tb_report '.prediction | "foretold \(.predicted.wire_bytes | map_values(
+        round)) bytes, \(.predicted.total_ms | map_values(round)) ms; came " +
+        "\(.actual.wire_bytes) bytes, \(.actual.total_ms | round) ms"'
+    tb_report '.limits.compress_auto and .limits.compress_level == 1 and
+        .packing.ratio > 1.5' >/dev/null || tb_fail "it was not packed"
+    # shellcheck disable=SC2016 # jq's variable
+    tb_report '.prediction | .actual.wire_bytes as $came |
+        .predicted.wire_bytes | .low / 2 < $came and $came < .high * 2' \
+        >/dev/null || tb_fail "the bytes were foretold badly"
     tb_report ".wire_bytes <= $tb_bytes and $tb_bytes < .stream_bytes / 2" \
         >/dev/null || tb_fail "the wire carried $tb_bytes bytes"
     tb_run 1 "xl-aerostat migrate-report '$(tb_report .id)' | grep '^Packed'" ||
         tb_fail "migrate-report does not tell of it"
+}
+
+moved_unpacked() {
+    tb_receive "xl migrate-receive"
+    tb_move_begin "exec xl-aerostat migrate-live --max-rate 32Mbit \
+        --report /root/report.json -s '' g2 '$tb_wire'"
+    tb_move_end || tb_fail "migrate-live to a stock receiver: exit status $?"
+    tb_moved g2
+    tb_get_report
+    tb_report '.limits.compress_level == 0 and .packing == null and
+        .wire_bytes >= .stream_bytes' >/dev/null ||
+        tb_fail "a stock receiver was sent a packed stream"
 }
 
 case_body() {
@@ -60,6 +84,9 @@ case_body() {
     refused_by_stock "$target"
     unpacker_killed "$target"
     moved_packed
+    tb_guest 1 g2 96 grow:16
+    tb_guest_wait 1 g2 'grew 16' 60
+    moved_unpacked
 }
 
 tb_case packed 420 "$@"

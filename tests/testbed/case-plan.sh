@@ -12,7 +12,7 @@ set -euo pipefail
 # shellcheck source=tests/testbed/migrate.sh
 . "$(dirname "$0")/migrate.sh"
 
-limits="--max-rate 32Mbit --min-rate 32Mbit --no-page-cache"
+limits="--max-rate 32Mbit --min-rate 32Mbit --compress 0 --no-page-cache"
 
 plan() { # JQ-FILTER
     jq -er "$1" "$tb_dir/plan.json"

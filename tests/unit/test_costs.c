@@ -93,19 +93,46 @@ static void test_pace(void)
     CU_ASSERT_EQUAL(c.suspend_ns, 100 * MS);
 }
 
-/* One that was packed on its way tells what suspending takes, and no more. */
+/* A sample packed 4 to 1. Round 0 packs 2 to 1, what comes later 6 to 1. */
+static void learn_packing(void)
+{
+    static const char rounds[] =
+        "{\"outcome\":\"moved\",\"downtime_ms\":{\"suspend\":1},"
+        "\"limits\":{\"compress_level\":1},%s\"rounds\":["
+        "{\"start_ms\":1,\"duration_ms\":1,\"bytes\":20000000,"
+        "\"wire_bytes\":10000000,\"sent_pages\":4873,\"limit_bps\":1},"
+        "{\"start_ms\":2,\"duration_ms\":1,\"bytes\":9000000,"
+        "\"wire_bytes\":1400000,\"sent_pages\":2000,\"limit_bps\":1},"
+        "{\"start_ms\":3,\"duration_ms\":1,\"bytes\":3000000,"
+        "\"wire_bytes\":600000,\"sent_pages\":243,\"limit_bps\":1}]}";
+    char text[2 * sizeof(rounds)];
+    struct mig_costs c;
+    double bps;
+
+    snprintf(text, sizeof(text), rounds, "\"packing\":{\"ratio\":4},");
+    CU_ASSERT_EQUAL_FATAL(from(text, &c, &bps), 0);
+    CU_ASSERT_DOUBLE_EQUAL(c.packed_first, 2, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(c.packed_later, 4. / 6, 1e-9);
+    snprintf(text, sizeof(text), rounds, "\"packing\":{\"ratio\":0},");
+    CU_ASSERT_EQUAL_FATAL(from(text, &c, &bps), 0);
+    CU_ASSERT(isnan(c.packed_first) && isnan(c.packed_later));
+}
+
+/* What was packed tells nothing of how what is not packed is sent. */
 static void test_packed(void)
 {
     char text[sizeof(report) + 64];
     struct mig_costs c;
     double bps;
 
+    learn_packing();
     snprintf(text, sizeof(text), "{\"limits\":{\"compress_level\":1},%s",
              report + 1);
     CU_ASSERT_EQUAL_FATAL(from(text, &c, &bps), 0);
     CU_ASSERT_DOUBLE_EQUAL(c.suspend_ns, 180.5 * MS, 1);
     CU_ASSERT_DOUBLE_EQUAL(c.suspend_pages, 118.4875, 1e-6);
-    CU_ASSERT(isnan(c.walk_ns) && isnan(c.last_ns) && isnan(c.pace));
+    CU_ASSERT(isnan(c.walk_ns) && isnan(c.last_ns));
+    CU_ASSERT(isnan(c.packed_first) && isnan(c.packed_later));
     CU_ASSERT_EQUAL(bps, 0);
 }
 

@@ -69,6 +69,24 @@ static void test_given(void)
     CU_ASSERT_TRUE(want.bytes.expected > 1e9); /* 1 GiB, and what it writes */
 }
 
+static void test_packed(void)
+{
+    const struct mig_packing packing = { 512, 4, 4, 4, 1e9 };
+    struct fixture f;
+
+    begin(&f, &steady);
+    f.how.in.limits.compress_level = 1;
+    f.how.in.packing = packing;
+    f.how.in.costs.usual.packed_first = f.how.in.costs.low.packed_first =
+        f.how.in.costs.high.packed_first = 1;
+    f.how.in.costs.usual.packed_later = f.how.in.costs.low.packed_later =
+        f.how.in.costs.high.packed_later = 1;
+    CU_ASSERT_EQUAL(mig_foretell(&f.how, &f.report, &f.err), 0);
+    CU_ASSERT_TRUE(f.report.has_prediction);
+    CU_ASSERT_DOUBLE_EQUAL(f.report.predicted.bytes.expected,
+                           4 * f.report.predicted.wire_bytes.expected, 1);
+}
+
 /* A warning says so, and the migration goes on. */
 static void test_unknown(void)
 {
@@ -77,7 +95,8 @@ static void test_unknown(void)
     begin(&f, &steady);
     f.how.in.limits.compress_level = 3;
     CU_ASSERT_EQUAL(mig_foretell(&f.how, &f.report, &f.err), 0);
-    CU_ASSERT_FALSE(f.report.has_wws || f.report.has_prediction);
+    CU_ASSERT_TRUE(f.report.has_wws);
+    CU_ASSERT_FALSE(f.report.has_prediction);
     begin(&f, &steady);
     f.how.in.wire_bps = 0; /* but how it writes is worth keeping */
     CU_ASSERT_EQUAL(mig_foretell(&f.how, &f.report, &f.err), 0);
@@ -111,6 +130,7 @@ int main(void)
 {
     static const struct unit_test tests[] = {
         { "from a curve that is given", test_given },
+        { "one that is packed", test_packed },
         { "not what is not known", test_unknown },
         { "cancelled while it is watched", test_cancelled },
     };

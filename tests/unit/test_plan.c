@@ -44,6 +44,9 @@ static struct mig_plan_in asked(void)
     };
     in.predict.costs.usual.pace = 1;
     in.predict.costs.low.pace = in.predict.costs.high.pace = 1;
+    in.predict.costs.usual.packed_first = in.predict.costs.usual.packed_later =
+        1;
+    in.predict.costs.low = in.predict.costs.high = in.predict.costs.usual;
     mig_limits_default(&in.predict.limits);
     in.predict.limits.policy = MIG_RATE_FIXED;
     in.predict.limits.skip = false;
@@ -164,6 +167,43 @@ static void test_gives_up(void)
     in.predict.limits.on_timeout = MIG_TIMEOUT_ABORT;
     mig_plan_make(&wws, &in, &plan);
     check_level(&plan, "downtime", MIG_PLAN_REFUSE, "time-out");
+}
+
+/* 2500 hot pages, packed 4 to 1: an eighth of a second. */
+static void test_packing(void)
+{
+    struct mig_wws wws = hot(2500);
+    struct mig_plan_in in = asked();
+    struct mig_plan plan;
+
+    in.packing = (struct mig_packing){ 512, 4, 4, 4, 1e9 };
+    mig_plan_make(&wws, &in, &plan);
+    CU_ASSERT(plan.refused);
+    CU_ASSERT_EQUAL(find(&plan, "packing")->level, MIG_PLAN_FINE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(find(&plan, "packing")->text,
+                                  "is not packed; a sample of 512 pages packs"
+                                  " 4.0 to 1, which pays where less than 3"));
+    in.predict.limits.compress_auto = false;
+    in.predict.limits.compress_level = 1;
+    in.predict.packing = in.packing;
+    mig_plan_make(&wws, &in, &plan);
+    check_level(&plan, "packing", MIG_PLAN_FINE, "all of them 4.0 to 4.0");
+    CU_ASSERT_DOUBLE_EQUAL(plan.asked.downtime_ns.expected, 125.0 * MS, 1e6);
+    CU_ASSERT(plan.least_best_ns.expected < 62.5 * MS);
+    /* Nobody would have packed it on a whole wire. */
+    in.predict.limits.compress_auto = true;
+    mig_plan_make(&wws, &in, &plan);
+    CU_ASSERT_DOUBLE_EQUAL(plan.least_best_ns.expected, 250.0 * MS, 1e6);
+    CU_ASSERT_EQUAL(plan.best_limits.compress_level, 0);
+
+    target.peer = MIG_PEER_XL;
+    mig_plan_make(&wws, &in, &plan);
+    check_level(&plan, "packing", MIG_PLAN_REFUSE, "leave out --compress");
+    in = asked();
+    in.predict.limits.compress_level = 1;
+    in.predict.limits.max_downtime_ns = 600 * MS;
+    mig_plan_make(&wws, &in, &plan);
+    check_level(&plan, "packing", MIG_PLAN_UNKNOWN, "is not known");
 }
 
 static void test_target(void)
@@ -289,6 +329,7 @@ int main(void)
         { "what the engine cannot know", test_fit },
         { "a curve that is too short", test_short_curve },
         { "a time-out that gives up", test_gives_up },
+        { "what packing saves", test_packing },
         { "what the target lacks", test_target },
         { "versions", test_versions },
         { "targets that cannot be asked", test_cannot_ask },

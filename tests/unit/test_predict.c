@@ -54,7 +54,10 @@ static struct mig_predict_in plain(uint64_t pages)
     in.limits.suspend_pages = 0;
     in.limits.last_cost_ns = 0;
     in.limits.max_downtime_ns = 100 * LXE_NS_PER_MS;
-    in.costs.usual.pace = in.costs.low.pace = in.costs.high.pace = 1;
+    in.costs.usual = (struct mig_costs){
+        .pace = 1, .packed_first = 1, .packed_later = 1,
+    };
+    in.costs.low = in.costs.high = in.costs.usual;
     return in;
 }
 
@@ -75,7 +78,7 @@ static void test_idle(void)
     struct mig_prediction p;
 
     in.costs.usual = (struct mig_costs){ 30 * MS, 100, 9 * MS, 400 * MS,
-                                         7 * MS, 1 };
+                                         7 * MS, 1, 1, 1 };
     in.costs.low = in.costs.high = in.costs.usual;
     in.latency_ns = 1000000;
     p = predict(&wws, &in);
@@ -87,6 +90,52 @@ static void test_idle(void)
     CU_ASSERT_EQUAL(p.total_ns.low, p.total_ns.high);
     CU_ASSERT(!p.gives_up);
     CU_ASSERT_PTR_NOT_NULL(strstr(p.reason, "is within 100.0 ms"));
+}
+
+/* The wire carries four times as much of it, up to what a processor packs. */
+static void test_packed(void)
+{
+    struct mig_wws wws = steady(0, 20000);
+    struct mig_predict_in in = plain(20000);
+    struct mig_prediction p;
+
+    in.costs.usual = (struct mig_costs){ 0, 0, 0, 0, 0, 1, 1, 1 };
+    in.costs.low = in.costs.high = in.costs.usual;
+    in.packing = (struct mig_packing){ 512, 4, 3, 5, 1e12 };
+    p = predict(&wws, &in);
+    NEAR(p.bytes.expected, 20000 * PAGE, 1e-9);
+    NEAR(p.wire_bytes.expected, 5000 * PAGE, 1e-9);
+    NEAR(p.wire_bytes.low, 4000 * PAGE, 1e-9);
+    NEAR(p.wire_bytes.high, 20000 / 3. * PAGE, 1e-9);
+    NEAR(p.total_ns.expected, 2 * SEC / 4, 1e-9);
+    in.packing.bps = 3 * in.wire_bps;
+    p = predict(&wws, &in);
+    NEAR(p.total_ns.expected, 2 * SEC / 3, 1e-9);
+    NEAR(p.wire_bytes.expected, 5000 * PAGE, 1e-9);
+
+    in.packing.bps = 1e12;
+    in.costs.usual.packed_first = 2; /* as earlier ones had it */
+    p = predict(&wws, &in);
+    NEAR(p.wire_bytes.expected, 10000 * PAGE, 1e-9);
+    in.costs.usual.packed_first = 100;
+    p = predict(&wws, &in);
+    NEAR(p.wire_bytes.expected, 20000 * PAGE, 1e-9);
+}
+
+/* What is written meanwhile packs in its own way. */
+static void test_packed_later(void)
+{
+    struct mig_wws wws = steady(PPS / 4, 40960);
+    struct mig_predict_in in = plain(40960);
+    struct mig_prediction p, first;
+
+    in.packing = (struct mig_packing){ 512, 4, 4, 4, 1e12 };
+    first = predict(&wws, &in);
+    NEAR(first.wire_bytes.expected, first.bytes.expected / 4, 1e-9);
+    in.costs.usual.packed_later = 0.5;
+    p = predict(&wws, &in);
+    CU_ASSERT(p.wire_bytes.expected < first.wire_bytes.expected * 0.99);
+    CU_ASSERT(p.wire_bytes.expected > 40960 / 4. * PAGE);
 }
 
 /* Clark's case: each round is r = dirty rate / wire rate of the last. */
@@ -475,6 +524,8 @@ int main(void)
 {
     static const struct unit_test tests[] = {
         { "an idle guest", test_idle },
+        { "one that is packed", test_packed },
+        { "what is packed later", test_packed_later },
         { "rounds shrink by dirty rate over wire rate", test_geometric },
         { "Clark's adaptive rate", test_clark },
         { "skipping a steady writer's pages", test_skip },

@@ -54,10 +54,12 @@ static void fill(struct mig_report *r, unsigned rounds)
         .wire_bytes = 8000100,
         .stream_bytes = 24000300,
         .pack_ns = MS(70),
+        .packing = { 512, 2.5, 2.25, 2.75, 4e8 },
         .outcome = MIG_MOVED,
         .stop_reason = "it fits",
         .has_prediction = true,
         .predicted = { .rounds = { 3, 2, 4 },
+                       .wire_bytes = { 7e6, 6e6, 9e6 },
                        .downtime_ns = { MS(110), MS(90), MS(150) } },
     };
     mig_limits_default(&r->limits);
@@ -123,6 +125,7 @@ static void test_written(void)
     CU_ASSERT_DOUBLE_EQUAL(run.downtime.total, 320, 1e-6);
     CU_ASSERT_DOUBLE_EQUAL(run.max_downtime_ms, 300, 1e-6);
     CU_ASSERT_EQUAL(run.predicted_rounds.low, 2);
+    CU_ASSERT_EQUAL(run.predicted_wire_bytes.expected, 7e6);
     CU_ASSERT_DOUBLE_EQUAL(run.predicted_downtime_ms.expected, 110, 1e-6);
     CU_ASSERT_DOUBLE_EQUAL(run.predicted_downtime_ms.high, 150, 1e-6);
     CU_ASSERT_EQUAL_FATAL(run.stage_count, 2);
@@ -250,6 +253,28 @@ static void test_compared(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(page, "110 ms, -9 %"));
     free(page);
     mig_run_free(&run);
+}
+
+/* What is on the wire is told apart only where it was packed. */
+static void test_packed_bytes(void)
+{
+    static const char text[] =
+        "{\"version\":1,\"stream_bytes\":4000,\"wire_bytes\":1000,"
+        "\"downtime_ms\":{\"engine\":110},\"limits\":{"
+        "\"compress_level\":%u},\"prediction\":{\"predicted\":{"
+        "\"wire_bytes\":{\"expected\":1500}}}}";
+    struct mig_compared all[MIG_COMPARED_MOST];
+    char packed[sizeof(text)];
+    struct mig_run run;
+
+    for (unsigned level = 0; level < 2; level++) {
+        snprintf(packed, sizeof(packed), text, level);
+        CU_ASSERT_EQUAL_FATAL(take_text(packed, &run, NULL), 0);
+        CU_ASSERT_EQUAL(mig_report_compare(&run, all), level);
+        mig_run_free(&run);
+    }
+    CU_ASSERT_STRING_EQUAL(all[0].name, "packed");
+    CU_ASSERT_DOUBLE_EQUAL(mig_compared_error(&all[0]), 0.5, 1e-9);
 }
 
 static void test_nothing_to_compare(void)
@@ -466,6 +491,7 @@ int main(void)
         { "what is missing is unknown", test_unknown },
         { "what is wrong is refused", test_refused },
         { "prediction and fact", test_compared },
+        { "packed bytes", test_packed_bytes },
         { "no fact", test_nothing_to_compare },
         { "the page", test_page },
         { "the page of an empty report", test_page_of_nothing },
