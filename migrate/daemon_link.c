@@ -65,6 +65,35 @@ static struct lxe_jw *domain_params(const struct mig_daemon_link *link)
     return w;
 }
 
+/* Of an answer. A daemon that says nothing of a rate has none. */
+static uint64_t rate_in(const struct lxe_json *answer)
+{
+    const struct lxe_json *result = lxe_json_get(answer, "result");
+    uint64_t bps;
+
+    return lxe_json_u64(lxe_json_get(result, "max_rate_bps"), &bps) ? 0 : bps;
+}
+
+/* One that does not answer is told of by the begin that follows. */
+uint64_t mig_daemon_host_rate(struct mig_daemon_link *link)
+{
+    struct lxe_jw *w = lxe_jw_new(false);
+    struct lxe_json *answer = NULL;
+    struct lxe_err why = { 0 };
+    uint64_t bps = 0;
+
+    if (w)
+        lxe_jw_object(w);
+    if (!link->rpc)
+        lxe_jw_free(w);
+    else if (call(link, "migration.rate", w, CALL_MS, &answer, &why))
+        lxe_debug("aerostatd: %s", why.text);
+    else
+        bps = rate_in(answer);
+    lxe_json_free(answer);
+    return bps;
+}
+
 static int announce(struct mig_daemon_link *link, uint64_t *floor_kib,
                     struct lxe_err *err)
 {
@@ -139,18 +168,6 @@ static void tell(struct mig_daemon_link *link, const char *method,
         leave_alone(link, rc);
 }
 
-/* A daemon that says nothing of a rate has none. */
-static void take_share(struct mig_daemon_link *link,
-                       const struct lxe_json *answer)
-{
-    const struct lxe_json *result = lxe_json_get(answer, "result");
-    uint64_t bps;
-
-    if (lxe_json_u64(lxe_json_get(result, "max_rate_bps"), &bps))
-        bps = 0;
-    link->share_bps = bps;
-}
-
 void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
                        const struct mig_status *progress)
 {
@@ -170,7 +187,7 @@ void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
     }
     tell(link, "migration.update", w, &answer);
     if (answer)
-        take_share(link, answer);
+        link->share_bps = rate_in(answer);
     lxe_json_free(answer);
 }
 

@@ -36,6 +36,12 @@ int mig_daemon_open(struct mig_daemon_link *link, uint32_t domid,
 void mig_daemon_close(struct mig_daemon_link *link);
 
 /*
+ * What all migrations of the host together may send, in bytes/s; 0: no limit,
+ * or not known.
+ */
+uint64_t mig_daemon_host_rate(struct mig_daemon_link *link);
+
+/*
  * Announces the migration.
  * @link  whose weight and max_rate_bps the caller has set
  * @original_target_kib  to be set again if our connection breaks

@@ -35,7 +35,7 @@ static const struct limit_option all[] = {
     { "throttle-max", "N", "by N percent at most (default 99)", true },
     { "no-skip", NULL, "send pages even if they are dirty again", false },
     { "compress", "LEVEL", "pack the guest's memory with zstd, 1 (fast) to 19;\n"
-      "0: no; auto: where that pays at the --max-rate\n"
+      "0: no; auto: where that pays at the rate allowed\n"
       "(default auto)", false },
     { "compress-window", "SIZE", "look back so far, up to 128M, for what a page\n"
       "held when it was sent before", false },

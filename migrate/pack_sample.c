@@ -100,7 +100,7 @@ int mig_pack_sample(struct lxe_host *host, uint32_t domid, unsigned level,
     return rc;
 }
 
-int mig_pack_choose(struct lxe_host *host, uint32_t domid,
+int mig_pack_choose(struct lxe_host *host, uint32_t domid, uint64_t max_bps,
                     struct mig_limits *limits, struct mig_packing *out,
                     struct lxe_err *err)
 {
@@ -110,7 +110,7 @@ int mig_pack_choose(struct lxe_host *host, uint32_t domid,
                              limits->compress_window_kib, out, err);
 
     if (!rc && limits->compress_auto)
-        limits->compress_level = mig_packing_wanted(out, limits)
+        limits->compress_level = mig_packing_wanted(out, max_bps)
                                      ? MIG_PACKING_AUTO_LEVEL
                                      : 0;
     return rc;

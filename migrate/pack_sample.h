@@ -26,8 +26,9 @@ int mig_pack_sample(struct lxe_host *host, uint32_t domid, unsigned level,
 /*
  * Likewise at the level that a migration's limits have, or ours where they
  * leave it to us. Then it sets the level, if packing pays (packing.h).
+ * @max_bps  that may be sent, in bytes/s; 0: no limit
  */
-int mig_pack_choose(struct lxe_host *host, uint32_t domid,
+int mig_pack_choose(struct lxe_host *host, uint32_t domid, uint64_t max_bps,
                     struct mig_limits *limits, struct mig_packing *out,
                     struct lxe_err *err);
 

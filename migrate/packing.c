@@ -54,11 +54,9 @@ double mig_packing_pays_below_bps(const struct mig_packing *packing)
     return packing->bps * (1 - 1 / packing->low) / SAVES;
 }
 
-bool mig_packing_wanted(const struct mig_packing *packing,
-                        const struct mig_limits *limits)
+bool mig_packing_wanted(const struct mig_packing *packing, uint64_t max_bps)
 {
-    return limits->rate.max_bps &&
-           (double)limits->rate.max_bps < mig_packing_pays_below_bps(packing);
+    return max_bps && (double)max_bps < mig_packing_pays_below_bps(packing);
 }
 
 void mig_packing_write(struct lxe_jw *w, const char *key,

@@ -7,9 +7,9 @@
 #define MIG_PACKING_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/json.h"
-#include "limits.h"
 
 #define MIG_PACKING_AUTO_LEVEL 1 /* of zstd, where --compress is left to us */
 
@@ -43,11 +43,11 @@ void mig_packing_estimate(const double *bytes, unsigned groups,
 double mig_packing_pays_below_bps(const struct mig_packing *packing);
 
 /*
- * Whether a migration whose limits leave it to us is to be packed: where they
- * limit the rate, and it pays at that.
+ * Whether a migration that leaves it to us is to be packed: where its rate is
+ * limited, and it pays at that.
+ * @max_bps  bytes/s; 0: no limit
  */
-bool mig_packing_wanted(const struct mig_packing *packing,
-                        const struct mig_limits *limits);
+bool mig_packing_wanted(const struct mig_packing *packing, uint64_t max_bps);
 
 /*
  * As JSON: an object with "pages", "ratio", "low", "high", "bps" and

@@ -212,15 +212,26 @@ static int plan(struct session *s, struct lxe_err *err)
     return rc;
 }
 
+/* Its own, or the host's where that is less; 0: none. */
+static uint64_t rate_limit(struct session *s)
+{
+    uint64_t own = s->limits.rate.max_bps;
+    uint64_t host = mig_daemon_host_rate(&s->daemon);
+
+    return host && (host < own || !own) ? host : own;
+}
+
 /* The target is told beforehand. One that cannot be sampled is not packed. */
 static void choose_packing(struct session *s)
 {
+    uint64_t max_bps = s->limits.compress_auto ? rate_limit(s) : 0;
     struct mig_packing packing;
     struct lxe_err why = { 0 };
 
-    if (!s->limits.compress_auto || !s->limits.rate.max_bps)
+    if (!max_bps)
         return;
-    if (mig_pack_choose(s->host, s->dom.domid, &s->limits, &packing, &why))
+    if (mig_pack_choose(s->host, s->dom.domid, max_bps, &s->limits, &packing,
+                        &why))
         lxe_info("the stream is not packed: %s", why.text);
     else if (!s->limits.compress_level)
         lxe_info("the stream is not packed, which would not pay: %.1f to 1,"

@@ -364,8 +364,8 @@ static void find_packing(struct job *j)
     struct mig_predict_in *in = &j->in.predict;
     struct lxe_err why = { 0 };
 
-    if (mig_pack_choose(j->host, j->dom.domid, &in->limits, &j->in.packing,
-                        &why))
+    if (mig_pack_choose(j->host, j->dom.domid, in->limits.rate.max_bps,
+                        &in->limits, &j->in.packing, &why))
         lxe_info("%s", why.text);
     if (in->limits.compress_auto && j->in.target &&
         j->in.target->peer != MIG_PEER_AEROSTAT)

@@ -136,6 +136,25 @@ static void test_no_daemon(void)
     mig_daemon_close(&link);
 }
 
+/* Asked for beforehand, when it is to be chosen how to send. */
+static void test_host_rate(void)
+{
+    struct mig_daemon_link link;
+    struct fake f;
+
+    CU_ASSERT_EQUAL_FATAL(mig_daemon_open(&link, 5, NULL), 0);
+    CU_ASSERT_EQUAL(mig_daemon_host_rate(&link), 0); /* no daemon */
+    begin(&f);
+    CU_ASSERT_EQUAL_FATAL(mig_daemon_open(&link, 5, NULL), 0);
+    CU_ASSERT_EQUAL(mig_daemon_host_rate(&link), 0);
+    f.share = "125000000";
+    CU_ASSERT_EQUAL(mig_daemon_host_rate(&link), 125000000);
+    f.refuses = "migration.rate";
+    CU_ASSERT_EQUAL(mig_daemon_host_rate(&link), 0);
+    CU_ASSERT_PTR_NOT_NULL(link.rpc);
+    end(&f, &link);
+}
+
 /* How fast it dirties memory is not known before round 1. */
 static void test_progress(void)
 {
@@ -285,6 +304,7 @@ int main(void)
 {
     static const struct unit_test tests[] = {
         { "no daemon", test_no_daemon },
+        { "the host's rate", test_host_rate },
         { "from begin to end", test_whole },
         { "a round under way", test_progress },
         { "refused", test_refused },

@@ -9,15 +9,8 @@
 
 #define GUEST 1u
 #define MB    1000000u
-
-static struct mig_limits limited(uint64_t bps)
-{
-    struct mig_limits l;
-
-    mig_limits_default(&l);
-    l.rate.max_bps = bps;
-    return l;
-}
+#define SLOW  200000u /* than which valgrind packs faster */
+#define FAST  (UINT64_C(1) << 50)
 
 static void test_estimate(void)
 {
@@ -59,16 +52,12 @@ static void test_bounds(void)
 static void test_pays(void)
 {
     struct mig_packing p = { 512, 4, 2, 8, 400e6 }, none = { 0 };
-    struct mig_limits l = limited(99 * MB);
 
     CU_ASSERT_DOUBLE_EQUAL(mig_packing_pays_below_bps(&p), 100e6, 1);
-    CU_ASSERT(mig_packing_wanted(&p, &l));
-    l = limited(101 * MB);
-    CU_ASSERT_FALSE(mig_packing_wanted(&p, &l));
-    l = limited(0); /* nobody asked for less */
-    CU_ASSERT_FALSE(mig_packing_wanted(&p, &l));
-    l = limited(1 * MB);
-    CU_ASSERT_FALSE(mig_packing_wanted(&none, &l));
+    CU_ASSERT(mig_packing_wanted(&p, 99 * MB));
+    CU_ASSERT_FALSE(mig_packing_wanted(&p, 101 * MB));
+    CU_ASSERT_FALSE(mig_packing_wanted(&p, 0)); /* nobody asked for less */
+    CU_ASSERT_FALSE(mig_packing_wanted(&none, 1 * MB));
     CU_ASSERT_EQUAL(mig_packing_pays_below_bps(&none), 0);
     p.low = 1; /* it may well save nothing */
     CU_ASSERT_EQUAL(mig_packing_pays_below_bps(&p), 0);
@@ -99,20 +88,21 @@ static void test_sample(void)
 static void test_choose(void)
 {
     struct lxe_host *host = sim_open(ONE_GUEST(""));
-    struct mig_limits l = limited(200000); /* slower than valgrind packs */
+    struct mig_limits l;
     struct mig_packing p;
 
-    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST, &l, &p, NULL), 0);
+    mig_limits_default(&l);
+    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST, SLOW, &l, &p, NULL), 0);
     CU_ASSERT_EQUAL(l.compress_level, MIG_PACKING_AUTO_LEVEL);
-    l = limited(UINT64_C(1) << 50);
-    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST, &l, &p, NULL), 0);
+    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST, FAST, &l, &p, NULL), 0);
     CU_ASSERT_EQUAL(l.compress_level, 0);
     CU_ASSERT(p.pages > 0); /* it is worth knowing all the same */
     CU_ASSERT_EQUAL(mig_limits_set(&l, "compress", "3", NULL), 0);
-    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST, &l, &p, NULL), 0);
+    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST, FAST, &l, &p, NULL), 0);
     CU_ASSERT_EQUAL(l.compress_level, 3); /* as was said, pay or not */
-    l = limited(200000);
-    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST + 1, &l, &p, NULL), -ESRCH);
+    mig_limits_default(&l);
+    CU_ASSERT_EQUAL(mig_pack_choose(host, GUEST + 1, SLOW, &l, &p, NULL),
+                    -ESRCH);
     CU_ASSERT_EQUAL(l.compress_level, 0);
     host->ops->close(host);
 }
