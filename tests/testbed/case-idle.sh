@@ -33,7 +33,7 @@ case_body() {
     target=$(tb_target_kib 1 g1)
     receive
     tb_move_begin "exec xl-aerostat migrate-live --no-page-cache --max-rate \
-40Mbit --min-rate 40Mbit --stall-timeout 4s -s '' g1 '$tb_wire'"
+40Mbit --min-rate 40Mbit --compress 0 --stall-timeout 4s -s '' g1 '$tb_wire'"
     tb_move_reaches $((16 << 20))
     half_there || tb_fail "host 2 receives nothing"
     tb_run 1 "ip link set mig down"

@@ -20,7 +20,7 @@ move() { # NAME PORT WEIGHT
 EXEC:'aerostat-receive',nofork"
     tb_run 2 "until netstat -ltn 2>/dev/null | grep -q :$2; do sleep 0.2; done"
     tb_spawn 1 "migrate-$1" "exec xl-aerostat migrate-live --no-page-cache \
---weight $3 --max-rounds 2 -s '' $1 'socat -b 262144 - TCP:$tb_target:$2'"
+--weight $3 --max-rounds 2 --compress 0 -s '' $1 'socat -b 262144 - TCP:$tb_target:$2'"
 }
 
 both_send() {
