@@ -50,6 +50,7 @@ static double share_to_take(struct mig_slowing *s,
                                              &in->costs),
         .max_slowed = in->limits->throttle_max_percent / 100.0,
         .slowed = mig_brake_slowed(s->brake),
+        .before = s->before,
     };
 
     return mig_throttle_next(&ask);
@@ -60,6 +61,8 @@ double mig_slowing_adjust(struct mig_slowing *s,
 {
     double share = 0;
 
+    if (!(in->ran_ns > 0))
+        s->before = mig_brake_slowed(s->brake);
     if (may_slow(s, in->limits) && in->round_bps > 0 && helps(s, in))
         share = share_to_take(s, in);
     if (share > 0)

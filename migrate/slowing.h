@@ -20,6 +20,7 @@ struct mig_slowing {
     enum mig_throttle_way way; /* that the brake was opened for */
     uint64_t begin_ns, end_ns; /* of pre-copy; 0: not yet */
     uint64_t begin_run_ns, end_run_ns; /* as mig_brake_run_ns() */
+    double before; /* the share that was taken when the round began */
     bool told_futile;
 };
 

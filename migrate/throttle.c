@@ -19,13 +19,13 @@ static double most(double a, double b)
 double mig_throttle_next(const struct mig_throttle_in *in)
 {
     double goal = most(MARGIN * in->final_pages, SHRINK * in->round_pages);
-    double share;
+    double share = 1;
 
-    if (!(in->round_ns > 0) ||
-        mig_dirty_curve_pages(in->curve, in->ran_ns + in->round_ns) <= goal)
-        return 0;
-    share = (mig_dirty_curve_run_ns(in->curve, goal) - in->ran_ns) /
-            in->round_ns;
+    if (in->round_ns > 0 &&
+        mig_dirty_curve_pages(in->curve, in->ran_ns + in->round_ns) > goal)
+        share = (mig_dirty_curve_run_ns(in->curve, goal) - in->ran_ns) /
+                in->round_ns;
+    share = least(share, 2 * (1 - in->before));
     share = most(share, (1 - in->slowed) / 2);
     share = most(share, 1 - in->max_slowed);
     return share < 1 ? 1 - share : 0;

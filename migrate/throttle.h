@@ -12,10 +12,11 @@
  *   - Else it is slowed as much as makes this round end with seven tenths of
  *     its pages, or with what the final pass may have where this is more.
  *   - No step takes away more than half of the speed that is left, and none
- *     goes beyond the limit.
+ *     goes beyond the limit. No round gives back more than as much again.
  *
  * So rounds shrink by a known factor, and a guest that calms down is let go
- * at the next round. Within a long round the same is asked again, of the rest
+ * within a few rounds; not at once, since a guest that makes up for the time
+ * in which it was slowed writes the more, the less it is. Within a long round the same is asked again, of the rest
  * of it and of what was written since it began.
  */
 #ifndef MIG_THROTTLE_H
@@ -32,7 +33,8 @@ struct mig_throttle_in {
     double round_pages;  /* that it sends, from its begin to its end */
     double final_pages;  /* that the final pass may have; may be below 0 */
     double max_slowed;   /* limit, 0 to 1 */
-    double slowed;       /* now, 0 to 1 */
+    double slowed;       /* now, 0 to 1, */
+    double before;       /* and when the round began */
 };
 
 /* The share of its speed to take from the guest: 0 is none, always below 1. */

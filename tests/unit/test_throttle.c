@@ -114,7 +114,11 @@ static void test_not_needed(void)
     struct mig_throttle_in in = asked(&slow);
 
     CU_ASSERT_EQUAL(mig_throttle_next(&in), 0); /* shrinks by itself */
-    in.slowed = 0.9; /* and is let go at once */
+    in.slowed = in.before = 0.9; /* and is let go, by half at most */
+    CU_ASSERT_DOUBLE_EQUAL(mig_throttle_next(&in), 0.8, 1e-9);
+    in.slowed = in.before = 0.4;
+    CU_ASSERT_EQUAL(mig_throttle_next(&in), 0);
+    in.slowed = 0.9; /* in this round */
     CU_ASSERT_EQUAL(mig_throttle_next(&in), 0);
     in.curve = &none;
     CU_ASSERT_EQUAL(mig_throttle_next(&in), 0);
@@ -195,6 +199,7 @@ static int migrate(const struct model *m, double *mean)
             .final_pages = m->final_pages,
             .max_slowed = 0.99,
             .slowed = slowed,
+            .before = slowed,
         };
 
         slowed = mig_throttle_next(&in);
