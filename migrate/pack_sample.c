@@ -12,24 +12,48 @@
 #include "pack.h"
 #include "page_sample.h"
 
-#define GROUP  32 /* pages that are packed in one go, as libxc's batches are */
 #define GROUPS 16
+#define MOST   32 /* pages of a group: 512 in all */
 
 struct sampling {
     struct mig_pack *pack;
-    unsigned groups, pages; /* whole ones; in the one that is being filled */
-    double bytes[GROUPS];   /* that each packed into */
-    double ns;              /* of the processor, in packing */
-    uint8_t group[GROUP * LXE_PAGE_SIZE];
+    size_t pages;
+    unsigned group;       /* that is being packed */
+    double bytes[GROUPS]; /* that each packed into */
+    uint8_t page[GROUPS * MOST][LXE_PAGE_SIZE];
 };
+
+/* A copy, as the guest may be writing it. */
+static int take_page(void *data, size_t i, const void *page)
+{
+    struct sampling *s = data;
+
+    (void)i;
+    memcpy(s->page[s->pages++], page, LXE_PAGE_SIZE);
+    return 0;
+}
 
 static int count_bytes(void *data, const void *bytes, size_t len)
 {
     struct sampling *s = data;
 
     (void)bytes;
-    s->bytes[s->groups] += (double)len;
+    s->bytes[s->group] += (double)len;
     return 0;
+}
+
+/*
+ * In one go, as libxc's batches are. Each group has pages from all of memory,
+ * as the whole sample has, so that their differences tell how sure it is.
+ */
+static int pack_group(struct sampling *s, unsigned pages)
+{
+    struct iovec iov[MOST];
+
+    for (unsigned i = 0; i < pages; i++)
+        iov[i] = (struct iovec){ s->page[i * GROUPS + s->group],
+                                 LXE_PAGE_SIZE };
+    return mig_pack_take(s->pack, iov, (int)pages, false, count_bytes, s);
 }
 
 static double processor_ns(void)
@@ -40,39 +64,22 @@ static double processor_ns(void)
     return (double)ts.tv_sec * LXE_NS_PER_SEC + (double)ts.tv_nsec;
 }
 
-static int pack_group(struct sampling *s)
+static int pack_groups(struct sampling *s, struct mig_packing *out,
+                       struct lxe_err *err)
 {
-    const struct iovec iov = { s->group, sizeof(s->group) };
+    unsigned pages = (unsigned)(s->pages / GROUPS);
     double begin_ns = processor_ns();
-    int rc = mig_pack_take(s->pack, &iov, 1, false, count_bytes, s);
+    int rc = 0;
 
-    s->ns += processor_ns() - begin_ns;
-    s->groups++;
-    s->pages = 0;
-    return rc;
-}
-
-/* A copy, as the guest may be writing it. */
-static int take_page(void *data, size_t i, const void *page)
-{
-    struct sampling *s = data;
-
-    (void)i;
-    memcpy(s->group + (size_t)s->pages * LXE_PAGE_SIZE, page, LXE_PAGE_SIZE);
-    return ++s->pages == GROUP ? pack_group(s) : 0;
-}
-
-static int pack_pages(struct lxe_page_sample *sample, struct sampling *s,
-                      struct mig_packing *out, struct lxe_err *err)
-{
-    int rc = sample->ops->visit(sample, take_page, s, err);
-
-    if (rc)
-        return rc;
-    if (!s->groups)
+    if (!pages)
         return lxe_fail(err, -ENODATA, "the guest has too few pages to tell"
                         " how well they pack");
-    mig_packing_estimate(s->bytes, s->groups, GROUP, s->ns, out);
+    for (; !rc && s->group < GROUPS; s->group++)
+        rc = pack_group(s, pages);
+    if (rc)
+        return lxe_fail(err, rc, "out of memory");
+    mig_packing_estimate(s->bytes, GROUPS, pages, processor_ns() - begin_ns,
+                         out);
     return 0;
 }
 
@@ -90,12 +97,14 @@ int mig_pack_sample(struct lxe_host *host, uint32_t domid, unsigned level,
     rc = mig_pack_open(level, window_kib * 1024, &s->pack, err);
     if (rc)
         return rc;
-    rc = host->ops->page_sample_open(host, domid, GROUP * GROUPS,
+    rc = host->ops->page_sample_open(host, domid, GROUPS * MOST,
                                      lxe_now_ns(), &sample, err);
     if (!rc) {
-        rc = pack_pages(sample, s, out, err);
+        rc = sample->ops->visit(sample, take_page, s, err);
         sample->ops->close(sample);
     }
+    if (!rc)
+        rc = pack_groups(s, out, err);
     mig_pack_free(s->pack);
     return rc;
 }
