@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/units.h"
@@ -43,6 +44,14 @@ bool lxe_is_save_helper(const char *args, size_t len, uint32_t domid)
            found == domid;
 }
 
+static bool is_self(const char *pid)
+{
+    uint64_t n;
+
+    return !lxe_parse_u64(pid, 0, INT32_MAX, &n, NULL) &&
+           n == (uint64_t)getpid();
+}
+
 static bool process_saves(int proc_fd, const char *pid, uint32_t domid)
 {
     char path[64], args[ARGS_MAX];
@@ -69,6 +78,7 @@ bool lxe_save_is_running(uint32_t domid)
 
     while (proc && !found && (entry = readdir(proc)))
         found = isdigit((unsigned char)entry->d_name[0]) &&
+                !is_self(entry->d_name) &&
                 process_saves(dirfd(proc), entry->d_name, domid);
     if (proc)
         closedir(proc);

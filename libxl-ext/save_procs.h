@@ -21,7 +21,8 @@
  */
 bool lxe_is_save_helper(const char *args, size_t len, uint32_t domid);
 
-/* Looks at all of our user's processes; what cannot be read counts as none. */
+/* Looks at all of our user's processes but ours; what cannot be read counts as
+ * none. */
 bool lxe_save_is_running(uint32_t domid);
 
 /* For who is about to save it. Returns 0, or -EBUSY where somebody does. */

@@ -29,6 +29,7 @@
 #include "rounds.h"
 #include "save_engine.h"
 #include "save_ipc.h"
+#include "save_procs.h"
 #include "wws_guard.h"
 #include "xen_compat.h"
 
@@ -362,6 +363,11 @@ static int save_domain(const struct lxe_save_job *job, int out_fd)
 
     lxe_ipc_init(&ipc, STDIN_FILENO, STDOUT_FILENO);
     lxe_log_use(PROGRAM, &logger);
+    rc = lxe_save_check_none(job->domid, &err);
+    if (rc) {
+        lxe_error("%s", err.text);
+        return EXIT_FAILURE;
+    }
     /* One that does not end in time sees us, and keeps off our log itself. */
     mig_wws_guard_yield(MIG_WWS_GUARD_DIR, job->domid, mig_wws_off_xen);
     mig_keepalive(out_fd);

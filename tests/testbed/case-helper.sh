@@ -3,7 +3,8 @@
 #
 # Our save helper under a plain xl migrate: first unlimited, then back with a
 # rate limit and xl's own comparison of every page (--debug), for which the
-# restorer logs each page that differs. Usage: case-helper.sh DESTDIR
+# restorer logs each page that differs. A second one of the same guest is
+# refused while the first one runs. Usage: case-helper.sh DESTDIR
 set -euo pipefail
 # shellcheck source=tests/testbed/case.sh
 . "$(dirname "$0")/case.sh"
@@ -36,10 +37,29 @@ compared() {
     tb_report_move "helper, 160 Mbit/s, compared" g2
 }
 
+# The second one's receiver takes all that comes.
+second_refused() {
+    tb_run 2 "xl destroy g2"
+    tb_guest 1 g3 112 grow:16 hot:8:8
+    tb_guest_wait 1 g3 'grew 16' 60
+    tb_receive "xl migrate-receive"
+    tb_move_begin "exec env $helper AEROSTAT_MIGRATE='max-rate=40Mbit' \
+        xl migrate -s '' g3 '$tb_wire'"
+    tb_move_reaches 4000000
+    ! tb_run 1 "env $helper xl migrate -s '' g3 'echo \"xl migration receiver \
+ready, send binary domain data.\"; exec cat >/dev/null' \
+        >/root/second 2>&1" || tb_fail "the second migration said it moved g3"
+    tb_get 1 /root/second | grep 'saved or migrated by somebody else' ||
+        tb_fail "the second was not refused: $(tb_get 1 /root/second)"
+    tb_move_end || tb_fail "the first xl migrate: exit status $?"
+    tb_moved g3
+}
+
 case_body() {
     tb_boot 2
     plain
     compared
+    second_refused
 }
 
 tb_case helper 420 "$@"
