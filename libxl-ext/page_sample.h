@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A random sample of a guest's populated pages, seen from outside: their
- * hashes, by mapping them read-only. What has another hash than before was
- * written. Changes nothing in the guest and does not pause it; a write that
+ * A random sample of a guest's populated pages, seen from outside by mapping
+ * them read-only: their hashes, and what is in them. What has another hash
+ * than before was written. Changes nothing in the guest and does not pause it; a write that
  * leaves a page as it was is not seen.
  *
  *   open (chooses the pages) ──> { look | visit }* ──> close

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Samples of pages on a simulated host. A page's hash counts its writes; what
- * is in it is a third random, and else zero.
+ * Samples of pages on a simulated host. A page's hash counts its writes. Its
+ * content is nothing in one half of memory, by turns of 16 MiB, and else two
+ * thirds random.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ static int look(struct lxe_page_sample *s, struct lxe_err *err)
     return 0;
 }
 
-#define RANDOM_WORDS (LXE_PAGE_SIZE / sizeof(uint64_t) / 3)
+#define RANDOM_WORDS (LXE_PAGE_SIZE / sizeof(uint64_t) * 2 / 3)
+#define TURN_PAGES   4096
 
 static int show(const struct lxe_page_sample *s, size_t i,
                 lxe_page_visit_fn *each, void *data)
@@ -58,7 +60,7 @@ static int show(const struct lxe_page_sample *s, size_t i,
     uint64_t page[LXE_PAGE_SIZE / sizeof(uint64_t)] = { 0 };
     uint64_t seed = s->gfns[i];
 
-    for (size_t k = 0; k < RANDOM_WORDS; k++)
+    for (size_t k = 0; k < RANDOM_WORDS && s->gfns[i] / TURN_PAGES % 2; k++)
         page[k] = lxe_sim_random(&seed);
     return each(data, i, page);
 }

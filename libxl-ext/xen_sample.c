@@ -148,9 +148,8 @@ static int check_guest(xc_interface *xch, uint32_t domid, struct lxe_err *err)
     if (rc)
         return rc;
     if (!(info.flags & XEN_DOMINF_hvm_guest))
-        return lxe_fail(err, -EOPNOTSUPP, "domain %" PRIu32 " is a PV guest: "
-                        "its pages cannot be sampled; use log-dirty mode",
-                        domid);
+        return lxe_fail(err, -EOPNOTSUPP, "domain %" PRIu32 " is a PV guest, "
+                        "whose pages cannot be sampled", domid);
     if (!xc_domain_get_pod_target(xch, domid, &pages, &cached, &entries) &&
         entries > cached)
         return lxe_fail(err, -EAGAIN, "domain %" PRIu32 " has %" PRIu64

@@ -229,15 +229,18 @@ static void learn_packing(const struct lxe_json *report,
                           const struct round *rounds, size_t count,
                           struct mig_costs *out)
 {
+    const struct lxe_json *limits = lxe_json_get(report, "limits");
     bool whole = count == lxe_json_count(lxe_json_get(report, "rounds"));
-    double ratio;
+    double ratio, window_kib;
 
     out->packed_first = out->packed_later = NAN;
     if (get(lxe_json_get(report, "packing"), "ratio", &ratio) || !(ratio >= 1))
         return;
     if (whole)
         out->packed_first = packed(rounds, 1, ratio);
-    out->packed_later = packed(rounds + whole, count - whole, ratio);
+    /* What a window finds of what was sent before, only that window does. */
+    if (get(limits, "compress_window_kib", &window_kib) || !(window_kib > 0))
+        out->packed_later = packed(rounds + whole, count - whole, ratio);
 }
 
 /* Pages that are packed on their way go at a rate of their own. */

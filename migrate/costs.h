@@ -41,7 +41,8 @@ void mig_costs_assume(struct mig_cost_range *out);
 
 /*
  * What one report tells; NaN is a cost of which it tells nothing, as of the
- * pace where it has no curve, or of packing where it was not packed. Only of a guest that was moved.
+ * pace where it has no curve, or of packing where it was not packed. Only of a
+ * guest that was moved.
  * @bps  gets the bytes/s that the wire carried while nothing but the wire
  *       held the stream back; 0 where the rate was limited throughout
  * Returns 0, or -EINVAL for a report that does not tell.

@@ -34,9 +34,9 @@ static const struct limit_option all[] = {
       "by short pauses: none, cap or pause; default none", true },
     { "throttle-max", "N", "by N percent at most (default 99)", true },
     { "no-skip", NULL, "send pages even if they are dirty again", false },
-    { "compress", "LEVEL", "pack the guest's memory with zstd, 1 (fast) to 19;\n"
-      "0: no; auto: where that pays at the rate allowed\n"
-      "(default auto)", false },
+    { "compress", "LEVEL", "pack the guest's memory with zstd, 1 (fast) to\n"
+      "19; 0: no; auto: where that pays at the rate\n"
+      "allowed (default auto)", false },
     { "compress-window", "SIZE", "look back so far, up to 128M, for what a page\n"
       "held when it was sent before", false },
 };

@@ -11,13 +11,16 @@
 #include "base/units.h"
 #include "pack.h"
 #include "page_sample.h"
+#include "sim_random.h"
 
-#define GROUPS 16
-#define MOST   32 /* pages of a group: 512 in all */
+#define GROUPS  16
+#define MOST    32 /* pages of a group: 512 in all */
+#define UNTIMED 1 /* groups, in which zstd's memory is touched first */
 
 struct sampling {
     struct mig_pack *pack;
     size_t pages;
+    uint16_t order[GROUPS * MOST]; /* in which they are packed */
     unsigned group;       /* that is being packed */
     double bytes[GROUPS]; /* that each packed into */
     uint8_t page[GROUPS * MOST][LXE_PAGE_SIZE];
@@ -43,15 +46,30 @@ static int count_bytes(void *data, const void *bytes, size_t len)
 }
 
 /*
- * In one go, as libxc's batches are. Each group has pages from all of memory,
- * as the whole sample has, so that their differences tell how sure it is.
+ * The sample comes by rising frame number, and neighbours are alike. Groups of
+ * neighbours would differ more than samples do, and groups that each had their
+ * part of every neighbourhood less; groups by lot tell how sure the mean is.
  */
+static void shuffle(struct sampling *s, uint64_t seed)
+{
+    for (size_t i = 0; i < s->pages; i++)
+        s->order[i] = (uint16_t)i;
+    for (size_t i = s->pages; i > 1; i--) {
+        size_t k = lxe_sim_random(&seed) % i;
+        uint16_t was = s->order[i - 1];
+
+        s->order[i - 1] = s->order[k];
+        s->order[k] = was;
+    }
+}
+
+/* In one go, as libxc's batches are. */
 static int pack_group(struct sampling *s, unsigned pages)
 {
     struct iovec iov[MOST];
 
     for (unsigned i = 0; i < pages; i++)
-        iov[i] = (struct iovec){ s->page[i * GROUPS + s->group],
+        iov[i] = (struct iovec){ s->page[s->order[s->group * pages + i]],
                                  LXE_PAGE_SIZE };
     return mig_pack_take(s->pack, iov, (int)pages, false, count_bytes, s);
 }
@@ -68,17 +86,22 @@ static int pack_groups(struct sampling *s, struct mig_packing *out,
                        struct lxe_err *err)
 {
     unsigned pages = (unsigned)(s->pages / GROUPS);
-    double begin_ns = processor_ns();
+    double begin_ns = 0;
     int rc = 0;
 
     if (!pages)
         return lxe_fail(err, -ENODATA, "the guest has too few pages to tell"
                         " how well they pack");
-    for (; !rc && s->group < GROUPS; s->group++)
+    for (; !rc && s->group < GROUPS; s->group++) {
+        if (s->group == UNTIMED)
+            begin_ns = processor_ns();
         rc = pack_group(s, pages);
+    }
     if (rc)
         return lxe_fail(err, rc, "out of memory");
-    mig_packing_estimate(s->bytes, GROUPS, pages, processor_ns() - begin_ns,
+    mig_packing_estimate(s->bytes, GROUPS, pages,
+                         (processor_ns() - begin_ns) * GROUPS /
+                             (GROUPS - UNTIMED),
                          out);
     return 0;
 }
@@ -89,6 +112,7 @@ int mig_pack_sample(struct lxe_host *host, uint32_t domid, unsigned level,
 {
     _cleanup_free_ struct sampling *s = calloc(1, sizeof(*s));
     struct lxe_page_sample *sample;
+    uint64_t seed = lxe_now_ns();
     int rc;
 
     *out = (struct mig_packing){ 0 };
@@ -98,11 +122,12 @@ int mig_pack_sample(struct lxe_host *host, uint32_t domid, unsigned level,
     if (rc)
         return rc;
     rc = host->ops->page_sample_open(host, domid, GROUPS * MOST,
-                                     lxe_now_ns(), &sample, err);
+                                     seed, &sample, err);
     if (!rc) {
         rc = sample->ops->visit(sample, take_page, s, err);
         sample->ops->close(sample);
     }
+    shuffle(s, seed);
     if (!rc)
         rc = pack_groups(s, out, err);
     mig_pack_free(s->pack);

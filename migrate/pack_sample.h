@@ -12,7 +12,7 @@
 
 /*
  * Packs 512 random pages of a guest as a migration would for the first time:
- * 2 MiB, which take a processor 5 ms or so. The guest runs on.
+ * 2 MiB, which take a processor 5 ms or so at level 1. The guest runs on.
  * @level       of zstd, from 1
  * @window_kib  as in limits.h
  * @out         zeroed where that fails

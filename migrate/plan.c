@@ -214,6 +214,7 @@ static void judge_packing(const struct mig_plan_in *in, struct mig_plan *plan)
 {
     const struct mig_packing *p = &in->packing;
     bool packed = in->predict.limits.compress_level;
+    double below_bps = mig_packing_pays_below_bps(p);
     char bps[LXE_UNIT_TEXT];
 
     if (packed && !can_unpack(in)) {
@@ -226,11 +227,16 @@ static void judge_packing(const struct mig_plan_in *in, struct mig_plan *plan)
         add(plan, "packing", MIG_PLAN_FINE, "a sample of %u pages packs %.1f"
             " to 1, all of them %.1f to %.1f; a processor packs %s", p->pages,
             p->ratio, p->low, p->high, lxe_format_bps(bps, p->bps));
+    } else if (p->pages && can_unpack(in) && below_bps > 0) {
+        add(plan, "packing", MIG_PLAN_FINE, "it is not packed; a sample of %u"
+            " pages packs %.1f to 1, which pays at less than %s%s", p->pages,
+            p->ratio, lxe_format_bps(bps, below_bps),
+            in->predict.limits.compress_auto ? " (--max-rate), or say"
+                                               " --compress 1" : "");
     } else if (p->pages && can_unpack(in)) {
-        add(plan, "packing", MIG_PLAN_FINE, "is not packed; a sample of %u"
-            " pages packs %.1f to 1, which pays where less than %s are to be"
-            " sent (--max-rate, or --compress 1)", p->pages, p->ratio,
-            lxe_format_bps(bps, mig_packing_pays_below_bps(p)));
+        add(plan, "packing", MIG_PLAN_FINE, "it is not packed; a sample of %u"
+            " pages packs %.1f to 1, which saves nothing", p->pages,
+            p->ratio);
     }
 }
 

@@ -19,6 +19,7 @@
 #define SKIP_NS 1000.0
 
 #define SKIP_BYTES 8       /* its entry in the record */
+#define PACKING_SPREAD 0.25 /* how far off its rate may be, as a share */
 #define LONGEST_NS 9e18    /* fits 64 bits; 285 years */
 #define TWO_SIGMA  1.96
 
@@ -116,7 +117,7 @@ static double page_ns(const struct run *r, double ns, double bps,
  * took beside theirs in earlier migrations. At least 1, as zstd adds next to
  * nothing to what does not pack.
  */
-static double packs(const struct run *r)
+static double packs(const struct run *r, bool later)
 {
     const struct mig_packing *p = &r->in->packing;
     const double ratios[] = {
@@ -125,14 +126,14 @@ static double packs(const struct run *r)
         [HIGH] = p->low,
     };
 
-    return fmax(ratios[r->bound] / (r->round ? r->costs->packed_later
-                                             : r->costs->packed_first), 1);
+    return fmax(ratios[r->bound] / (later ? r->costs->packed_later
+                                          : r->costs->packed_first), 1);
 }
 
-static void send_bytes(struct run *r, double bytes)
+static void send_bytes(struct run *r, double bytes, bool later)
 {
     r->bytes += bytes;
-    r->wire_bytes += bytes / packs(r);
+    r->wire_bytes += bytes / packs(r, later);
 }
 
 /* Sends a round. By the midpoint rule; exact where nothing is skipped. */
@@ -150,7 +151,8 @@ static void send_round(struct run *r, double bps)
     if (r->round == 0)
         ns += r->costs->walk_ns;
     r->sent_pages = r->pages - skipped;
-    send_bytes(r, r->sent_pages * MIG_PAGE_WIRE_BYTES + skipped * SKIP_BYTES);
+    send_bytes(r, r->sent_pages * MIG_PAGE_WIRE_BYTES + skipped * SKIP_BYTES,
+               r->round > 0);
     r->window_ns = ns;
     r->elapsed_ns += ns;
     r->learnt_bps = bps;
@@ -160,8 +162,9 @@ static void send_round(struct run *r, double bps)
 /* Bytes/s of the wire. */
 static double rate_bps(const struct run *r, enum mig_rate_phase phase)
 {
+    bool later = phase != MIG_RATE_FIRST_ROUND;
     const struct mig_limits *l = &r->limits;
-    double page_bytes = MIG_PAGE_WIRE_BYTES / packs(r), limit;
+    double page_bytes = MIG_PAGE_WIRE_BYTES / packs(r, later), limit;
 
     if (!l->rate.max_bps)
         return r->wire_bps;
@@ -173,9 +176,13 @@ static double rate_bps(const struct run *r, enum mig_rate_phase phase)
 /* Bytes/s of the stream. One is packed while another is sent, or waits. */
 static double stream_bps(const struct run *r, enum mig_rate_phase phase)
 {
-    double bps = rate_bps(r, phase) * packs(r);
+    static const double off[] = {
+        [EXPECTED] = 0, [LOW] = PACKING_SPREAD, [HIGH] = -PACKING_SPREAD,
+    };
+    double bps = rate_bps(r, phase) * packs(r, phase != MIG_RATE_FIRST_ROUND);
+    double packed_bps = r->in->packing.bps * (1 + off[r->bound]);
 
-    return r->in->packing.bps > 0 ? at_most(bps, r->in->packing.bps) : bps;
+    return packed_bps > 0 ? at_most(bps, packed_bps) : bps;
 }
 
 static bool relaxed_fully(const struct run *r)
@@ -331,7 +338,7 @@ static void run(struct run *r)
     if (r->decision.verdict == MIG_PRECOPY_ABORT)
         return;
     r->downtime_ns = stop_now(r, &r->last_pages);
-    send_bytes(r, r->last_pages * MIG_PAGE_WIRE_BYTES);
+    send_bytes(r, r->last_pages * MIG_PAGE_WIRE_BYTES, true);
     r->elapsed_ns += r->downtime_ns;
 }
 

@@ -228,6 +228,9 @@ static void choose_packing(struct session *s)
     struct mig_packing packing;
     struct lxe_err why = { 0 };
 
+    if (!max_bps && s->limits.compress_auto && s->limits.compress_window_kib)
+        lxe_warn("--compress-window: nothing is packed, as the rate is not"
+                 " limited; say --compress as well");
     if (!max_bps)
         return;
     if (mig_pack_choose(s->host, s->dom.domid, max_bps, &s->limits, &packing,
@@ -261,8 +264,10 @@ static int reserve(struct session *s, struct lxe_err *err)
         return rc;
     rc = mig_handshake_begin(&s->transport, &hello,
                              !s->limits.compress_auto, &greeting, err);
-    if (hello.packed && !greeting.packed)
+    if (!rc && hello.packed && !greeting.packed) {
+        lxe_info("the stream is not packed: the target cannot unpack");
         s->limits.compress_level = 0;
+    }
     s->report->limits = s->limits;
     s->report->receiver = greeting.aerostat ? "aerostat-receive" : "xl";
     s->report->reserved_kib = greeting.reserved_kib;

@@ -15,9 +15,10 @@
  *     goes beyond the limit. No round gives back more than as much again.
  *
  * So rounds shrink by a known factor, and a guest that calms down is let go
- * within a few rounds; not at once, since a guest that makes up for the time
- * in which it was slowed writes the more, the less it is. Within a long round the same is asked again, of the rest
- * of it and of what was written since it began.
+ * within a few rounds, seven from 99 %; not at once, since a guest that makes
+ * up for the time in which it was slowed writes the more, the less it is.
+ * Within a long round the same is asked again, of the rest of it and of what
+ * was written since it began.
  */
 #ifndef MIG_THROTTLE_H
 #define MIG_THROTTLE_H

@@ -58,6 +58,7 @@ struct job {
     struct mig_plan_in in;
     const char *wire_from, *cache;
     bool on_tty;
+    bool host_rate; /* is less than what was asked for */
     bool unmovable; /* whatever the limits, so nothing is planned */
 };
 
@@ -260,29 +261,47 @@ static int get_curve(struct job *j, struct lxe_err *err)
 
 /* ---- the guest ---- */
 
-/* The least that the daemon lets it have; 0 without one. */
-static uint64_t floor_kib(const struct job *j)
+/* A number of the daemon's; 0 without one. @domain: "" for the host's. */
+static uint64_t ask_daemon(const struct job *j, const char *method,
+                           const char *domain, const char *key)
 {
     struct lxe_jw *w = lxe_jw_new(false);
     struct lxe_json *answer = NULL;
     struct lxe_rpc *rpc = NULL;
     struct lxe_err err = { 0 };
-    uint64_t kib = 0;
+    uint64_t n = 0;
 
     if (!w)
         return 0;
     lxe_jw_object(w);
-    lxe_jw_str(w, "domain", j->dom.uuid);
+    if (*domain)
+        lxe_jw_str(w, "domain", domain);
     lxe_jw_end_object(w);
     if (!lxe_rpc_open(j->o->cli->socket, &rpc, &err) &&
-        !lxe_rpc_call(rpc, "mem.policy", w, CALL_MS, &answer, &err) &&
-        lxe_json_u64(lxe_json_get(lxe_json_get(answer, "result"), "min_kib"),
-                     &kib))
-        kib = 0;
+        !lxe_rpc_call(rpc, method, w, CALL_MS, &answer, &err) &&
+        lxe_json_u64(lxe_json_get(lxe_json_get(answer, "result"), key), &n))
+        n = 0;
     lxe_json_free(answer);
     lxe_rpc_close(rpc);
     lxe_jw_free(w);
-    return kib;
+    return n;
+}
+
+/* The least that the daemon lets it have. */
+static uint64_t floor_kib(const struct job *j)
+{
+    return ask_daemon(j, "mem.policy", j->dom.uuid, "min_kib");
+}
+
+/* What all migrations of the host may send is the most for this one, too. */
+static void limit_rate(struct job *j)
+{
+    uint64_t *max_bps = &j->in.predict.limits.rate.max_bps;
+    uint64_t host_bps = ask_daemon(j, "migration.rate", "", "max_rate_bps");
+
+    j->host_rate = host_bps && (host_bps < *max_bps || !*max_bps);
+    if (j->host_rate)
+        *max_bps = host_bps;
 }
 
 /* What migrate-live would send: as session.c frees the page cache. */
@@ -390,9 +409,10 @@ static int find_wire(struct job *j, double past_bps, struct lxe_err *err)
         in->wire_bps = past_bps;
         in->wire_spread = SPREAD_PAST;
         j->wire_from = "as in the last migrations there";
-    } else if (j->o->limits.rate.max_bps) {
-        in->wire_bps = (double)j->o->limits.rate.max_bps;
-        j->wire_from = "if it carries the --max-rate";
+    } else if (in->limits.rate.max_bps) {
+        in->wire_bps = (double)in->limits.rate.max_bps;
+        j->wire_from = j->host_rate ? "if it carries the host's rate"
+                                    : "if it carries the --max-rate";
     } else {
         return lxe_fail(err, -EINVAL, "it is not known how fast the wire to"
                         " %s is; add --measure-wire or --wire-rate RATE",
@@ -409,6 +429,7 @@ static int collect(struct job *j, struct lxe_err *err)
     int rc;
 
     j->in.predict.limits = j->o->limits;
+    limit_rate(j);
     mig_past_runs(MIG_ARCHIVE_DIR, j->o->to, j->o->domain,
                   &j->in.predict.costs, &past_bps);
     if (!j->o->costs_given)
@@ -448,7 +469,7 @@ static int print_json(const struct job *j, const struct mig_plan *plan)
 static int show(const struct job *j, const struct mig_plan *plan)
 {
     const struct aero_plan_facts facts = { &j->dom, &j->wws, j->wire_from,
-                                           j->cache };
+                                           j->cache, j->host_rate };
     int rc = j->o->json ? print_json(j, plan)
                         : aero_plan_print(&facts, &j->in, plan);
 

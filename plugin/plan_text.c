@@ -132,6 +132,10 @@ static void print_facts(const struct aero_plan_facts *f,
                           (uint64_t)f->wws->hot_pages * LXE_KIB_PER_PAGE));
     printf("wire: %s, %s\n", lxe_format_bps(rate[1], in->predict.wire_bps),
            f->wire_from);
+    if (f->host_rate)
+        printf("rate: %s, which is for all migrations of this host\n",
+               lxe_format_bps(rate[1],
+                              (double)in->predict.limits.rate.max_bps));
     if (in->predict.costs.learnt_from)
         printf("costs of this host: from %u earlier migrations; a suspend "
                "takes %.0f ms\n", in->predict.costs.learnt_from,

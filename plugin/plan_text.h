@@ -11,6 +11,7 @@ struct aero_plan_facts {
     const struct mig_wws *wws;
     const char *wire_from; /* "as measured", ...: how the rate is known */
     const char *cache;     /* a remark on its page cache; NULL: none */
+    bool host_rate;        /* the limit is that of all the host's migrations */
 };
 
 /* Prints to stdout. Returns 0, -ENOMEM or -EIO. */

@@ -64,7 +64,7 @@ moved_packed() {
 
 moved_unpacked() {
     tb_receive "xl migrate-receive"
-    tb_move_begin "exec xl-aerostat migrate-live --max-rate 32Mbit \
+    tb_move_begin "exec xl-aerostat migrate-live -v --max-rate 16Mbit \
         --report /root/report.json -s '' g2 '$tb_wire'"
     tb_move_end || tb_fail "migrate-live to a stock receiver: exit status $?"
     tb_moved g2
@@ -72,6 +72,8 @@ moved_unpacked() {
     tb_report '.limits.compress_level == 0 and .packing == null and
         .wire_bytes >= .stream_bytes' >/dev/null ||
         tb_fail "a stock receiver was sent a packed stream"
+    tb_get 1 /var/log/tb/migrate | grep 'not packed: the target cannot' ||
+        tb_fail "it was not said why it is not packed"
 }
 
 case_body() {

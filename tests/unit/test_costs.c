@@ -98,7 +98,7 @@ static void learn_packing(void)
 {
     static const char rounds[] =
         "{\"outcome\":\"moved\",\"downtime_ms\":{\"suspend\":1},"
-        "\"limits\":{\"compress_level\":1},%s\"rounds\":["
+        "%s\"rounds\":["
         "{\"start_ms\":1,\"duration_ms\":1,\"bytes\":20000000,"
         "\"wire_bytes\":10000000,\"sent_pages\":4873,\"limit_bps\":1},"
         "{\"start_ms\":2,\"duration_ms\":1,\"bytes\":9000000,"
@@ -109,10 +109,18 @@ static void learn_packing(void)
     struct mig_costs c;
     double bps;
 
-    snprintf(text, sizeof(text), rounds, "\"packing\":{\"ratio\":4},");
+    snprintf(text, sizeof(text), rounds,
+             "\"limits\":{\"compress_level\":1},"
+             "\"packing\":{\"ratio\":4},");
     CU_ASSERT_EQUAL_FATAL(from(text, &c, &bps), 0);
     CU_ASSERT_DOUBLE_EQUAL(c.packed_first, 2, 1e-9);
     CU_ASSERT_DOUBLE_EQUAL(c.packed_later, 4. / 6, 1e-9);
+    snprintf(text, sizeof(text), rounds,
+             "\"limits\":{\"compress_window_kib\":8192},"
+             "\"packing\":{\"ratio\":4},");
+    CU_ASSERT_EQUAL_FATAL(from(text, &c, &bps), 0);
+    CU_ASSERT_DOUBLE_EQUAL(c.packed_first, 2, 1e-9);
+    CU_ASSERT(isnan(c.packed_later));
     snprintf(text, sizeof(text), rounds, "\"packing\":{\"ratio\":0},");
     CU_ASSERT_EQUAL_FATAL(from(text, &c, &bps), 0);
     CU_ASSERT(isnan(c.packed_first) && isnan(c.packed_later));

@@ -113,6 +113,9 @@ static void test_packed(void)
     NEAR(p.total_ns.expected, 2 * SEC / 3, 1e-9);
     NEAR(p.wire_bytes.expected, 5000 * PAGE, 1e-9);
 
+    NEAR(p.total_ns.low, 2 * SEC / 3.75, 1e-9); /* a quarter off */
+    NEAR(p.total_ns.high, 2 * SEC / 2.25, 1e-9);
+
     in.packing.bps = 1e12;
     in.costs.usual.packed_first = 2; /* as earlier ones had it */
     p = predict(&wws, &in);
@@ -136,6 +139,12 @@ static void test_packed_later(void)
     p = predict(&wws, &in);
     CU_ASSERT(p.wire_bytes.expected < first.wire_bytes.expected * 0.99);
     CU_ASSERT(p.wire_bytes.expected > 40960 / 4. * PAGE);
+
+    /* The last pass is one of the later ones, also after the first round. */
+    in.limits.max_rounds = 1;
+    p = predict(&wws, &in);
+    NEAR(p.downtime_ns.expected,
+         p.last_pages.expected * PAGE / in.wire_bps / 8 * SEC, 1e-6);
 }
 
 /* Clark's case: each round is r = dirty rate / wire rate of the last. */

@@ -118,6 +118,25 @@ static void test_by_need(void)
     CU_ASSERT_EQUAL(f.brake.slowed, 0); /* it is let go */
 }
 
+/* It calmed down: twice the speed in each round, however often it is asked. */
+static void test_given_back(void)
+{
+    struct fixture f;
+
+    begin(&f, 1000000);
+    for (int i = 0; i < 3; i++)
+        adjust(&f);
+    CU_ASSERT_DOUBLE_EQUAL(f.brake.slowed, 0.8, 1e-9);
+    f.curve = (struct mig_dirty_curve){ 0 };
+    mig_dirty_curve_add(&f.curve, LXE_NS_PER_SEC, 10);
+    CU_ASSERT_DOUBLE_EQUAL(adjust(&f), 0.6, 1e-9);
+    f.in.ran_ns = 1e6; /* within the round */
+    CU_ASSERT_DOUBLE_EQUAL(adjust(&f), 0.6, 1e-9);
+    f.in.ran_ns = 0;
+    CU_ASSERT_DOUBLE_EQUAL(adjust(&f), 0.2, 1e-9);
+    CU_ASSERT_EQUAL(adjust(&f), 0);
+}
+
 /* Step by step to the user's limit, and no further. */
 static void test_until_full(void)
 {
@@ -198,6 +217,7 @@ int main(void)
 {
     static const struct unit_test tests[] = {
         { "as much as is needed", test_by_need },
+        { "given back by and by", test_given_back },
         { "as much as is allowed", test_until_full },
         { "only as is allowed", test_may_not },
         { "not where it is no use", test_futile },
