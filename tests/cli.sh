@@ -630,6 +630,17 @@ ok 'and a table' grep -q '^downtime  [0-9]* ms ([0-9]* ms to ' "$dir/out"
 plan --wws "$dir/wws.json" --no-target --max-rate 2MB --no-skip web far
 ok 'a plan that refuses' [ "$status" -eq 3 ]
 ok 'says what could be had' grep -q 'the least there is' "$dir/out"
+plan --wws "$dir/wws.json" --no-target --max-rate 200KB web far
+ok 'a slow rate is packed for' grep -q '^packed to ' "$dir/out"
+ok 'which it says' grep -q '^packing *fine .* a processor packs' "$dir/out"
+plan --wws "$dir/wws.json" --no-target --max-rate 200KB --compress 0 web far
+ok 'or not, as asked' grep -q '^packing *fine .* is not packed' "$dir/out"
+answer '{"max_rate_bps":200000}'
+ask migrate-plan --host "sim:$dir/host.json" --wws "$dir/wws.json" \
+    --no-target --max-rate 100MB web far
+ok "the host's rate counts" \
+    grep -q "^rate: 200.0 KB/s, which is for all migrations" "$dir/out"
+ok 'and is packed for' grep -q '^packed to ' "$dir/out"
 plan --wws "$dir/wws.json" --no-target --wire-rate 100MB --json web far
 ok 'a plan as JSON' grep -q '"can_move": true' "$dir/out"
 plan --wws "$dir/wws.json" --no-target --wire-rate 100MB --json web \
