@@ -34,8 +34,12 @@ void aero_grants_follow(struct aero_reservations *all,
         uint32_t domid = all->items[i].domid;
         const struct aero_guest *g = aero_guests_find(guests, domid);
 
-        if (domid != AERO_NO_DOMID)
-            aero_reservations_follow(all, domid, g ? g->dom.current_kib : 0);
+        if (domid == AERO_NO_DOMID)
+            continue;
+        if (g)
+            aero_reservations_follow(all, domid, g->dom.current_kib);
+        else
+            aero_reservations_lost(all, domid);
     }
 }
 
@@ -64,7 +68,6 @@ static const char *who_stopped(const struct aero_guests *guests)
 static void refuse(const struct aero_grants *g, struct aero_reservation *r,
                    const struct aero_room *most)
 {
-    const char *stopped = who_stopped(g->known->guests);
     char text[LXE_UNIT_TEXT], where[32] = "";
     uint64_t most_kib = most->kib;
     int node = aero_reservation_node(r);
@@ -74,20 +77,25 @@ static void refuse(const struct aero_grants *g, struct aero_reservation *r,
         snprintf(where, sizeof(where), " on NUMA node %d", node);
     }
     snprintf(r->why, sizeof(r->why), "cannot be had any more: at most %s"
-             " could be freed%s%s%.64s", lxe_format_kib(text, most_kib), where,
-             stopped ? "; one that stopped shrinking is " : "",
-             stopped ? stopped : "");
+             " could be freed%s; one that stopped shrinking is %.64s",
+             lxe_format_kib(text, most_kib), where,
+             who_stopped(g->known->guests));
     g->counters->refused++;
     tell(g, r);
 }
 
-/* A guest that stops short may make a reservation one that cannot be met. */
+/*
+ * A guest that stops short may make a reservation one that cannot be met. One
+ * that is left alone for a moment, as it is paused, does not: there is time
+ * until the deadline.
+ */
 static void refuse_hopeless(const struct aero_grants *g)
 {
     struct aero_reservation r;
     struct aero_room most;
 
     if (!aero_reservations_waiting_kib(g->reservations) ||
+        !who_stopped(g->known->guests) ||
         aero_obtainable_room(g->known, &most))
         return;
     while (aero_reservations_refuse(g->reservations, &most, &r))

@@ -7,9 +7,31 @@
 #include "base/cleanup.h"
 #include "base/u64.h"
 #include "base/units.h"
+#include "guest_state.h"
 #include "host_state.h"
 #include "node_pools.h"
 #include "policy.h"
+
+/*
+ * Those that boot are taken to give as if they had settled and said that they
+ * need nothing, which is a matter of seconds: after the daemon's own start they
+ * are all of them.
+ */
+static struct aero_policy_guest *settled_guests(const struct aero_known *k)
+{
+    struct aero_policy_guest *in = aero_policy_input_guests(k);
+
+    for (size_t i = 0; in && i < k->guests->count; i++) {
+        const struct aero_guest *g = &k->guests->items[i];
+
+        if (g->condition.state != AERO_GUEST_BOOTING ||
+            aero_reservations_following(k->reservations, g->dom.domid))
+            continue;
+        in[i].movable = true;
+        in[i].min_is_set = true; /* or it would keep what it has */
+    }
+    return in;
+}
 
 /*
  * What a NUMA node could have free at most beyond what is kept of it, from all
@@ -22,7 +44,7 @@ static int judge_node(const struct aero_known *k, unsigned node,
     const struct lxe_numa_node *is = &k->numa->nodes[node];
     struct aero_policy_host host = { .free_kib = is->free_kib,
                                      .keep_free_kib = keep_kib };
-    _cleanup_free_ struct aero_policy_guest *in = aero_policy_input_guests(k);
+    _cleanup_free_ struct aero_policy_guest *in = settled_guests(k);
     size_t n;
 
     if (!in)
@@ -54,7 +76,7 @@ uint64_t aero_obtainable_spare_kib(const struct aero_known *k,
 uint64_t aero_obtainable_kib(const struct aero_known *k)
 {
     struct aero_policy_host host = aero_policy_input_host(k);
-    _cleanup_free_ struct aero_policy_guest *in = aero_policy_input_guests(k);
+    _cleanup_free_ struct aero_policy_guest *in = settled_guests(k);
 
     if (!in)
         return LXE_UNKNOWN;
@@ -65,7 +87,7 @@ uint64_t aero_obtainable_kib(const struct aero_known *k)
 int aero_obtainable_room(const struct aero_known *k, struct aero_room *room)
 {
     const struct aero_reservations *all = k->reservations;
-    _cleanup_free_ struct aero_policy_guest *in = aero_policy_input_guests(k);
+    _cleanup_free_ struct aero_policy_guest *in = settled_guests(k);
     struct aero_policy_host host = host_as_it_stands(k);
     uint64_t spare;
     int rc = in ? 0 : -ENOMEM;
@@ -110,7 +132,7 @@ static int fit_to_host(const struct aero_known *k,
                        const struct aero_reservation *r, uint64_t *spare_kib,
                        struct lxe_err *err)
 {
-    _cleanup_free_ struct aero_policy_guest *in = aero_policy_input_guests(k);
+    _cleanup_free_ struct aero_policy_guest *in = settled_guests(k);
     struct aero_policy_host host = aero_policy_input_host(k);
     char text[2][LXE_UNIT_TEXT];
     uint64_t most;

@@ -22,8 +22,25 @@
 /* What a tick allows, where somebody waits or is short. */
 #define HURRY_TIMES 4u
 
+/* How far below its target a guest may rest. */
+#define RESTS_BELOW_KIB (16u << 10)
+
 /* Who will not have given in so many seconds what it was asked for is late. */
 #define LATE_S 2u
+
+/*
+ * What a guest that does not grow is left at, in pages. One that rests a little
+ * below any target, as what its driver leaves out was learnt wrongly, would
+ * follow a target of what it holds down, again and again.
+ */
+static uint64_t where_stuck(const struct aero_policy_guest *g)
+{
+    uint64_t kib = g->held_kib;
+
+    if (g->target_kib > kib && g->target_kib - kib <= RESTS_BELOW_KIB)
+        kib = g->target_kib;
+    return kib / LXE_KIB_PER_PAGE;
+}
 
 /* The bounds that hold for a guest now, in pages. */
 static void bounds(const struct aero_policy_guest *g, uint64_t *lo,
@@ -49,7 +66,7 @@ static void bounds(const struct aero_policy_guest *g, uint64_t *lo,
         *hi = lxe_max(*hi, *lo);
     }
     if (g->stuck_grow) {
-        *hi = lxe_min(*hi, held);
+        *hi = lxe_min(*hi, where_stuck(g));
         *lo = lxe_min(*lo, *hi);
     }
 }
@@ -230,9 +247,9 @@ static uint64_t left_kib(const struct aero_policy_host *host,
         if (!guests[i].movable)
             continue;
         bounds(&guests[i], &lo, &hi);
-        lo = lxe_max(lo, guests[i].floor_kib / LXE_KIB_PER_PAGE);
         if (leave_needs && guests[i].demand_known)
             lo = lxe_min(lxe_max(aero_pages_up(guests[i].need_kib), lo), hi);
+        lo = lxe_max(lo, guests[i].floor_kib / LXE_KIB_PER_PAGE);
         pool.gone += lo * LXE_KIB_PER_PAGE;
     }
     return lxe_less(pool.have, pool.gone);

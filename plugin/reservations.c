@@ -100,9 +100,25 @@ int aero_reservations_transfer(struct aero_reservations *all, uint64_t owner,
 void aero_reservations_follow(struct aero_reservations *all, uint32_t domid,
                               uint64_t current_kib)
 {
-    for (size_t i = 0; i < all->count; i++)
-        if (all->items[i].domid == domid)
-            all->items[i].taken_kib = current_kib;
+    for (size_t i = 0; i < all->count; i++) {
+        struct aero_reservation *r = &all->items[i];
+
+        if (r->domid != domid)
+            continue;
+        r->taken_kib = lxe_min(current_kib, r->kib);
+        current_kib -= r->taken_kib;
+    }
+}
+
+void aero_reservations_lost(struct aero_reservations *all, uint32_t domid)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (all->items[i].domid != domid)
+            continue;
+        all->items[i].taken_kib = 0;
+        if (all->items[i].follow)
+            all->items[i].domid = AERO_NO_DOMID;
+    }
 }
 
 bool aero_reservations_following(const struct aero_reservations *all,

@@ -84,9 +84,12 @@ int aero_reservations_transfer(struct aero_reservations *all, uint64_t owner,
                                uint64_t id, uint32_t domid,
                                struct lxe_err *err);
 
-/* Tells what a domain holds now; 0 when it has gone. */
+/* Tells what a domain holds now. Two that follow it share that. */
 void aero_reservations_follow(struct aero_reservations *all, uint32_t domid,
                               uint64_t current_kib);
+
+/* A domain is gone; what follows a name waits for the next one of that name. */
+void aero_reservations_lost(struct aero_reservations *all, uint32_t domid);
 
 /* Whether a reservation follows this domain. */
 bool aero_reservations_following(const struct aero_reservations *all,

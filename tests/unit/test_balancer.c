@@ -693,6 +693,34 @@ static void what_minima_forbid_is_refused_at_once(void)
     tear_down(&b);
 }
 
+/* A reservation, of a host whose one guest is paused meanwhile. */
+static void a_pause_refuses_nothing(void)
+{
+    int decision = 0;
+    struct aero_reservation want = { .owner = 1, .kib = 2048 * MIB,
+                                     .deadline_ns = UINT64_MAX };
+    struct bench b;
+
+    set_up(&b, "{\"host\": {\"total_kib\": 4194304}, \"guests\": [{"
+               "\"name\": \"g\", \"memory_kib\": 3145728, \"report\":"
+               " \"agent\", \"demand\": [[0, 262144]]}], \"events\": ["
+               "{\"at_s\": 71, \"do\": \"pause\", \"guest\": \"g\"},"
+               "{\"at_s\": 75, \"do\": \"unpause\", \"guest\": \"g\"}]}");
+    run_s(&b, 1);
+    /* Right after the start all guests are left alone; that says nothing. */
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b.balancer, &want, NULL), 0);
+    b.balancer.reservations.count = 0;
+    run_s(&b, 69);
+    b.balancer.reserved = note_decision;
+    b.balancer.reserved_data = &decision;
+    CU_ASSERT_EQUAL(aero_balancer_reserve(&b.balancer, &want, NULL), 0);
+    run_s(&b, 4);
+    CU_ASSERT_EQUAL(decision, 0);
+    run_s(&b, 60);
+    CU_ASSERT_EQUAL(decision, 1);
+    tear_down(&b);
+}
+
 /* A hidden floor is found by running into it, once. */
 static void a_floor_is_learned(void)
 {
@@ -938,6 +966,7 @@ static const struct unit_test tests[] = {
     { "what minima forbid is refused at once",
       what_minima_forbid_is_refused_at_once },
     { "a floor is learned", a_floor_is_learned },
+    { "a pause refuses nothing", a_pause_refuses_nothing },
     { "another balancer is not fought", another_balancer_is_not_fought },
     { "a migration's targets are its client's",
       a_migrations_targets_are_its_clients },

@@ -376,6 +376,25 @@ static void stuck_is_clipped(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(why(&t[0]), "stuck"));
 }
 
+/* One that rests 10 MiB below any target is not chased down by it. */
+static void stuck_is_not_chased(void)
+{
+    struct aero_policy_guest g = guest(100, 2000, 900, 690);
+    struct aero_policy_host host = no_limits;
+    uint64_t rests_below = 10 * MIB;
+    struct aero_policy_target t;
+
+    g.target_kib = 700 * MIB;
+    g.stuck_grow = true;
+    for (int tick = 0; tick < 100; tick++) {
+        host.free_kib = 1000 * MIB - g.held_kib;
+        aero_policy_run(&host, &g, 1, &t);
+        g.target_kib = t.target_kib;
+        g.held_kib = t.target_kib - rests_below;
+    }
+    CU_ASSERT_EQUAL(t.target_kib, 700 * MIB);
+}
+
 static void silent_guest_is_left(void)
 {
     struct aero_policy_host host = no_limits;
@@ -516,7 +535,8 @@ static bool in_bounds(const struct aero_policy_guest *g, uint64_t target)
         return target == g->target_kib;
     if (g->stuck_shrink && target < g->held_kib)
         return false;
-    if (g->stuck_grow && target > g->held_kib)
+    if (g->stuck_grow && target > g->held_kib &&
+        (target > g->target_kib || target > g->held_kib + 16 * MIB))
         return false;
     return target >= g->min_kib && target <= g->max_kib;
 }
@@ -687,6 +707,7 @@ static const struct unit_test tests[] = {
     { "the past gives way to who is short",
       the_past_gives_way_to_who_is_short },
     { "a stuck guest is clipped", stuck_is_clipped },
+    { "one that is stuck is not chased", stuck_is_not_chased },
     { "a silent guest is left", silent_guest_is_left },
     { "an untouchable guest is counted", untouchable_is_counted },
     { "what is to spare", spare_leaves_needs },

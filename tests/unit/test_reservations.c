@@ -75,6 +75,24 @@ static void follows_a_domain(void)
     CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 1000);
 }
 
+/* What a domain has is not counted twice. */
+static void two_follow_a_domain(void)
+{
+    struct aero_reservations all = { 0 };
+
+    for (uint64_t owner = 1; owner <= 2; owner++) {
+        uint64_t id = add(&all, owner, 1000, 50)->id;
+
+        grant(&all, 1000, 0);
+        CU_ASSERT_EQUAL(aero_reservations_transfer(&all, owner, id, 7, NULL),
+                        0);
+    }
+    aero_reservations_follow(&all, 7, 1200);
+    CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 800);
+    aero_reservations_follow(&all, 7, 3000);
+    CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 0);
+}
+
 static void ends_with_its_owner_or_time(void)
 {
     struct aero_reservations all = { 0 };
@@ -130,6 +148,11 @@ static void meets_a_domain_by_its_name(void)
     CU_ASSERT_FALSE(aero_reservations_expecting(&all));
     CU_ASSERT_TRUE(aero_reservations_following(&all, 8));
     CU_ASSERT_EQUAL(aero_reservations_arrived(&all, 9), 0);
+    aero_reservations_follow(&all, 8, 700);
+    aero_reservations_lost(&all, 8); /* it failed, and is tried once more */
+    CU_ASSERT_TRUE(aero_reservations_expecting(&all));
+    CU_ASSERT_EQUAL(aero_reservations_held_kib(&all), 1000);
+    aero_reservations_meet(&all, "web", 8, 200);
     CU_ASSERT_EQUAL(aero_reservations_arrived(&all, 8), 1);
     CU_ASSERT_EQUAL(all.count, 0);
 }
@@ -233,6 +256,7 @@ static const struct unit_test tests[] = {
     { "waits, then holds", waits_then_holds },
     { "oldest first", oldest_first },
     { "follows a domain", follows_a_domain },
+    { "two follow a domain", two_follow_a_domain },
     { "ends with its owner or its time", ends_with_its_owner_or_time },
     { "a range takes what there is", a_range_takes_what_there_is },
     { "meets a domain by its name", meets_a_domain_by_its_name },
