@@ -15,14 +15,14 @@
 
 #define GROUPS  16
 #define MOST    32 /* pages of a group: 512 in all */
-#define UNTIMED 1 /* groups, in which zstd's memory is touched first */
+#define UNTIMED 1  /* groups, in which zstd's memory is touched first */
 
 struct sampling {
     struct mig_pack *pack;
     size_t pages;
     uint16_t order[GROUPS * MOST]; /* in which they are packed */
-    unsigned group;       /* that is being packed */
-    double bytes[GROUPS]; /* that each packed into */
+    unsigned group;                /* that is being packed */
+    double bytes[GROUPS];          /* that each packed into */
     uint8_t page[GROUPS * MOST][LXE_PAGE_SIZE];
 };
 
