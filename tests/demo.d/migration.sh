@@ -147,6 +147,9 @@ show_table() {
         '"\(.memory.reserved_at_target_kib / 1024 | round) MiB"'
     from_report "pages left for later" \
         '"\(.skipped_pages), in \(.rounds | length) rounds"'
+    from_report "packed on its way" 'if .limits.compress_level == 0 then "no"
+        else "\(.stream_bytes / .wire_bytes * 10 | round / 10) to 1, as that " +
+        "pays at this rate" end'
     from_report "rate limiter's error" 'def percent: . * 10000 | round / 100;
         if .limiter.seconds == 0 then "was never the limit" else
         "mean \(.limiter.mean_error | percent) %, worst " +
