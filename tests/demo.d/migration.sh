@@ -8,7 +8,7 @@ guest_mib=224
 cache_mib=88
 load="grow:32 hot:8:4 cache:$cache_mib"
 link=50mbit   # what tc lets through, for both
-limit=48Mbit  # what ours is told: it shall be the limiter that limits
+limit=48Mbit  # what ours is told
 
 start_load() {
     local cached
