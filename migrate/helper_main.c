@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "brake.h"
@@ -355,6 +356,16 @@ static int read_limits(struct mig_limits *limits, struct lxe_err *err)
     return text ? mig_limits_parse(text, limits, err) : 0;
 }
 
+/* One that was killed, and its guard, may take a moment to be gone. */
+static int check_alone(uint32_t domid, struct lxe_err *err)
+{
+    int rc;
+
+    for (int i = 0; (rc = lxe_save_check_none(domid, err)) && i < 10; i++)
+        lxe_sleep_ns(100 * LXE_NS_PER_MS);
+    return rc;
+}
+
 static int save_domain(const struct lxe_save_job *job, int out_fd)
 {
     struct save s = { .job = *job, .out_fd = out_fd };
@@ -363,7 +374,7 @@ static int save_domain(const struct lxe_save_job *job, int out_fd)
 
     lxe_ipc_init(&ipc, STDIN_FILENO, STDOUT_FILENO);
     lxe_log_use(PROGRAM, &logger);
-    rc = lxe_save_check_none(job->domid, &err);
+    rc = check_alone(job->domid, &err);
     if (rc) {
         lxe_error("%s", err.text);
         return EXIT_FAILURE;

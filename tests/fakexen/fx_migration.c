@@ -29,6 +29,15 @@
 static const char stock_helper[] =
     "/usr/lib/xen-" LXE_XEN_RELEASE "/bin/libxl-save-helper";
 
+uint32_t fx_source(void)
+{
+    static uint32_t domid;
+
+    if (!domid)
+        domid = FX_TARGET + 1 + (uint32_t)getpid() % 32000;
+    return domid;
+}
+
 void fx_migration_init(struct fx_migration *m, uint64_t seed)
 {
     memset(m, 0, sizeof(*m));
@@ -152,9 +161,9 @@ static void start_save(const struct fx_migration *m, struct fx_outcome *o,
                        int fd)
 {
     static char path[512], library[512];
-    char number[16];
+    char number[16], domid[16];
     struct fx_helper_config c = {
-        .argv = { "--save-domain", number, "-1", "1",
+        .argv = { "--save-domain", number, "-1", domid,
                   m->verify ? XC_DEBUG : XC_LIVE, CB_SAVE, "0" },
         .limits = m->limits,
         .stream_fd = fd,
@@ -167,11 +176,12 @@ static void start_save(const struct fx_migration *m, struct fx_outcome *o,
     };
 
     snprintf(number, sizeof(number), "%d", fd);
+    snprintf(domid, sizeof(domid), "%u", FX_SOURCE);
     if (m->saver == FX_SAVER_PLAIN) {
         memset(c.argv, 0, sizeof(c.argv));
         c.argv[0] = FX_ROLE_PLAIN;
         c.argv[1] = number;
-        c.argv[2] = "1";
+        c.argv[2] = domid;
         c.argv[3] = m->verify ? XC_DEBUG : XC_LIVE;
     } else if (m->saver != FX_SAVER_OURS) {
         c.program = m->saver == FX_SAVER_STOCK

@@ -10,8 +10,13 @@
 #include "fx_libxl.h"
 #include "fx_wire.h"
 
-#define FX_SOURCE  1u /* domids */
+/* Domids. The source's is this process's own: a save helper refuses where
+ * another process saves a domain of that number, as a test beside this may. */
+#define FX_SOURCE  fx_source()
 #define FX_TARGET  2u
+
+uint32_t fx_source(void);
+
 #define FX_WRITERS 2
 #define FX_LIMITS  384
 
