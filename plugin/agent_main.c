@@ -3,9 +3,10 @@
  * aerostat-agent: tells the host what its Linux guest needs, and drops the
  * page cache when asked.
  *
- * One timer is the whole loop, so it is ppoll() and no library: the program
- * is static and tiny, since it runs in every guest. It wakes once an interval
- * and writes only what is worth a write.
+ * One timer and one descriptor are the whole loop, so it is ppoll() and no
+ * library: the program is static and tiny, since it runs in every guest. It
+ * wakes once an interval, and when it is asked for something, and writes only
+ * what is worth a write.
  */
 #include "config.h" /* first: it asks libc for ppoll() */
 
@@ -23,8 +24,10 @@
 #include <unistd.h>
 
 #include "agent_stats.h"
+#include "agent_watch.h"
 #include "agent_xenstore.h"
 #include "base/clock.h"
+#include "base/u64.h"
 #include "base/units.h"
 #include "guest_keys.h"
 
@@ -43,6 +46,7 @@ struct agent {
     const char *move_to; /* ask to be moved there, and end */
     /* state */
     struct aero_agent_xs *xs;
+    int watch_fd; /* -1: none */
     uint64_t seq;
     struct lxe_guest_report last; /* the one that was written */
     uint64_t last_ns;             /* when; 0 where it must be written again */
@@ -194,12 +198,29 @@ static bool passes(int rc)
            rc == -EAGAIN || rc == -ENODATA;
 }
 
-static int turn(struct agent *a)
+static void end_watch(struct agent *a)
+{
+    if (a->watch_fd >= 0)
+        close(a->watch_fd);
+    a->watch_fd = -1;
+}
+
+static int connect_keys(struct agent *a, struct lxe_err *err)
+{
+    int rc = a->xs ? 0 : aero_agent_xs_open(&a->xs, err);
+
+    if (!rc && a->watch_fd < 0)
+        a->watch_fd = aero_agent_watch_open(AERO_AGENT_DEVICE);
+    return rc;
+}
+
+/* @asked  the watch fired: else it is time for a report as well */
+static int turn(struct agent *a, bool asked)
 {
     struct lxe_err err = { 0 };
-    int rc = a->xs ? 0 : aero_agent_xs_open(&a->xs, &err);
+    int rc = connect_keys(a, &err);
 
-    if (!rc)
+    if (!rc && !asked)
         rc = report(a, false, &err);
     if (!rc)
         rc = serve(a, &err);
@@ -213,10 +234,37 @@ static int turn(struct agent *a)
     return rc;
 }
 
+/* Until a time, or the watch fires. Returns whether that was it. */
+static bool wait_until(struct agent *a, uint64_t end_ns, bool watching,
+                       const sigset_t *open_mask)
+{
+    uint64_t left_ns = lxe_less(end_ns, lxe_now_ns());
+    struct timespec wait = { (time_t)(left_ns / LXE_NS_PER_SEC),
+                             (long)(left_ns % LXE_NS_PER_SEC) };
+    struct pollfd p = { .fd = watching ? a->watch_fd : -1, .events = POLLIN };
+
+    if (ppoll(&p, 1, &wait, open_mask) <= 0)
+        return false;
+    if (!aero_agent_watch_take(a->watch_fd))
+        end_watch(a);
+    return true;
+}
+
+/* One interval. The watch counts once in it, whoever writes the request. */
+static void look_and_wait(struct agent *a, const sigset_t *open_mask)
+{
+    uint64_t end_ns = lxe_now_ns() + a->interval_ms * LXE_NS_PER_MS;
+
+    if (wait_until(a, end_ns, true, open_mask) && !stop) {
+        turn(a, true);
+        wait_until(a, end_ns, false, open_mask);
+    }
+    if (!stop)
+        turn(a, false);
+}
+
 static int run(struct agent *a)
 {
-    struct timespec wait = { (time_t)(a->interval_ms / 1000),
-                             (long)(a->interval_ms % 1000 * LXE_NS_PER_MS) };
     struct sigaction action = { .sa_handler = on_signal };
     sigset_t blocked, open_mask;
     int rc;
@@ -230,12 +278,10 @@ static int run(struct agent *a)
     sigaction(SIGINT, &action, NULL);
     prctl(PR_SET_TIMERSLACK, (unsigned long)TIMER_SLACK_NS, 0, 0, 0);
 
-    rc = turn(a);
-    while (!a->once && !stop) {
-        ppoll(NULL, 0, &wait, &open_mask);
-        if (!stop)
-            turn(a);
-    }
+    rc = turn(a, false);
+    while (!a->once && !stop)
+        look_and_wait(a, &open_mask);
+    end_watch(a);
     aero_agent_xs_close(a->xs);
     return a->once && rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -345,7 +391,7 @@ static int parse_options(struct agent *a, int argc, char **argv)
 int main(int argc, char **argv)
 {
     /* The clock's start makes seq differ from what an earlier run wrote. */
-    struct agent a = { .interval_ms = MIN_INTERVAL_MS,
+    struct agent a = { .watch_fd = -1, .interval_ms = MIN_INTERVAL_MS,
                        .seq = (uint64_t)time(NULL) };
     int status = parse_options(&a, argc, argv);
 

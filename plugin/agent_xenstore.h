@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The agent's end of the keys in docs/xenstore.md, through /dev/xen/xenbus.
- *
- * No watch: libxenstore's static library is built without threads, and then
- * its watch descriptor never becomes readable of itself. The agent wakes once
- * an interval anyway and reads the one key that it would have watched; that
- * also needs no care over a suspend or a migration.
+ * The agent's end of the keys in docs/xenstore.md, through /dev/xen/xenbus;
+ * agent_watch.h tells when to look at them.
  */
 #ifndef AERO_AGENT_XENSTORE_H
 #define AERO_AGENT_XENSTORE_H

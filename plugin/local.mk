@@ -54,6 +54,7 @@ aerostat_agent_CPPFLAGS = $(AM_CPPFLAGS) $(XS_CFLAGS)
 aerostat_agent_SOURCES = \
 	%D%/agent_main.c \
 	%D%/agent_stats.c %D%/agent_stats.h \
+	%D%/agent_watch.c %D%/agent_watch.h \
 	%D%/agent_xenstore.c %D%/agent_xenstore.h \
 	libxl-ext/guest_keys.c
 aerostat_agent_LDADD = liblxe_base.a $(XS_LIBS) -lxentoolcore

@@ -34,3 +34,10 @@ tests_test_agent_xs_SOURCES = tests/unit/test_agent_xs.c \
 	plugin/agent_xenstore.c
 tests_test_agent_xs_CPPFLAGS = $(UNIT_CPPFLAGS) $(XS_CFLAGS)
 tests_test_agent_xs_LDADD = liblxe.a liblxe_base.a $(UNIT_LIBS)
+
+check_PROGRAMS += tests/test-agent-watch
+TESTS += tests/test-agent-watch
+tests_test_agent_watch_SOURCES = tests/unit/test_agent_watch.c \
+	plugin/agent_watch.c
+tests_test_agent_watch_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_agent_watch_LDADD = $(UNIT_LIBS)
