@@ -41,7 +41,8 @@
 struct aero_policy_guest {
     bool movable;          /* else only its outstanding growth counts */
     bool min_is_set;       /* somebody wrote min_kib down for this guest */
-    bool demand_known;     /* else it neither takes nor gives */
+    bool demand_known;     /* else it takes no more than its minimum, and gives
+                              only down to one that is set */
     bool stuck_shrink;
     bool stuck_grow;
     unsigned shares;       /* AERO_SHARES_MIN to AERO_SHARES_MAX */
