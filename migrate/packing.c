@@ -8,7 +8,6 @@
 
 #define STUDENT 2.13 /* deviations that 16 groups are within, 95 in 100 */
 #define FAR_OFF 0.5  /* the mean is taken to be surer than that */
-#define SAVES   2    /* seconds of the wire, for one of a processor */
 
 static double mean_of(const double *bytes, unsigned groups)
 {
@@ -51,7 +50,7 @@ double mig_packing_pays_below_bps(const struct mig_packing *packing)
 {
     if (!(packing->low > 1))
         return 0;
-    return packing->bps * (1 - 1 / packing->low) / SAVES;
+    return packing->bps * (1 - 1 / packing->low);
 }
 
 bool mig_packing_wanted(const struct mig_packing *packing, uint64_t max_bps)

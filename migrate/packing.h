@@ -33,10 +33,10 @@ void mig_packing_estimate(const double *bytes, unsigned groups,
 
 /*
  * The rate below which a wire is worth packing for, in bytes/s: each second of
- * a processor is to save two of the wire. A byte takes 1/bps seconds to pack,
+ * a processor is to save one of the wire. A byte takes 1/bps seconds to pack,
  * and (1 - 1/ratio) of it need not be sent:
  *
- *   (1 - 1/ratio) / wire >= 2 / bps
+ *   (1 - 1/ratio) / wire >= 1 / bps
  *
  * The lower ratio counts. 0 where nothing is known, or nothing is saved.
  */

@@ -53,9 +53,9 @@ static void test_pays(void)
 {
     struct mig_packing p = { 512, 4, 2, 8, 400e6 }, none = { 0 };
 
-    CU_ASSERT_DOUBLE_EQUAL(mig_packing_pays_below_bps(&p), 100e6, 1);
-    CU_ASSERT(mig_packing_wanted(&p, 99 * MB));
-    CU_ASSERT_FALSE(mig_packing_wanted(&p, 101 * MB));
+    CU_ASSERT_DOUBLE_EQUAL(mig_packing_pays_below_bps(&p), 200e6, 1);
+    CU_ASSERT(mig_packing_wanted(&p, 199 * MB));
+    CU_ASSERT_FALSE(mig_packing_wanted(&p, 201 * MB));
     CU_ASSERT_FALSE(mig_packing_wanted(&p, 0)); /* nobody asked for less */
     CU_ASSERT_FALSE(mig_packing_wanted(&none, 1 * MB));
     CU_ASSERT_EQUAL(mig_packing_pays_below_bps(&none), 0);

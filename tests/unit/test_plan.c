@@ -182,7 +182,7 @@ static void test_packing(void)
     CU_ASSERT_EQUAL(find(&plan, "packing")->level, MIG_PLAN_FINE);
     CU_ASSERT_PTR_NOT_NULL(strstr(find(&plan, "packing")->text,
                                   "is not packed; a sample of 512 pages packs"
-                                  " 4.0 to 1, which pays at less than 3"));
+                                  " 4.0 to 1, which pays at less than 7"));
     in.packing.low = 1;
     mig_plan_make(&wws, &in, &plan);
     CU_ASSERT_PTR_NOT_NULL(strstr(find(&plan, "packing")->text,
