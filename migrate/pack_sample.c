@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -74,33 +73,26 @@ static int pack_group(struct sampling *s, unsigned pages)
     return mig_pack_take(s->pack, iov, (int)pages, false, count_bytes, s);
 }
 
-static double processor_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (double)ts.tv_sec * LXE_NS_PER_SEC + (double)ts.tv_nsec;
-}
-
-static int pack_groups(struct sampling *s, struct mig_packing *out,
-                       struct lxe_err *err)
+static int pack_groups(struct sampling *s, uint64_t seed,
+                       struct mig_packing *out, struct lxe_err *err)
 {
     unsigned pages = (unsigned)(s->pages / GROUPS);
-    double begin_ns = 0;
+    uint64_t begin_ns = 0;
     int rc = 0;
 
     if (!pages)
         return lxe_fail(err, -ENODATA, "the guest has too few pages to tell"
                         " how well they pack");
+    shuffle(s, seed);
     for (; !rc && s->group < GROUPS; s->group++) {
         if (s->group == UNTIMED)
-            begin_ns = processor_ns();
+            begin_ns = lxe_thread_cpu_ns();
         rc = pack_group(s, pages);
     }
     if (rc)
         return lxe_fail(err, rc, "out of memory");
     mig_packing_estimate(s->bytes, GROUPS, pages,
-                         (processor_ns() - begin_ns) * GROUPS /
+                         (double)(lxe_thread_cpu_ns() - begin_ns) * GROUPS /
                              (GROUPS - UNTIMED),
                          out);
     return 0;
@@ -127,9 +119,8 @@ int mig_pack_sample(struct lxe_host *host, uint32_t domid, unsigned level,
         rc = sample->ops->visit(sample, take_page, s, err);
         sample->ops->close(sample);
     }
-    shuffle(s, seed);
     if (!rc)
-        rc = pack_groups(s, out, err);
+        rc = pack_groups(s, seed, out, err);
     mig_pack_free(s->pack);
     return rc;
 }

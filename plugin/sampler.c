@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,20 +25,12 @@ struct aero_sampled {
     bool written[AERO_SAMPLE_PAGES];
 };
 
-static uint64_t thread_cpu_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (uint64_t)ts.tv_sec * LXE_NS_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 void aero_sampler_init(struct aero_sampler *s, struct lxe_host *host,
                        aero_cpu_ns_fn *cpu_ns)
 {
     memset(s, 0, sizeof(*s));
     s->host = host;
-    s->cpu_ns = cpu_ns ? cpu_ns : thread_cpu_ns;
+    s->cpu_ns = cpu_ns ? cpu_ns : lxe_thread_cpu_ns;
 }
 
 static void end(struct aero_sampled *p)

@@ -3,12 +3,22 @@
 
 #include <time.h>
 
-uint64_t lxe_now_ns(void)
+static uint64_t read_ns(clockid_t clock)
 {
     struct timespec ts;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(clock, &ts);
     return (uint64_t)ts.tv_sec * LXE_NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t lxe_now_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t lxe_thread_cpu_ns(void)
+{
+    return read_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static struct timespec timespec_of(uint64_t ns)

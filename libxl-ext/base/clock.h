@@ -11,6 +11,9 @@
 /* Returns CLOCK_MONOTONIC in nanoseconds. */
 uint64_t lxe_now_ns(void);
 
+/* What this thread has had of processors, in nanoseconds. */
+uint64_t lxe_thread_cpu_ns(void);
+
 /* Sleeps for a duration in nanoseconds; a signal may end it early. */
 void lxe_sleep_ns(uint64_t ns);
 
