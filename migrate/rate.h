@@ -84,6 +84,12 @@ struct mig_rate_limits {
 #define MIG_RATE_MIN_DEFAULT_BPS UINT64_C(12500000) /* 100 Mbit/s */
 #define MIG_RATE_STEP_BPS        UINT64_C(6250000)  /* 50 Mbit/s */
 
+/* The lower of two limits, in bytes/s; 0 is none. */
+static inline uint64_t mig_rate_lower_bps(uint64_t a, uint64_t b)
+{
+    return a && (a < b || !b) ? a : b;
+}
+
 /*
  * The rate of the round to come. Adaptive: the first round goes at the
  * minimum, each later one at the rate at which the guest dirtied memory in

@@ -212,23 +212,18 @@ static int plan(struct session *s, struct lxe_err *err)
     return rc;
 }
 
-/* Its own, or the host's where that is less; 0: none. */
-static uint64_t rate_limit(struct session *s)
-{
-    uint64_t own = s->limits.rate.max_bps;
-    uint64_t host = mig_daemon_host_rate(&s->daemon);
-
-    return host && (host < own || !own) ? host : own;
-}
-
 /* The target is told beforehand. One that cannot be sampled is not packed. */
 static void choose_packing(struct session *s)
 {
-    uint64_t max_bps = s->limits.compress_auto ? rate_limit(s) : 0;
     struct mig_packing packing;
     struct lxe_err why = { 0 };
+    uint64_t max_bps;
 
-    if (!max_bps && s->limits.compress_auto && s->limits.compress_window_kib)
+    if (!s->limits.compress_auto)
+        return;
+    max_bps = mig_rate_lower_bps(s->limits.rate.max_bps,
+                                 mig_daemon_host_rate(&s->daemon));
+    if (!max_bps && s->limits.compress_window_kib)
         lxe_warn("--compress-window: nothing is packed, as the rate is not"
                  " limited; say --compress as well");
     if (!max_bps)
@@ -358,11 +353,9 @@ static struct mig_predict_in predict_in(const struct session *s)
         .pages = s->frozen_kib / LXE_KIB_PER_PAGE,
         .wire_bps = s->config->wire_bps,
     };
-    uint64_t share_bps = s->daemon.share_bps;
 
-    if (share_bps && (share_bps < in.limits.rate.max_bps ||
-                      !in.limits.rate.max_bps))
-        in.limits.rate.max_bps = share_bps;
+    in.limits.rate.max_bps = mig_rate_lower_bps(in.limits.rate.max_bps,
+                                                s->daemon.share_bps);
     if (in.wire_bps <= 0)
         in.wire_bps = (double)in.limits.rate.max_bps;
     return in;

@@ -296,12 +296,12 @@ static uint64_t floor_kib(const struct job *j)
 /* What all migrations of the host may send is the most for this one, too. */
 static void limit_rate(struct job *j)
 {
-    uint64_t *max_bps = &j->in.predict.limits.rate.max_bps;
     uint64_t host_bps = ask_daemon(j, "migration.rate", "", "max_rate_bps");
+    uint64_t own_bps = j->o->limits.rate.max_bps;
+    uint64_t max_bps = mig_rate_lower_bps(own_bps, host_bps);
 
-    j->host_rate = host_bps && (host_bps < *max_bps || !*max_bps);
-    if (j->host_rate)
-        *max_bps = host_bps;
+    j->host_rate = max_bps != own_bps;
+    j->in.predict.limits.rate.max_bps = max_bps;
 }
 
 /* What migrate-live would send: as session.c frees the page cache. */

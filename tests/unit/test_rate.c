@@ -250,6 +250,15 @@ static void test_burst(void)
         CU_ASSERT_TRUE(mig_chunk_bytes(rate) <= mig_burst_bytes(rate));
 }
 
+static void test_lower(void)
+{
+    CU_ASSERT_EQUAL(mig_rate_lower_bps(0, 0), 0);
+    CU_ASSERT_EQUAL(mig_rate_lower_bps(7, 0), 7);
+    CU_ASSERT_EQUAL(mig_rate_lower_bps(0, 7), 7);
+    CU_ASSERT_EQUAL(mig_rate_lower_bps(7, 9), 7);
+    CU_ASSERT_EQUAL(mig_rate_lower_bps(9, 7), 7);
+}
+
 static uint64_t next(uint64_t min, uint64_t max, enum mig_rate_phase phase,
                      double dirty)
 {
@@ -300,6 +309,7 @@ int main(void)
         {"a new rate keeps the tokens", test_set_rate_keeps_tokens},
         {"a new burst", test_set_burst},
         {"burst", test_burst},
+        {"the lower of two limits", test_lower},
         {"adaptive rate", test_adaptive},
         {"adaptive rate at its limits", test_adaptive_limits},
     };
