@@ -2,8 +2,8 @@
 /*
  * A random sample of a guest's populated pages, seen from outside by mapping
  * them read-only: their hashes, and what is in them. What has another hash
- * than before was written. Changes nothing in the guest and does not pause it; a write that
- * leaves a page as it was is not seen.
+ * than before was written. Changes nothing in the guest and does not pause it;
+ * a write that leaves a page as it was is not seen.
  *
  *   open (chooses the pages) ──> { look | visit }* ──> close
  */
