@@ -415,16 +415,18 @@ static int sample_window(struct state *s, uint32_t domid, struct round *r,
                          struct lxe_err *err)
 {
     struct lxe_page_sample *sample;
+    struct lxe_err why = { 0 };
     int rc;
 
     memset(r, 0, sizeof(*r));
     begin_look(s);
     rc = s->host->ops->page_sample_open(s->host, domid, s->ask->sample_pages,
                                         s->ask->seed + s->run->cost.looks,
-                                        &sample, err);
+                                        &sample, &why);
     s->look_end_ns = now_ns(s);
     if (rc)
-        return rc;
+        return lxe_fail(err, rc, "%s%s", why.text,
+                        rc == -EOPNOTSUPP ? "; use log-dirty mode" : "");
     if (wait_paid(s, 0))
         rc = looks(s, sample, r, err);
     sample->ops->close(sample);
