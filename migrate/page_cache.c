@@ -7,11 +7,12 @@
 #include "base/log.h"
 #include "base/u64.h"
 
-#define POLL_NS       (100 * LXE_NS_PER_MS)
+#define POLL_LEAST_NS (10 * LXE_NS_PER_MS)
+#define POLL_MOST_NS  (100 * LXE_NS_PER_MS)
 #define DROP_WAIT_NS  (15 * LXE_NS_PER_SEC)
 #define STALL_NS      (3 * LXE_NS_PER_SEC) /* the balloon came to its end */
 #define REST_NS       LXE_NS_PER_SEC
-#define ARRIVED_NS    (200 * LXE_NS_PER_MS)
+#define ARRIVED_NS    (100 * LXE_NS_PER_MS)
 #define UNREST_NS     (30 * LXE_NS_PER_SEC)
 #define SHRINK_NS     (60 * LXE_NS_PER_SEC)
 #define STEP_KIB      2048                 /* the balloon driver's */
@@ -60,6 +61,15 @@ static void wait_ns(const struct mig_page_cache_plan *plan, uint64_t ns)
 }
 
 /*
+ * Waits for what is expected so soon. A look costs xenstored and Xen some
+ * questions, and the guest waits for its processor meanwhile.
+ */
+static void wait_about(const struct mig_page_cache_plan *plan, uint64_t ns)
+{
+    wait_ns(plan, lxe_min(lxe_max(ns, POLL_LEAST_NS), POLL_MOST_NS));
+}
+
+/*
  * Asks the agent, and waits until it is done. What it reports needs no
  * refreshing: MemAvailable counts page cache as available anyway. Without an
  * agent, or with one that does not answer, the balloon does it all.
@@ -68,7 +78,7 @@ static int drop(struct lxe_host *host, uint32_t domid,
                 const struct mig_page_cache_plan *plan,
                 struct mig_page_cache_result *result, struct lxe_err *err)
 {
-    uint64_t end_ns = host->ops->now_ns(host) + DROP_WAIT_NS;
+    uint64_t start_ns = host->ops->now_ns(host), waited_ns = 0;
     struct lxe_domain dom;
     struct lxe_err no_agent = { 0 };
     int rc = host->ops->drop_page_cache(host, domid, &no_agent);
@@ -77,11 +87,11 @@ static int drop(struct lxe_host *host, uint32_t domid,
         lxe_debug("page cache: %s", no_agent.text);
         return 0;
     }
-    while (host->ops->now_ns(host) < end_ns) {
+    while (waited_ns < DROP_WAIT_NS) {
         if (is_cancelled(plan))
             return lxe_fail(err, -ECANCELED, "cancelled while the page cache"
                                              " was dropped");
-        wait_ns(plan, POLL_NS);
+        wait_about(plan, waited_ns / 4);
         rc = host->ops->get_domain(host, domid, &dom, err);
         if (rc)
             return rc;
@@ -89,10 +99,20 @@ static int drop(struct lxe_host *host, uint32_t domid,
             result->dropped = true;
             return 0;
         }
+        waited_ns = host->ops->now_ns(host) - start_ns;
     }
     lxe_warn("domain %u: its agent did not drop the page cache in time; the"
              " balloon squeezes it out instead", domid);
     return 0;
+}
+
+/* How long it will take at the speed so far. */
+static uint64_t until_arrived_ns(uint64_t took_ns, uint64_t done_kib,
+                                 uint64_t left_kib)
+{
+    if (!done_kib)
+        return took_ns;
+    return (uint64_t)((double)took_ns * (double)left_kib / (double)done_kib);
 }
 
 /* Waits until the guest is there, or comes no nearer. */
@@ -101,7 +121,7 @@ static int follow(struct lxe_host *host, struct lxe_domain *dom,
                   struct lxe_err *err)
 {
     uint64_t start_ns = host->ops->now_ns(host), moved_ns = start_ns;
-    uint64_t last_kib = dom->current_kib;
+    uint64_t start_kib = dom->current_kib, last_kib = start_kib;
 
     for (;;) {
         uint64_t now_ns;
@@ -122,7 +142,9 @@ static int follow(struct lxe_host *host, struct lxe_domain *dom,
         if (is_cancelled(plan))
             return lxe_fail(err, -ECANCELED,
                             "cancelled while the guest was made smaller");
-        wait_ns(plan, POLL_NS);
+        wait_about(plan, until_arrived_ns(now_ns - start_ns,
+                                          start_kib - last_kib,
+                                          last_kib - goal_kib));
     }
 }
 
@@ -195,7 +217,7 @@ int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
                         uint64_t *rest_kib, struct lxe_err *err)
 {
     uint64_t start_ns = host->ops->now_ns(host), moved_ns = start_ns;
-    uint64_t now_ns, last_kib = LXE_UNKNOWN;
+    uint64_t now_ns, rested_ns, least_ns, last_kib = LXE_UNKNOWN;
     struct lxe_domain dom;
 
     if (plan->seen_ns && plan->seen_ns <= start_ns) {
@@ -211,8 +233,9 @@ int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
         if (dom.current_kib != last_kib)
             moved_ns = now_ns;
         last_kib = dom.current_kib;
-        if (now_ns - moved_ns >=
-            (dom.current_kib == plan->goal_kib ? ARRIVED_NS : REST_NS))
+        rested_ns = now_ns - moved_ns;
+        least_ns = last_kib == plan->goal_kib ? ARRIVED_NS : REST_NS;
+        if (rested_ns >= least_ns)
             break;
         if (now_ns - start_ns > UNREST_NS)
             return lxe_fail(err, -EBUSY, "the balloon of %s still moves, from"
@@ -221,7 +244,7 @@ int mig_page_cache_rest(struct lxe_host *host, uint32_t domid,
         if (is_cancelled(plan))
             return lxe_fail(err, -ECANCELED,
                             "cancelled while the guest's balloon came to rest");
-        wait_ns(plan, POLL_NS);
+        wait_about(plan, least_ns - rested_ns);
     }
     *rest_kib = last_kib;
     return 0;

@@ -67,7 +67,7 @@ int mig_page_cache_shrink(struct lxe_host *host, uint32_t domid,
  * Waits until the balloon has rested for a second, whatever moved it: what it
  * does during the rounds would be lost (condition 5). A guest that has what
  * it was seen with a second ago rests already; where it is to be, the driver
- * has nothing left to do, and a fifth of a second is enough.
+ * has nothing left to do, and a tenth of a second is enough.
  * @rest_kib  gets what the guest has then
  * Returns 0; -EBUSY if it still moves after half a minute; -ECANCELED or what
  * the host failed with.

@@ -375,7 +375,7 @@ static void test_rests_where_it_arrived(void)
     static const struct {
         uint64_t goal_kib, least_ns, most_ns;
     } cases[] = {
-        { MIB(924), LXE_NS_PER_SEC / 5, LXE_NS_PER_SEC / 2 },
+        { MIB(924), LXE_NS_PER_SEC / 10, LXE_NS_PER_SEC / 4 },
         { MIB(920), LXE_NS_PER_SEC, 2 * LXE_NS_PER_SEC },
     };
 
