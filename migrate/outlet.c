@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
 #include "outlet.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +11,8 @@
 
 #include "base/clock.h"
 
-#define WINDOW_NS LXE_NS_PER_SEC
+#define WINDOW_NS  LXE_NS_PER_SEC
+#define PIPE_BYTES (256 * 1024)
 
 /*
  * The kernel counts headers too, which are less than a twentieth at any MTU:
@@ -25,6 +28,19 @@ static void pace_socket(const struct mig_outlet *o)
     if (!getsockopt(o->fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) &&
         protocol == IPPROTO_TCP)
         setsockopt(o->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bps, sizeof(bps));
+}
+
+/*
+ * A pipe begins with room for 16 pages: ssh, or whoever reads it, would be
+ * woken for each 16, and make packets of no more. Refused (no pipe, or the
+ * limit of its owner) nothing is lost.
+ */
+static void widen_pipe(int fd)
+{
+    int bytes = fcntl(fd, F_GETPIPE_SZ);
+
+    if (bytes >= 0 && bytes < PIPE_BYTES)
+        fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
 static void restart_window(struct mig_outlet *o, uint64_t now_ns)
@@ -47,6 +63,7 @@ void mig_outlet_init(struct mig_outlet *o, int fd, uint64_t rate_bps,
     /* Without a burst at the begin, the first second is like any other. */
     mig_bucket_take(&o->bucket, mig_burst_bytes(rate_bps), now_ns);
     pace_socket(o);
+    widen_pipe(fd);
     restart_window(o, now_ns);
 }
 

@@ -3,7 +3,8 @@
  * Where the stream leaves for the target, no faster than the rate.
  *
  * Where it is a TCP socket, the kernel is told the rate as well
- * (SO_MAX_PACING_RATE), so that what is written in pieces leaves evenly.
+ * (SO_MAX_PACING_RATE), so that what is written in pieces leaves evenly. A
+ * pipe is given room for more than it has at first.
  *
  * One thread writes; any may change the rate and ask for the figures.
  */

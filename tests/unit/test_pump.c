@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -602,6 +603,40 @@ static void test_damaged(void)
     clean_up(&f);
 }
 
+/* ---- what waits in a pipe ---- */
+
+#define UNREAD_BYTES (3 * 65536) /* three times what a pipe holds at first */
+
+static int queued(int fd)
+{
+    int bytes = -1;
+
+    CU_ASSERT_EQUAL(ioctl(fd, FIONREAD, &bytes), 0);
+    return bytes;
+}
+
+static void start_into_pipe(struct fixture *f)
+{
+    int fds[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
+    f->config.out_fd = fds[1];
+    f->sink.fd = fds[0];
+    CU_ASSERT_EQUAL_FATAL(mig_pump_open(&f->config, &f->pump, &f->err), 0);
+}
+
+static void test_pipe_holds_more(void)
+{
+    struct fixture f = { 0 };
+
+    put_stream(&f.stream, 1, false);
+    start_into_pipe(&f); /* nobody reads yet */
+    CU_ASSERT_EQUAL(write_bytes(&f, f.stream.data, UNREAD_BYTES), 0);
+    CU_ASSERT_EQUAL(queued(f.sink.fd), UNREAD_BYTES);
+    CU_ASSERT_EQUAL(finish(&f, false, false), -ECANCELED);
+    clean_up(&f);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -617,6 +652,7 @@ int main(void)
         { "stopped while it waits for its rate", test_stop_paced },
         { "stopped between two writes", test_stop_idle },
         { "the target goes away", test_far_end_closes },
+        { "a pipe holds more than it did", test_pipe_holds_more },
         { "a stream that breaks off", test_truncated },
         { "a damaged stream", test_damaged },
     };
