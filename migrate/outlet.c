@@ -4,15 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
-#define WINDOW_NS  LXE_NS_PER_SEC
-#define PIPE_BYTES (256 * 1024)
+#define WINDOW_NS     LXE_NS_PER_SEC
+#define PIPE_BYTES    (256 * 1024)
+#define DRAIN_POLL_NS LXE_NS_PER_MS
 
 /*
  * The kernel counts headers too, which are less than a twentieth at any MTU:
@@ -226,4 +229,23 @@ int mig_outlet_write(struct mig_outlet *o, struct iovec *iov, int count)
         left -= chunk;
     }
     return 0;
+}
+
+/* Bytes that the other end of a socket or a pipe has not taken yet. */
+static int queued_bytes(int fd)
+{
+    int bytes = 0;
+
+    if (ioctl(fd, SIOCOUTQ, &bytes) && ioctl(fd, FIONREAD, &bytes))
+        return 0;
+    return bytes;
+}
+
+void mig_outlet_drain(struct mig_outlet *o, uint64_t limit_ns)
+{
+    uint64_t end_ns = lxe_now_ns() + limit_ns;
+
+    while (queued_bytes(o->fd) > 0 && !atomic_load(o->stopped) &&
+           lxe_now_ns() < end_ns)
+        lxe_sleep_ns(DRAIN_POLL_NS);
 }

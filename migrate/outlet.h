@@ -68,6 +68,13 @@ void mig_outlet_idle(struct mig_outlet *o, uint64_t ns);
  */
 int mig_outlet_write(struct mig_outlet *o, struct iovec *iov, int count);
 
+/*
+ * Waits until what was written has left the socket or the pipe; of any other
+ * kind of file nothing is known, and nothing awaited.
+ * @limit_ns  for so long at most
+ */
+void mig_outlet_drain(struct mig_outlet *o, uint64_t limit_ns);
+
 void mig_outlet_stats(struct mig_outlet *o, struct mig_outlet_stats *out);
 
 #endif

@@ -332,6 +332,11 @@ void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps)
     end_item(pump);
 }
 
+void mig_pump_drain(struct mig_pump *pump, uint64_t limit_ns)
+{
+    mig_outlet_drain(&pump->outlet, limit_ns);
+}
+
 void mig_pump_stats(struct mig_pump *pump, struct mig_pump_stats *out)
 {
     pthread_mutex_lock(&pump->lock);

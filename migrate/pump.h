@@ -68,6 +68,11 @@ int mig_pump_check(const struct mig_pump *pump);
 /* From the next write on; 0 is unlimited. From any thread. */
 void mig_pump_set_rate(struct mig_pump *pump, uint64_t rate_bps);
 
+/*
+ * Waits until what was written has left for the target, as mig_outlet_drain().
+ */
+void mig_pump_drain(struct mig_pump *pump, uint64_t limit_ns);
+
 /* From any thread. */
 void mig_pump_stats(struct mig_pump *pump, struct mig_pump_stats *out);
 

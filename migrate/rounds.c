@@ -18,6 +18,7 @@
 
 #define PROGRESS_NS  (250 * LXE_NS_PER_MS)
 #define LONG_REST_NS 2e8 /* of a round, for which it pays to decide anew */
+#define DRAIN_NS     (250 * LXE_NS_PER_MS)
 
 struct mig_rounds {
     struct mig_rounds_config config;
@@ -478,6 +479,19 @@ static enum lxe_save_verdict on_round(void *data, unsigned round,
     return count_known(data, round, (uint64_t)dirty_pages);
 }
 
+/*
+ * What still waits between us and the wire would be sent in the downtime.
+ * While it leaves the guest writes, which is less unless it outruns the wire.
+ */
+static void drain(struct mig_rounds *r)
+{
+    double dirty_bps = mig_dirty_counts_pps(&r->dirty, &r->dirty.curve) *
+                       MIG_PAGE_WIRE_BYTES;
+
+    if (dirty_bps < live_bps(r))
+        mig_pump_drain(r->pump, DRAIN_NS);
+}
+
 /* Condition 1 of hot_pages.h: from here on nothing is left out. */
 static int on_suspending(void *data)
 {
@@ -485,6 +499,7 @@ static int on_suspending(void *data)
 
     mig_hot_hold(r->config.hot);
     close_round(r);
+    drain(r);
     mig_slowing_end(&r->slowing);
     r->request_ns = lxe_now_ns();
     return mig_pump_check(r->pump);

@@ -615,6 +615,12 @@ static int queued(int fd)
     return bytes;
 }
 
+static void *read_late(void *data)
+{
+    lxe_sleep_ns(20 * LXE_NS_PER_MS);
+    return sink_main(data);
+}
+
 static void start_into_pipe(struct fixture *f)
 {
     int fds[2];
@@ -625,7 +631,7 @@ static void start_into_pipe(struct fixture *f)
     CU_ASSERT_EQUAL_FATAL(mig_pump_open(&f->config, &f->pump, &f->err), 0);
 }
 
-static void test_pipe_holds_more(void)
+static void test_drain(void)
 {
     struct fixture f = { 0 };
 
@@ -633,7 +639,28 @@ static void test_pipe_holds_more(void)
     start_into_pipe(&f); /* nobody reads yet */
     CU_ASSERT_EQUAL(write_bytes(&f, f.stream.data, UNREAD_BYTES), 0);
     CU_ASSERT_EQUAL(queued(f.sink.fd), UNREAD_BYTES);
-    CU_ASSERT_EQUAL(finish(&f, false, false), -ECANCELED);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&f.sink.thread, NULL, read_late,
+                                         &f.sink), 0);
+    mig_pump_drain(f.pump, UINT64_MAX / 2);
+    CU_ASSERT_EQUAL(queued(f.sink.fd), 0);
+    CU_ASSERT_EQUAL(finish(&f, false, true), -ECANCELED);
+    clean_up(&f);
+}
+
+static void test_drain_ends(void)
+{
+    struct fixture f = { 0 };
+    uint64_t begin_ns;
+
+    put_stream(&f.stream, 1, false);
+    start_into_pipe(&f);
+    CU_ASSERT_EQUAL(write_bytes(&f, f.stream.data, UNREAD_BYTES), 0);
+    begin_ns = lxe_now_ns();
+    mig_pump_drain(f.pump, 30 * LXE_NS_PER_MS);
+    CU_ASSERT(lxe_now_ns() - begin_ns >= 30 * LXE_NS_PER_MS);
+    mig_pump_stop(f.pump);
+    mig_pump_drain(f.pump, UINT64_MAX / 2);
+    CU_ASSERT_EQUAL(finish(&f, true, false), -ECANCELED);
     clean_up(&f);
 }
 
@@ -652,7 +679,8 @@ int main(void)
         { "stopped while it waits for its rate", test_stop_paced },
         { "stopped between two writes", test_stop_idle },
         { "the target goes away", test_far_end_closes },
-        { "a pipe holds more than it did", test_pipe_holds_more },
+        { "a pipe holds more, and is awaited to be empty", test_drain },
+        { "but not for ever", test_drain_ends },
         { "a stream that breaks off", test_truncated },
         { "a damaged stream", test_damaged },
     };
