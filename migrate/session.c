@@ -593,8 +593,10 @@ static enum mig_outcome commit(struct session *s, struct lxe_err *err)
     enum mig_outcome outcome = mig_handshake_commit(&s->transport, REPORT_MS,
                                                     err);
 
-    if (outcome == MIG_MOVED)
+    if (outcome == MIG_MOVED) {
         s->report->resumed_ns = lxe_now_ns();
+        lxe_debug("the target says that the guest runs");
+    }
     return outcome;
 }
 

@@ -133,7 +133,7 @@ client_ms() {
 # does not tell.
 figures() { # CLIENT-MS
     local from=$work/migrate.log to=$work/receive.log guest=null
-    local begin end request restored
+    local begin end request restored runs
 
     tb_get 1 /var/log/tb/migrate >"$from"
     tb_kill 1 hear TERM
@@ -145,10 +145,15 @@ figures() { # CLIENT-MS
     }
     request=$(stamp_of "$from" 'issuing .* suspend request') || request=null
     restored=$(stamp_of "$to" 'Restore successful') || restored=null
+    runs=$(stamp_of "$from" \
+        'Target reports successful startup|says that the guest runs') ||
+        runs=null
     [ -n "${TB_ICOUNT:-}" ] || guest=$(tb_guest_downtime_ms 2 g1)
     jq -cn "{ bytes: $tb_bytes, total_ms: ($end - $begin),
         engine_ms: (if $request == null or $restored == null then null
             else $restored - $request end),
+        resumed_ms: (if $request == null or $runs == null then null
+            else $runs - $request end),
         guest_ms: $guest, client_ms: ${1:-null} }"
 }
 

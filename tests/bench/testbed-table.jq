@@ -25,6 +25,7 @@ def table($stock; $name):
     row($stock; $o; "bytes"; "MB on the wire"; 1e6; 1),
     row($stock; $o; "total_ms"; "seconds in all"; 1e3; 1),
     row($stock; $o; "engine_ms"; "engine downtime, ms"; 1; 0),
+    row($stock; $o; "resumed_ms"; "until it is said to run, ms"; 1; 0),
     row($stock; $o; "guest_ms"; "downtime in the guest, ms"; 1; 0),
     row($stock; $o; "client_ms"; "downtime on the network, ms"; 1; 0);
 .runs | group_by([.workload, .link]) | sort_by(.[0].link != "none") | .[] |

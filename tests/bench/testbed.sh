@@ -24,6 +24,7 @@
 #               which --plan watches the guest first
 #   engine      from libxl's suspend request at the source to the end of the
 #               restore at the target, by what libxl and libxc log
+#   resumed     from that request until the source is told that the guest runs
 #   guest       the jump of the guest's wall clock against its monotonic one;
 #               not with TB_ICOUNT, since the hosts' clocks go apart then
 #   network     the longest time between two answers to a ping every 20 ms,
