@@ -500,11 +500,26 @@ const struct mig_journal *mig_journal_find(const struct mig_journal_list *list,
 
 /* ---- one at a time ---- */
 
+/* Of one guest; at the source one that was started anew is another. */
 static bool is_rival(const struct mig_journal *j,
                      const struct mig_journal *ours)
 {
-    return j->role == MIG_JOURNAL_SOURCE && j->domid == ours->domid &&
-           !strcmp(j->uuid, ours->uuid);
+    return j->role == ours->role && !strcmp(j->uuid, ours->uuid) &&
+           (j->role == MIG_JOURNAL_TARGET || j->domid == ours->domid);
+}
+
+static int refuse(const struct mig_journal *rival, struct lxe_err *err)
+{
+    bool comes = rival->role == MIG_JOURNAL_TARGET;
+    const char *to = comes ? "this host" : rival->to;
+
+    if (mig_journal_alive(rival))
+        return lxe_fail(err, -EBUSY, "%s is being migrated to %s already, by"
+                        " process %d", rival->name, to,
+                        (int)rival->owner.pid);
+    return lxe_fail(err, -EBUSY, "the migration of %s to %s died, and is not"
+                    " undone yet; try again, or 'aerostat-migrate --repair'",
+                    rival->name, to);
 }
 
 static int check_alone(const char *dir, const struct mig_journal *ours,
@@ -515,19 +530,9 @@ static int check_alone(const char *dir, const struct mig_journal *ours,
 
     if (rc)
         return rc;
-    for (size_t i = 0; !rc && i < list.count; i++) {
-        const struct mig_journal *j = &list.items[i];
-
-        if (!is_rival(j, ours))
-            continue;
-        if (mig_journal_alive(j))
-            rc = lxe_fail(err, -EBUSY, "%s is being migrated to %s already, by"
-                          " process %d", j->name, j->to, (int)j->owner.pid);
-        else
-            rc = lxe_fail(err, -EBUSY, "the migration of %s to %s died, and is"
-                          " not undone yet; try again, or 'aerostat-migrate"
-                          " --repair'", j->name, j->to);
-    }
+    for (size_t i = 0; !rc && i < list.count; i++)
+        if (is_rival(&list.items[i], ours))
+            rc = refuse(&list.items[i], err);
     mig_journal_list_free(&list);
     return rc;
 }

@@ -117,10 +117,10 @@ const struct mig_journal *mig_journal_find(const struct mig_journal_list *list,
                                            const char *what);
 
 /*
- * Writes the first journal of a migration from here, unless there is one of
- * the same guest already: one that goes on, or one that died and is not undone
- * yet, whose repair would turn our log-dirty mode off. Of two that begin at
- * once one is refused.
+ * Writes the first journal of a migration from here, or to here, unless there
+ * is one of the same guest already: one that goes on, or one that died and is
+ * not undone yet, whose repair would turn our log-dirty mode off, or destroy
+ * what we receive. Of two that begin at once one is refused.
  * Returns 0; -EBUSY with a message that says whose it is; or as
  * mig_journal_write() and mig_journal_read_all(). Nothing is left then.
  */

@@ -57,6 +57,7 @@ libmig_a_SOURCES = \
 	%D%/status.c %D%/status.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/stream_edit.c %D%/stream_edit.h \
+	%D%/supersede.c %D%/supersede.h \
 	%D%/svg.c %D%/svg.h \
 	%D%/throttle.c %D%/throttle.h \
 	%D%/transport.c %D%/transport.h \

@@ -28,6 +28,7 @@
 #include "line_io.h"
 #include "probe_serve.h"
 #include "settle.h"
+#include "supersede.h"
 #include "unpacker.h"
 #include "xl_domain.h"
 
@@ -107,6 +108,28 @@ static int repair_dead(struct receive *r, struct lxe_err *err)
     return mig_repair_all(&repair, &count, err);
 }
 
+/* The user tries again, and the try before has not heard of it. */
+static int end_earlier(struct receive *r, struct lxe_err *err)
+{
+    int ended = mig_supersede(r->config->journal_dir, r->hello.uuid, err);
+
+    return ended > 0 ? repair_dead(r, err) : ended;
+}
+
+/* From here on another that offers the guest knows of us. */
+static int begin_journal(struct receive *r, struct lxe_err *err)
+{
+    struct mig_journal *j = &r->journal;
+
+    mig_journal_init(j, MIG_JOURNAL_TARGET);
+    snprintf(j->name, sizeof(j->name), "%s", r->hello.name);
+    snprintf(j->uuid, sizeof(j->uuid), "%.36s", r->hello.uuid);
+    snprintf(j->stage, sizeof(j->stage), "receiving");
+    if (r->hello.target_kib)
+        j->original_target_kib = r->hello.target_kib;
+    return mig_journal_begin(r->config->journal_dir, j, err);
+}
+
 static int admit(struct receive *r, struct lxe_err *err)
 {
     int rc = lxe_host_open("xen", &r->host, err);
@@ -117,6 +140,10 @@ static int admit(struct receive *r, struct lxe_err *err)
         rc = repair_dead(r, err);
     if (!rc)
         rc = check_free_name(r, err);
+    if (!rc)
+        rc = end_earlier(r, err);
+    if (!rc)
+        rc = begin_journal(r, err);
     if (!rc)
         rc = reserve(r, err);
     return rc;
@@ -155,18 +182,6 @@ static int run_xl(void *data)
     return 127;
 }
 
-static void begin_journal(struct receive *r)
-{
-    struct mig_journal *j = &r->journal;
-
-    mig_journal_init(j, MIG_JOURNAL_TARGET);
-    snprintf(j->name, sizeof(j->name), "%s", r->hello.name);
-    snprintf(j->uuid, sizeof(j->uuid), "%.36s", r->hello.uuid);
-    snprintf(j->stage, sizeof(j->stage), "receiving");
-    if (r->hello.target_kib)
-        j->original_target_kib = r->hello.target_kib;
-}
-
 static int journal_xl(void *data, const struct mig_process *xl,
                       struct lxe_err *err)
 {
@@ -190,15 +205,6 @@ static int start_xl(struct receive *r, pid_t *pid, struct lxe_err *err)
         rc = mig_held_child_start(&xl, pid, err);
     mig_unpacker_hand_over(&r->unpacker);
     return rc;
-}
-
-/* Finds the guest that is being taken in, whatever others are called. Returns
- * 0 or -ESRCH. */
-static int find_incoming(struct receive *r, struct lxe_domain *out)
-{
-    struct lxe_err err = { 0 };
-
-    return lxe_host_find_uuid(r->host, r->hello.uuid, out, &err);
 }
 
 /* From when the guest is there, what it takes counts against what is held.
@@ -262,31 +268,47 @@ static bool settle(struct receive *r)
     return mig_settle_begin(&settle);
 }
 
+/* Such a domain has never run here. xl names it right after it made it. */
+static bool is_half(const struct lxe_domain *dom)
+{
+    return dom->paused && (dom->migrating || !dom->name[0]);
+}
+
 /*
  * xl destroys its copy when it fails, but not when it is killed. A guest that
- * still is "incoming" has never run here, so it is not lost with its remains;
- * another may run. Returns whether the journal is needed no more.
+ * is half there is not lost with its remains; another may run. Returns whether
+ * the journal is needed no more.
  */
 static bool remove_remains(struct receive *r)
 {
     struct lxe_domain dom;
     struct lxe_err err = { 0 };
+    int rc = lxe_host_find_uuid(r->host, r->hello.uuid, &dom, &err);
 
-    if (find_incoming(r, &dom))
+    if (rc == -ESRCH)
         return true;
-    if (!dom.migrating || !dom.paused)
+    if (!rc && !is_half(&dom))
         return settle(r);
-    lxe_warn("xl died; removing the half-received domain %u", dom.domid);
-    if (!lxe_xl_destroy(r->xl, dom.domid, &err))
-        return true;
-    lxe_error("%s", err.text);
-    return false;
+    if (!rc) {
+        lxe_warn("xl died; removing the half-received domain %u", dom.domid);
+        rc = lxe_xl_destroy(r->xl, dom.domid, &err);
+    }
+    if (rc)
+        lxe_error("%s: what came of it may still be here: %s; try"
+                  " 'aerostat-migrate --repair'", r->shown, err.text);
+    return !rc;
 }
 
 static int exit_status(int status)
 {
     return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status)
                                             : EXIT_FAILURE;
+}
+
+static void forget(struct receive *r)
+{
+    if (r->journal.owner.pid)
+        mig_journal_remove(r->config->journal_dir, &r->journal);
 }
 
 static int take_in(struct receive *r)
@@ -296,7 +318,6 @@ static int take_in(struct receive *r)
     bool clean = true;
     pid_t pid;
 
-    begin_journal(r);
     if (start_xl(r, &pid, &err)) {
         lxe_error("cannot start xl: %s", err.text);
     } else {
@@ -305,7 +326,7 @@ static int take_in(struct receive *r)
     }
     mig_unpacker_stop(&r->unpacker);
     if (clean)
-        mig_journal_remove(r->config->journal_dir, &r->journal);
+        forget(r);
     return status;
 }
 
@@ -347,10 +368,12 @@ int mig_receive_run(const struct mig_receive_config *config)
         if (answer(&r, rc, &err))
             rc = lxe_fail(&err, -EPIPE, "the source went away");
     }
-    if (rc)
-        lxe_error("%s", err.text);
-    else
+    if (!rc) {
         status = take_in(&r);
+    } else {
+        lxe_error("%s", err.text);
+        forget(&r);
+    }
     mig_announce_close(&r.announce);
     mig_daemon_close(&r.daemon);
     lxe_xl_close(r.xl);

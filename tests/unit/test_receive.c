@@ -48,6 +48,8 @@ static struct {
     uint64_t free_kib;
     const char *resident_name, *resident_uuid; /* of domain 3, */
     bool resident_dying;                       /* and what is left of it */
+    bool nameless;         /* xl had not named it yet */
+    bool unlisted;         /* xenstored does not answer once it is there */
     bool arrives_running;  /* xl had already started the guest, */
     uint64_t target_kib;   /* with that target */
     bool refuses_target;
@@ -69,8 +71,11 @@ static int list_domains(struct lxe_host *host, struct lxe_domain_list *out,
     struct lxe_domain *doms = calloc(3, sizeof(*doms));
 
     (void)host;
-    (void)err;
     t.lists++;
+    if (t.unlisted && exists(t.arrived)) {
+        free(doms);
+        return lxe_fail(err, -EIO, "xenstored does not answer");
+    }
     if (t.hang_up >= 0)
         close(t.hang_up);
     t.hang_up = -1;
@@ -81,11 +86,13 @@ static int list_domains(struct lxe_host *host, struct lxe_domain_list *out,
     *out = (struct lxe_domain_list){ doms, 2 };
     if (exists(t.arrived) && !t.destroyed) {
         doms[2].domid = INCOMING;
-        snprintf(doms[2].name, sizeof(doms[2].name), "web--incoming");
+        snprintf(doms[2].name, sizeof(doms[2].name), "%s",
+                 t.nameless ? "" : "web--incoming");
         doms[2].target_kib = t.target_kib;
         doms[2].static_max_kib = 65536;
         snprintf(doms[2].uuid, sizeof(doms[2].uuid), UUID);
-        doms[2].migrating = doms[2].paused = !t.arrives_running;
+        doms[2].paused = !t.arrives_running;
+        doms[2].migrating = doms[2].paused && !t.nameless;
         out->count = 3;
     }
     return 0;
@@ -740,6 +747,45 @@ static void test_source_hangs(void)
     end();
 }
 
+/* A receiver in a process of its own, whose source has gone without a word. */
+static pid_t start_forgotten(void)
+{
+    struct mig_receive_config config = { 0 };
+    pid_t pid;
+
+    write_xl("exec sleep 1000");
+    fflush(stdout);
+    pid = fork();
+    if (!pid)
+        _exit(receive_with(HELLO, HANGS, config).status);
+    while (!strstr(read_file("ran"), "migrate-receive"))
+        lxe_sleep_ns(10 * LXE_NS_PER_MS);
+    return pid;
+}
+
+/* It ends before the guest is let in, else it would destroy that one. */
+static void test_tried_again(void)
+{
+    struct exchange x;
+    int status;
+    pid_t pid;
+
+    begin();
+    pid = start_forgotten();
+    CU_ASSERT_EQUAL(journals(), 1);
+    write_xl("ls journals/*.json | wc -l >count; touch arrived");
+    t.arrives_running = true;
+    x = receive(HELLO);
+    CU_ASSERT_EQUAL(x.status, 0);
+    CU_ASSERT_STRING_EQUAL(answer_of(&x).refusal, "");
+    CU_ASSERT_EQUAL(atoi(read_file("count")), 1); /* its own */
+    CU_ASSERT_PTR_NOT_NULL(strstr(t.logged, "web comes once more"));
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status));
+    CU_ASSERT_EQUAL(journals(), 0);
+    end();
+}
+
 /* ---- a guest that came with less than it had ---- */
 
 #define SMALL_HELLO                                                           \
@@ -842,6 +888,31 @@ static void test_remains(void)
     end();
 }
 
+/* xl was killed before it named what it had made. */
+static void test_nameless_remains(void)
+{
+    begin();
+    write_xl("touch arrived; kill -KILL $$");
+    t.nameless = true;
+    CU_ASSERT_EQUAL(receive(HELLO).status, EXIT_FAILURE);
+    CU_ASSERT_TRUE(t.destroyed);
+    CU_ASSERT_EQUAL(journals(), 0);
+    end();
+}
+
+/* Whoever repairs it later finds the journal. */
+static void test_remains_unseen(void)
+{
+    begin();
+    write_xl("touch arrived; kill -KILL $$");
+    t.unlisted = true;
+    CU_ASSERT_EQUAL(receive(HELLO).status, EXIT_FAILURE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(t.logged, "xenstored does not answer"));
+    CU_ASSERT_FALSE(t.destroyed);
+    CU_ASSERT_EQUAL(journals(), 1);
+    end();
+}
+
 /* It had come so far that it may run: it is not ours to end. */
 static void test_remains_that_run(void)
 {
@@ -932,12 +1003,15 @@ int main(void)
         { "a bad hello is named", test_bad_hello },
         { "the source goes away", test_source_closes },
         { "the source hangs", test_source_hangs },
+        { "its user tries again", test_tried_again },
         { "a guest gets back what it came without", test_gives_back },
         { "also where xl was killed", test_gives_back_anyway },
         { "a guest that has all", test_nothing_to_give_back },
         { "at once, where nobody else can", test_gives_back_at_once },
         { "a guest that cannot be given it", test_cannot_give_back },
         { "remains are removed", test_remains },
+        { "also before they have a name", test_nameless_remains },
+        { "what cannot be seen is in the journal", test_remains_unseen },
         { "but not a guest that may run", test_remains_that_run },
         { "remains that stay are in the journal", test_remains_that_stay },
         { "xl fails, and nothing came", test_nothing_came },
