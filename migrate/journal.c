@@ -82,6 +82,13 @@ bool mig_journal_alive(const struct mig_journal *j)
            (j->role == MIG_JOURNAL_TARGET && mig_process_alive(&j->helper));
 }
 
+bool mig_journal_same(const struct mig_journal *a,
+                      const struct mig_journal *b)
+{
+    return a->role == b->role && a->owner.pid == b->owner.pid &&
+           a->owner.start_ticks == b->owner.start_ticks;
+}
+
 void mig_journal_init(struct mig_journal *j, enum mig_journal_role role)
 {
     *j = (struct mig_journal){

@@ -79,6 +79,10 @@ bool mig_process_alive(const struct mig_process *p);
 /* Whether the migration goes on: its owner lives, or xl at the target does. */
 bool mig_journal_alive(const struct mig_journal *j);
 
+/* Pure: whether both are of one migration, whatever they say of it. */
+bool mig_journal_same(const struct mig_journal *a,
+                      const struct mig_journal *b);
+
 /* Pure. Returns 0 or -ENOMEM. */
 int mig_journal_format(const struct mig_journal *j,
                        char text[MIG_JOURNAL_MAX_FILE]);

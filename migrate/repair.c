@@ -16,11 +16,13 @@
 #include "base/log.h"
 #include "base/u64.h"
 #include "qemu_log.h"
+#include "save_procs.h"
 #include "xl_domain.h"
 
 #define AWAY       "--migratedaway"
 #define INCOMING   "--incoming"
 #define POLL_NS    (250 * LXE_NS_PER_MS)
+#define SAVE_LOOKS 4 /* at a save that should have ended */
 #define HELPER_NS  (10 * LXE_NS_PER_SEC) /* for the save helper to clean up */
 #define SETTLE_NS  (10 * LXE_NS_PER_SEC) /* for a guest that suspends late */
 
@@ -105,6 +107,14 @@ static void advise(const struct mig_journal *j)
 }
 
 /* ---- undoing ---- */
+
+static void wait_ns(const struct mig_repair *r, uint64_t ns)
+{
+    if (r->wait)
+        r->wait(r->data, ns);
+    else
+        lxe_sleep_ns(ns);
+}
 
 struct undo {
     const struct mig_repair *r;
@@ -214,8 +224,34 @@ static void undo_target(struct undo *u)
         failed(u, "giving the guest its memory back", rc, &why);
 }
 
+/*
+ * Whether it is saved by somebody else: what was asked to end may take a
+ * moment, and so may the guard of its brake.
+ */
+static bool is_saved(const struct mig_repair *r, uint32_t domid)
+{
+    for (int i = 0; r->ops->is_saved(r->data, domid); i++) {
+        if (i == SAVE_LOOKS)
+            return true;
+        wait_ns(r, POLL_NS);
+    }
+    return false;
+}
+
+static int fail_saved(const struct mig_journal *j, struct lxe_err *err)
+{
+    return lxe_fail(err, -EBUSY, "somebody else saves or migrates domain %"
+                    PRIu32 " now", j->domid);
+}
+
 static int undo(struct undo *u)
 {
+    struct lxe_err why = { 0 };
+
+    if (is_saved(u->r, u->j->domid)) {
+        failed(u, "left as it is", fail_saved(u->j, &why), &why);
+        return u->rc;
+    }
     undo_name(u);
     if (u->j->saving) {
         undo_log_dirty(u);
@@ -251,14 +287,6 @@ int mig_repair_undo(const struct mig_repair *r, const struct mig_journal *j,
 }
 
 /* ---- the dead ---- */
-
-static void wait_ns(const struct mig_repair *r, uint64_t ns)
-{
-    if (r->wait)
-        r->wait(r->data, ns);
-    else
-        lxe_sleep_ns(ns);
-}
 
 static bool has_ended(const struct mig_repair *r, const struct mig_process *p)
 {
@@ -303,7 +331,9 @@ int mig_repair_resume_late(const struct mig_repair *r,
         if (rc == -ESRCH || (!rc && strcmp(now.uuid, j->uuid)))
             return 0;
         if (!rc && now.suspended)
-            return host->ops->resume(host, j->domid, err);
+            return is_saved(r, j->domid)
+                       ? fail_saved(j, err)
+                       : host->ops->resume(host, j->domid, err);
         if (host->ops->now_ns(host) >= end_ns)
             return rc;
         wait_ns(r, POLL_NS);
@@ -419,21 +449,61 @@ static bool any_dead(const struct mig_journal_list *list)
     return false;
 }
 
+/*
+ * Of a process that has ended: while others were repaired it may have lived,
+ * and written that the target may start the guest. Now nobody changes it.
+ * Returns 0; -ESRCH where it is there no more; as mig_journal_read_all().
+ */
+static int read_again(const struct mig_repair *r, const struct mig_journal *j,
+                      struct mig_journal *out, struct lxe_err *err)
+{
+    struct mig_journal_list list;
+    int rc = mig_journal_read_all(r->dir, &list, err);
+
+    if (rc)
+        return rc;
+    rc = lxe_fail(err, -ESRCH, "the journal of %s is there no more", j->name);
+    for (size_t i = 0; i < list.count; i++) {
+        if (!mig_journal_same(&list.items[i], j))
+            continue;
+        *out = list.items[i];
+        rc = 0;
+    }
+    mig_journal_list_free(&list);
+    return rc;
+}
+
 static void repair_dead(const struct mig_repair *r,
+                        const struct mig_journal *seen,
+                        struct mig_repair_count *count)
+{
+    struct lxe_err err = { 0 };
+    struct mig_journal j;
+    int rc = read_again(r, seen, &j, &err);
+
+    if (rc == -ESRCH)
+        return; /* it came to its end */
+    if (rc)
+        lxe_error("%s", err.text);
+    if (!rc && mig_journal_alive(&j)) {
+        count->running++; /* in another process by now */
+    } else if (!rc && repair_one(r, &j)) {
+        mig_journal_remove(r->dir, &j);
+        count->repaired++;
+    } else {
+        count->open++;
+    }
+}
+
+static void repair_list(const struct mig_repair *r,
                         const struct mig_journal_list *list,
                         struct mig_repair_count *count)
 {
     for (size_t i = 0; i < list->count; i++) {
-        const struct mig_journal *j = &list->items[i];
-
-        if (mig_journal_alive(j)) {
+        if (mig_journal_alive(&list->items[i]))
             count->running++;
-        } else if (repair_one(r, j)) {
-            mig_journal_remove(r->dir, j);
-            count->repaired++;
-        } else {
-            count->open++;
-        }
+        else
+            repair_dead(r, &list->items[i], count);
     }
 }
 
@@ -454,20 +524,25 @@ int mig_repair_all(const struct mig_repair *r, struct mig_repair_count *count,
         if (rc)
             return rc;
     }
-    repair_dead(r, &list, count);
+    repair_list(r, &list, count);
     mig_journal_list_free(&list);
     return 0;
 }
 
-/* Whether the guest may go on here, and is the one of the journal. */
-static int may_take_back(const struct mig_repair *r,
-                         const struct mig_journal *j, const char *what,
-                         struct lxe_err *err)
+/*
+ * Whether the guest may go on here, and is the one of the journal.
+ * @j  as it was found; gets what it says now
+ */
+static int may_take_back(const struct mig_repair *r, struct mig_journal *j,
+                         const char *what, struct lxe_err *err)
 {
+    bool alive = mig_journal_alive(j);
     struct lxe_domain now;
-    int rc;
+    int rc = alive ? 0 : read_again(r, j, j, err);
 
-    if (mig_journal_alive(j))
+    if (rc)
+        return rc;
+    if (alive)
         return lxe_fail(err, -EBUSY, "the migration of %s goes on; see"
                         " 'xl-aerostat migrate-cancel'", what);
     if (j->state == MIG_JOURNAL_MOVED)
@@ -493,15 +568,14 @@ int mig_repair_take_back(const struct mig_repair *r, const char *what,
         return rc;
     found = mig_journal_find(&list, what);
     if (found)
-        rc = may_take_back(r, found, what, err);
+        *out = *found;
     else
         rc = lxe_fail(err, -ESRCH, "no migration of %s is known here", what);
-    if (!rc)
-        *out = *found;
     mig_journal_list_free(&list);
-    if (rc)
-        return rc;
-    rc = mig_repair_undo(r, out, err);
+    if (!rc)
+        rc = may_take_back(r, out, what, err);
+    if (!rc)
+        rc = mig_repair_undo(r, out, err);
     if (!rc)
         mig_journal_remove(r->dir, out);
     return rc;
@@ -541,6 +615,13 @@ static int xen_cancel_suspend(void *data, uint32_t domid, bool *was_pending,
     return lxe_xl_cancel_suspend(domid, was_pending, err);
 }
 
+static bool xen_is_saved(void *data, uint32_t domid)
+{
+    (void)data;
+    return lxe_save_is_running(domid);
+}
+
 const struct mig_repair_ops mig_repair_xen = {
     xen_rename, xen_destroy, xen_log_dirty_off, xen_cancel_suspend,
+    xen_is_saved,
 };

@@ -45,6 +45,8 @@ struct mig_repair_ops {
     /* Takes back a request to suspend that the guest has not yet seen. */
     int (*cancel_suspend)(void *data, uint32_t domid, bool *was_pending,
                           struct lxe_err *err);
+    /* Whether a process saves it now. */
+    bool (*is_saved)(void *data, uint32_t domid);
 };
 
 struct mig_repair {
@@ -62,9 +64,10 @@ extern const struct mig_repair_ops mig_repair_xen;
 
 /*
  * Undoes at once all that a journal of the source holds: every step, even if
- * one fails; each failure is logged.
+ * one fails; each failure is logged. Our own save has ended by then.
  * Returns 0; -ESRCH where the guest was destroyed or started anew meanwhile,
- * and nothing is left to undo; or the first failure.
+ * and nothing is left to undo; -EBUSY where somebody else saves it, and has
+ * it suspended, maybe, so that nothing may be touched; or the first failure.
  */
 int mig_repair_undo(const struct mig_repair *r, const struct mig_journal *j,
                     struct lxe_err *err);
@@ -72,7 +75,8 @@ int mig_repair_undo(const struct mig_repair *r, const struct mig_journal *j,
 /*
  * Watches a guest for some seconds that was asked to suspend, and may do so
  * although nobody waits for it any more; resumes it then.
- * Returns 0, also where the guest is gone, or a negative errno.
+ * Returns 0, also where the guest is gone; -EBUSY where it is somebody else
+ * who has suspended it, to save it; or another negative errno.
  */
 int mig_repair_resume_late(const struct mig_repair *r,
                            const struct mig_journal *j, struct lxe_err *err);

@@ -244,10 +244,18 @@ static void leave_behind(struct bed *b, struct mig_journal *j)
     CU_ASSERT_EQUAL(b->sim->ops->pause(b->sim, GUEST, NULL), 0);
 }
 
+static bool no_save(void *data, uint32_t domid)
+{
+    (void)data;
+    (void)domid;
+    return false;
+}
+
 static unsigned undo(unsigned fail_at, int code, bool after)
 {
-    static const struct mig_repair_ops extra = { no_rename, nothing_to_do,
-                                                 nothing_to_do, no_request };
+    static const struct mig_repair_ops extra = {
+        no_rename, nothing_to_do, nothing_to_do, no_request, no_save,
+    };
     struct bed b;
     struct lxe_host *host = begin(&b, fail_at, code, after);
     struct mig_repair repair = { .host = host, .ops = &extra };

@@ -27,6 +27,9 @@ struct bed {
     unsigned renames, destroys;
     bool helper_alive; /* when log-dirty mode was turned off */
     int fail; /* what the extra ops fail with; 0: nothing */
+    int saved;                         /* by somebody, for so many looks */
+    struct mig_journal other;          /* of a migration that goes on, */
+    void (*meanwhile)(struct bed *b);  /* called at each wait */
 };
 
 static int bed_rename(void *data, uint32_t domid, const char *from,
@@ -74,9 +77,17 @@ static int bed_cancel_suspend(void *data, uint32_t domid, bool *was_pending,
     return 0;
 }
 
-static void suspend(struct bed *b)
+static bool bed_is_saved(void *data, uint32_t domid)
 {
-    struct lxe_save_args args = { .domid = 1, .stream_fd = -1 };
+    struct bed *b = data;
+
+    CU_ASSERT_EQUAL(domid, 1);
+    return b->saved > 0 && b->saved--;
+}
+
+static void suspend_domain(struct bed *b, uint32_t domid)
+{
+    struct lxe_save_args args = { .domid = domid, .stream_fd = -1 };
     int pipe_fd[2];
 
     CU_ASSERT_EQUAL_FATAL(pipe(pipe_fd), 0);
@@ -84,7 +95,12 @@ static void suspend(struct bed *b)
     args.stream_fd = pipe_fd[1];
     CU_ASSERT_EQUAL(b->host->ops->save(b->host, &args, NULL), 0);
     close(pipe_fd[1]);
-    CU_ASSERT_TRUE(sim_dom(b->host, 1).suspended);
+    CU_ASSERT_TRUE(sim_dom(b->host, domid).suspended);
+}
+
+static void suspend(struct bed *b)
+{
+    suspend_domain(b, 1);
 }
 
 /* A guest that had acknowledged the request suspends three seconds later. */
@@ -93,6 +109,8 @@ static void bed_wait(void *data, uint64_t ns)
     struct bed *b = data;
 
     lxe_sim_advance(b->host, ns);
+    if (b->meanwhile)
+        b->meanwhile(b);
     /* The helper, which was killed by then, dies in real time. */
     if (mig_process_alive(&b->j.helper) &&
         b->host->ops->now_ns(b->host) > SECONDS(10))
@@ -107,6 +125,7 @@ static void begin(struct bed *b)
 {
     static const struct mig_repair_ops ops = {
         bed_rename, bed_destroy, bed_log_dirty_off, bed_cancel_suspend,
+        bed_is_saved,
     };
     struct lxe_domain dom;
 
@@ -317,6 +336,103 @@ static void test_late_suspend(void)
     suspend(&b);
     CU_ASSERT_EQUAL(mig_repair_resume_late(&b.repair, &b.j, NULL), 0);
     CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
+    end(&b);
+}
+
+/* An xl save has it suspended: it may not run while it is written out. */
+static void test_saved_by_others(void)
+{
+    struct bed b;
+
+    begin(&b);
+    b.saved = 100; /* looks */
+    b.host->ops->set_target(b.host, 1, MIB(512), NULL);
+    suspend(&b);
+    repair(&b, 0, 1);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
+    CU_ASSERT_TRUE(b.log_dirty);
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(512));
+    CU_ASSERT_EQUAL(mig_repair_resume_late(&b.repair, &b.j, NULL), -EBUSY);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).suspended);
+    b.saved = 2; /* it is about to end */
+    repair(&b, 1, 0);
+    CU_ASSERT_TRUE(sim_dom(b.host, 1).running);
+    CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(1024));
+    end(&b);
+}
+
+/* ---- what changes meanwhile ---- */
+
+#define GUEST(name)                                                           \
+    "{'name': '" name "', 'memory_kib': 1048576,"                             \
+    " 'static_max_kib': 2097152, 'demand': [[0, 262144]]}"
+#define TWO_GUESTS                                                            \
+    "{'host': {'total_kib': 8388608},"                                        \
+    " 'guests': [" GUEST("g") ", " GUEST("h") "]}"
+
+/* While the other is repaired it tells the target to start its guest, and is
+ * killed. */
+static void go_on_and_die(struct bed *b)
+{
+    if (b->other.state == MIG_JOURNAL_COMMITTED)
+        return;
+    b->other.state = MIG_JOURNAL_COMMITTED;
+    CU_ASSERT_EQUAL(mig_journal_write(dir, &b->other, NULL), 0);
+    kill(b->other.owner.pid, SIGKILL);
+    waitpid(b->other.owner.pid, NULL, 0);
+}
+
+/* A migration of domain 2 by a living process. */
+static void begin_other(struct bed *b)
+{
+    struct lxe_domain dom = sim_dom(b->host, 2);
+    pid_t pid = fork();
+
+    if (!pid)
+        for (;;)
+            pause();
+    b->other = b->j;
+    b->other.domid = 2;
+    snprintf(b->other.name, sizeof(b->other.name), "%s", dom.name);
+    snprintf(b->other.uuid, sizeof(b->other.uuid), "%s", dom.uuid);
+    CU_ASSERT_EQUAL(mig_process_find(pid, &b->other.owner), 0);
+    CU_ASSERT_EQUAL_FATAL(mig_journal_write(dir, &b->other, NULL), 0);
+}
+
+/* Writes the dead one, under such a name that it is found first. */
+static void write_before_other(struct bed *b)
+{
+    struct mig_journal_list list;
+    bool first = false;
+
+    while (!first) {
+        mig_journal_remove(dir, &b->j);
+        b->j.owner.start_ticks++;
+        CU_ASSERT_EQUAL_FATAL(mig_journal_write(dir, &b->j, NULL), 0);
+        CU_ASSERT_EQUAL_FATAL(mig_journal_read_all(dir, &list, NULL), 0);
+        first = list.items[0].domid == b->j.domid;
+        mig_journal_list_free(&list);
+    }
+}
+
+static void test_changed_meanwhile(void)
+{
+    struct mig_repair_count count;
+    struct bed b;
+
+    begin(&b);
+    b.host->ops->close(b.host);
+    b.host = b.repair.host = sim_open(TWO_GUESTS);
+    begin_other(&b);
+    write_before_other(&b);
+    b.meanwhile = go_on_and_die;
+    suspend_domain(&b, 2);
+    CU_ASSERT_EQUAL(mig_repair_all(&b.repair, &count, NULL), 0);
+    CU_ASSERT_EQUAL(b.other.state, MIG_JOURNAL_COMMITTED);
+    CU_ASSERT_EQUAL(count.repaired, 1);
+    CU_ASSERT_EQUAL(count.open, 1); /* it may run at the target */
+    CU_ASSERT_TRUE(sim_dom(b.host, 2).suspended);
+    mig_journal_remove(dir, &b.other);
     end(&b);
 }
 
@@ -556,6 +672,8 @@ int main(void)
         { "a guest gets back what it came without", test_gives_back },
         { "a guest that suspends late", test_late_suspend },
         { "a request to suspend is taken back", test_pending_suspend },
+        { "one that somebody else saves", test_saved_by_others },
+        { "another goes on meanwhile, and dies", test_changed_meanwhile },
         { "one step fails: the others are made", test_one_step_fails },
         { "committed: left to a person, who takes it back", test_committed },
         { "what moved is not taken back", test_moved_is_not_taken_back },
