@@ -19,6 +19,7 @@
 /* Between one way to end a save and the next, harder one. */
 #define PATIENCE_NS (5 * LXE_NS_PER_SEC)
 /* libxl itself gives up on a guest that does not suspend within a minute. */
+#define PUSHES      4 /* to end a save that is cancelled */
 #define SUSPEND_NS  (65 * LXE_NS_PER_SEC)
 #define LEAST_BPS   UINT64_C(100000) /* limits.c takes no less */
 
@@ -59,7 +60,9 @@ static void end_transport(struct state *s, int signal)
 /*
  * The helper turns log-dirty mode off on its way out, so it is asked first.
  * One that never told its pid (it is not ours), or cannot hear, loses its
- * transport: its writes fail then.
+ * transport: its writes fail then. One that still does not end is stopped, or
+ * stuck, and is killed: the undo does the rest. A guest that was asked to
+ * suspend has until libxl's patience is over, since it is seen to do so there.
  */
 static void push_cancel(struct state *s)
 {
@@ -67,7 +70,11 @@ static void push_cancel(struct state *s)
     uint64_t patience_ns = s->run->patience_ns ? s->run->patience_ns
                                                : PATIENCE_NS;
 
-    if (!s->cancel_ns || waited_ns < s->pushed * patience_ns)
+    uint64_t due_ns = s->pushed * patience_ns;
+
+    if (s->pushed == PUSHES - 1 && s->suspending)
+        due_ns += SUSPEND_NS;
+    if (!s->cancel_ns || waited_ns < due_ns || s->pushed == PUSHES)
         return;
     switch (s->pushed++) {
     case 0:
@@ -79,6 +86,10 @@ static void push_cancel(struct state *s)
         break;
     case 2:
         end_transport(s, SIGKILL);
+        break;
+    case PUSHES - 1:
+        if (s->helper)
+            kill(s->helper, SIGKILL);
         break;
     }
 }

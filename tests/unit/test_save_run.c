@@ -27,6 +27,7 @@ struct bed {
     int on_status; /* what the callback returns */
     uint64_t new_bps;  /* what it tells the helper; UINT64_MAX: nothing */
     char heard[256];   /* what the helper heard */
+    int helper_status; /* how it ended */
 };
 
 static struct bed *bed; /* the save has no other way to us */
@@ -91,6 +92,26 @@ static int hangs(struct lxe_host *host, const struct lxe_save_args *args,
     while (write(args->stream_fd, page, sizeof(page)) > 0)
         ;
     return lxe_fail(err, -EPIPE, "the stream broke");
+}
+
+/* Its helper is stopped, and ends by no more than SIGKILL. */
+static int has_stopped_helper(struct lxe_host *host,
+                              const struct lxe_save_args *args,
+                              struct lxe_err *err)
+{
+    struct mig_status status = { .kind = MIG_STATUS_START, .ok = true };
+    pid_t pid = fork();
+
+    (void)host;
+    (void)args;
+    if (!pid)
+        for (;;)
+            pause();
+    kill(pid, SIGSTOP);
+    status.pid = (uint64_t)pid;
+    mig_status_send(env_fd(MIG_STATUS_FD_ENV), &status);
+    waitpid(pid, &bed->helper_status, 0);
+    return lxe_fail(err, -EIO, "the helper was killed");
 }
 
 static int listens(struct lxe_host *host, const struct lxe_save_args *args,
@@ -230,6 +251,20 @@ static void test_rates(void)
     hear(0, 0, 7, "min-rate=0B max-rate=100000B\n"); /* the least allowed */
 }
 
+/* It would hold a suspended guest for as long as it stands. */
+static void test_stopped_helper(void)
+{
+    struct lxe_err err = { 0 };
+    struct bed b;
+
+    begin(&b);
+    b.run.stall_ns = 100 * LXE_NS_PER_MS;
+    CU_ASSERT_EQUAL(run(&b, has_stopped_helper, &err), -ETIMEDOUT);
+    CU_ASSERT_TRUE(WIFSIGNALED(b.helper_status) &&
+                   WTERMSIG(b.helper_status) == SIGKILL);
+    end(&b);
+}
+
 static void test_first_rate(void)
 {
     struct mig_limits limits;
@@ -253,10 +288,12 @@ int main(void)
         { "whose reason is told", test_reasons },
         { "a peer that hangs", test_stall },
         { "cancelled", test_cancel },
+        { "a helper that is stopped", test_stopped_helper },
         { "a rate that changes", test_rates },
         { "a rate from the start", test_first_rate },
     };
 
     signal(SIGPIPE, SIG_IGN);
+    alarm(120); /* one that hangs is a failure too */
     return unit_run("save_run", tests, sizeof(tests) / sizeof(tests[0]));
 }
