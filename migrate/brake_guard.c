@@ -18,9 +18,11 @@
 
 #define LOOK_MS 250 /* how often the guard looks for a pause that lasts */
 
-/* Seen by both processes. */
+/*
+ * Seen by both processes: since when the brake is on; 0: it is not. In one
+ * word, so that the guard cannot clear what was put on after it looked.
+ */
 struct shared {
-    atomic_bool engaged;
     _Atomic uint64_t since_ns;
 };
 
@@ -50,23 +52,25 @@ static void let_go_of_files(int keep)
 
 static void undo(struct mig_guard *g, struct lxe_guest_brake *guest)
 {
+    uint64_t since_ns = atomic_load(&g->shared->since_ns);
     int rc;
 
-    if (!mig_guard_engaged(g))
+    if (!since_ns)
         return;
     if (g->config.pauses)
         rc = guest->ops->unpause(guest, NULL);
     else
         rc = guest->ops->cap_set(guest, g->config.original_cap, NULL);
-    if (!rc || rc == -ESRCH || rc == -EINVAL)
-        mig_guard_disengage(g); /* else it is tried again */
+    if (!rc || rc == -ESRCH || rc == -EINVAL) /* else it is tried again */
+        atomic_compare_exchange_strong(&g->shared->since_ns, &since_ns, 0);
 }
 
 static bool lasts_too_long(const struct mig_guard *g)
 {
-    return g->config.pauses && mig_guard_engaged(g) &&
-           lxe_now_ns() - atomic_load(&g->shared->since_ns) >
-               MIG_GUARD_LONGEST_PAUSE_NS;
+    uint64_t since_ns = atomic_load(&g->shared->since_ns);
+
+    return g->config.pauses && since_ns &&
+           lxe_now_ns() - since_ns > MIG_GUARD_LONGEST_PAUSE_NS;
 }
 
 static void watch(struct mig_guard *g, struct lxe_guest_brake *guest)
@@ -164,17 +168,16 @@ int mig_guard_start(const struct mig_guard_config *config,
 void mig_guard_engage(struct mig_guard *guard)
 {
     atomic_store(&guard->shared->since_ns, lxe_now_ns());
-    atomic_store(&guard->shared->engaged, true);
 }
 
 void mig_guard_disengage(struct mig_guard *guard)
 {
-    atomic_store(&guard->shared->engaged, false);
+    atomic_store(&guard->shared->since_ns, 0);
 }
 
 bool mig_guard_engaged(const struct mig_guard *guard)
 {
-    return atomic_load(&guard->shared->engaged);
+    return atomic_load(&guard->shared->since_ns);
 }
 
 bool mig_guard_alive(struct mig_guard *guard)
