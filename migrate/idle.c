@@ -109,9 +109,9 @@ uint64_t mig_idle_activity(pid_t pid, int fd)
     uint64_t sum = 0;
     int waiting;
 
-    if (ioctl(fd, FIONREAD, &waiting) || waiting ||
-        !mix_process(pid, 0, &sum))
+    if (ioctl(fd, FIONREAD, &waiting) || !mix_process(pid, 0, &sum))
         return MIG_IDLE_UNKNOWN;
+    mix(&sum, (uint64_t)waiting);
     return sum == MIG_IDLE_UNKNOWN ? 0 : sum;
 }
 

@@ -4,7 +4,7 @@
  * was cut without a word: only of the latter do all of these stand still for
  * as long as one likes.
  *
- *   the stream's pipe      empty: what came was read
+ *   the stream's pipe      as full: nothing came, and nothing was read
  *   xl and its children    the same ones, which read and wrote nothing, and
  *                          used no CPU time
  */
@@ -34,8 +34,7 @@ bool mig_idle_look(struct mig_idle *idle, uint64_t activity, uint64_t now_ns,
 
 /*
  * The activity of a process and all below it, of which @fd is the input.
- * MIG_IDLE_UNKNOWN where input waits to be read, and where /proc does not
- * tell.
+ * MIG_IDLE_UNKNOWN where /proc does not tell.
  */
 uint64_t mig_idle_activity(pid_t pid, int fd);
 
