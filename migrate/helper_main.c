@@ -24,6 +24,7 @@
 #include "brake.h"
 #include "control_line.h"
 #include "dirty_log.h"
+#include "host.h"
 #include "keepalive.h"
 #include "limits.h"
 #include "pump.h"
@@ -332,7 +333,28 @@ static void close_save(struct save *s)
 }
 
 /*
- * Tells libxl how it went. libxl ends the guest's pause, if there is one; if
+ * By libxl where it can be had: it also tells QEMU, which stopped, and gave up
+ * its disks, when it saved its state, and xenstored, which would tell nobody
+ * of the guest's next end. Where it cannot, the guest runs at least.
+ */
+static void resume_orphan(struct save *s)
+{
+    struct lxe_host *host = NULL;
+    struct lxe_err err = { 0 };
+    int rc = lxe_host_open("xen", &host, &err);
+
+    if (!rc)
+        rc = host->ops->resume(host, s->job.domid, &err);
+    if (host)
+        host->ops->close(host);
+    if (!rc)
+        return;
+    lxe_warn("%s", err.text);
+    lxe_save_engine_resume_orphan(s->engine);
+}
+
+/*
+ * Tells libxl how it went. libxl resumes the guest, if it is suspended; if
  * libxl is no longer there, nobody but us can.
  */
 static void complete(struct save *s, int rc)
@@ -345,7 +367,7 @@ static void complete(struct save *s, int rc)
     int answer;
 
     if (lxe_ipc_call(&ipc, &msg, &answer))
-        lxe_save_engine_resume_orphan(s->engine);
+        resume_orphan(s);
 }
 
 static int read_limits(struct mig_limits *limits, struct lxe_err *err)

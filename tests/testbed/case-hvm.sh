@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # An HVM guest, with QEMU in dom0 as its device model: it is balanced, a
-# migration that is cancelled, or loses its save helper, leaves it as it was,
-# QEMU's own log of its writes included, and it moves, with QEMU's state.
+# migration that is cancelled, or loses its save helper or all but that, leaves
+# it as it was, QEMU and its own log of its writes included, and it moves, with
+# QEMU's state.
 # Usage: case-hvm.sh DESTDIR
 set -euo pipefail
 # shellcheck source=tests/testbed/case.sh
@@ -34,6 +35,29 @@ helper_killed() {
     echo "helper killed: the guest is as before"
 }
 
+qemu_runs() {
+    tb_run 1 "printf '%s\n' '{\"execute\":\"qmp_capabilities\"}' \
+        '{\"execute\":\"query-status\"}' |
+        socat -t 3 - UNIX-CONNECT:/run/xen/qmp-libxl-\$(xl domid g1) |
+        grep '\"status\": *\"running\"'"
+}
+
+# Nobody is left but the save helper to let the guest, and QEMU, go on.
+migrate_killed() {
+    local target
+
+    target=$(tb_target_kib 1 g1)
+    tb_live_begin g1 --no-page-cache --max-rate 40Mbit --min-rate 40Mbit \
+        --compress 0 --max-rounds 1
+    tb_at_stage 'stop and copy' "kill -KILL \$(pidof aerostat-migrate)"
+    ! tb_move_end 2>/dev/null || tb_fail "it moved without aerostat-migrate"
+    tb_run 1 "$tb_repairer --repair" || tb_fail "--repair failed"
+    tb_stayed g1 "$target"
+    qemu_runs || tb_fail "QEMU still stands"
+    tb_target_empty
+    echo "aerostat-migrate killed: the guest and QEMU go on"
+}
+
 case_body() {
     tb_add_hvm
     tb_boot 2
@@ -42,6 +66,7 @@ case_body() {
     tb_kind_balanced g1
     tb_kind_cancelled g1
     helper_killed
+    migrate_killed
     tb_kind_moved g1
 }
 

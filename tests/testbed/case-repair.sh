@@ -15,18 +15,8 @@ set -euo pipefail
 # shellcheck source=tests/testbed/migrate.sh
 . "$(dirname "$0")/migrate.sh"
 
-journals=/run/aerostat/migrations
-by_hand=/usr/libexec/aerostat/aerostat-migrate
-
-# Runs a command in dom0 of host 1 as soon as the migration is at a stage.
-at_stage() { # STAGE COMMAND
-    tb_run 1 "end=\$((\$(date +%s) + 50))
-until grep -qs '\"stage\": \"$1\"' $journals/source-*.json; do
-    [ \$(date +%s) -lt \$end ] || exit 124
-    usleep 20000
-done
-$2" || tb_fail "the migration never was at stage '$1'"
-}
+journals=$tb_journals
+by_hand=$tb_repairer
 
 no_journal() { # HOST SECONDS
     tb_run "$1" "end=\$((\$(date +%s) + $2))
@@ -94,19 +84,19 @@ case_body() {
     target=$(tb_target_kib 1 g1)
 
     begin
-    at_stage 'page cache' "sleep 1; $kill_migrate"
+    tb_at_stage 'page cache' "sleep 1; $kill_migrate"
     ended
     tb_run 1 "$by_hand --repair" || tb_fail "--repair failed"
     as_before "killed while the page cache is freed, by hand"
 
     begin --no-page-cache --throttle cap
-    at_stage pre-copy "sleep 4; $kill_both"
+    tb_at_stage pre-copy "sleep 4; $kill_both"
     ended
     tb_run 1 "$by_hand --repair" || tb_fail "--repair failed"
     as_before "killed in pre-copy with its helper, by hand"
 
     begin --no-page-cache
-    at_stage pre-copy "sleep 2; xl-aerostat migrate-cancel g1" ||
+    tb_at_stage pre-copy "sleep 2; xl-aerostat migrate-cancel g1" ||
         tb_fail "migrate-cancel failed"
     tb_move_end 2>/dev/null && tb_fail "it moved all the same"
     as_before "cancelled by its journal"
@@ -116,7 +106,7 @@ case_body() {
     tb_wire=${tb_wire%,setsockopt*}
     begin --no-page-cache --stall-timeout 4s
     tb_wire=$wire
-    at_stage pre-copy "sleep 2; ip link set mig down"
+    tb_at_stage pre-copy "sleep 2; ip link set mig down"
     ended
     # xl too, or it would go on: it has not noticed anything.
     tb_run 2 "kill -KILL \$(pidof aerostat-receive) \$(pidof xl)
@@ -128,12 +118,12 @@ $by_hand --repair | grep '^1 repaired'" ||
 
     tb_spawn 1 daemon "exec aerostatd"
     begin --no-page-cache --max-rounds 1
-    at_stage 'stop and copy' "$kill_both"
+    tb_at_stage 'stop and copy' "$kill_both"
     ended
     as_before "killed with the guest suspended, by the daemon"
 
     begin --no-page-cache --max-rounds 1
-    at_stage 'stop and copy' "$kill_both; kill -KILL \$(pidof aerostatd)"
+    tb_at_stage 'stop and copy' "$kill_both; kill -KILL \$(pidof aerostatd)"
     ended
     tb_spawn 1 daemon "exec aerostatd"
     as_before "killed with the daemon, by the next daemon"

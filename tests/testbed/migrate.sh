@@ -68,6 +68,20 @@ tb_move_reaches() { # BYTES
     done
 }
 
+tb_journals=/run/aerostat/migrations
+# shellcheck disable=SC2034 # the cases'
+tb_repairer=/usr/libexec/aerostat/aerostat-migrate
+
+# Runs a command in dom0 of host 1 as soon as the migration is at a stage.
+tb_at_stage() { # STAGE COMMAND
+    tb_run 1 "end=\$((\$(date +%s) + 50))
+until grep -qs '\"stage\": \"$1\"' $tb_journals/source-*.json; do
+    [ \$(date +%s) -lt \$end ] || exit 124
+    usleep 20000
+done
+$2" || tb_fail "the migration never was at stage '$1'"
+}
+
 # Fails unless a guest runs on host 2, and only there, with its memory whole.
 tb_moved() { # NAME
     tb_guest_is_there 2 "$1" || tb_fail "$1 is not on host 2"
