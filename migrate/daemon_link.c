@@ -193,13 +193,20 @@ void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
 
 int mig_daemon_commit(struct mig_daemon_link *link, struct lxe_err *err)
 {
+    struct lxe_err why = { 0 };
     int rc;
 
     if (!link->rpc || !link->announced)
         return 0;
-    rc = call(link, "migration.commit", domain_params(link), CALL_MS, NULL,
-              err);
-    return rc ? lxe_err_prefix(err, "aerostatd") : 0;
+    rc = call(link, "migration.commit", domain_params(link), HURRY_MS, NULL,
+              &why);
+    if (rc == -EREMOTEIO)
+        return lxe_fail(err, rc, "aerostatd: %s", why.text);
+    if (rc) { /* the journal tells it, when it comes back */
+        lxe_warn("aerostatd: %s", why.text);
+        leave_alone(link, rc);
+    }
+    return 0;
 }
 
 void mig_daemon_end(struct mig_daemon_link *link, enum mig_outcome outcome)

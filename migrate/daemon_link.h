@@ -64,7 +64,9 @@ void mig_daemon_update(struct mig_daemon_link *link, const char *stage,
 
 /*
  * From now on a broken connection must not resume the guest here. If this
- * fails, the migration must not commit. Returns 0 or -EREMOTEIO.
+ * fails, the migration must not commit. A daemon that has ended or hangs is
+ * not waited for: the journal tells it, when it comes back. Returns 0 or
+ * -EREMOTEIO.
  */
 int mig_daemon_commit(struct mig_daemon_link *link, struct lxe_err *err);
 

@@ -315,12 +315,15 @@ int aero_balancer_tick(struct aero_balancer *b)
     uint64_t now_ns = tick_time(b);
     struct aero_trouble trouble = { .before = b->trouble };
     struct lxe_err err = { 0 };
+    bool known;
     int rc;
 
     b->counters.ticks++;
-    aero_migrations_look(&b->migrations, b->host->ops->now_ns(b->host));
+    known = aero_migrations_look(&b->migrations,
+                                 b->host->ops->now_ns(b->host));
     note_moving(b);
-    aero_migrations_undo(&b->migrations, b->host);
+    if (known)
+        aero_migrations_undo(&b->migrations, b->host);
     rc = look_again(b, now_ns, &err);
     if (rc) {
         aero_trouble_note(&trouble, err.text);

@@ -287,17 +287,17 @@ static void have_repaired(struct aero_journals *journals, uint64_t dead,
     journals->repair(journals->data);
 }
 
-void aero_migrations_look(struct aero_migrations *all, uint64_t now_ns)
+bool aero_migrations_look(struct aero_migrations *all, uint64_t now_ns)
 {
     struct mig_journal_list list;
     struct lxe_err err = { 0 };
     uint64_t dead = 0;
 
     if (!all->journals.dir)
-        return;
+        return true;
     if (mig_journal_read_all(all->journals.dir, &list, &err)) {
         lxe_warn("%s", err.text);
-        return;
+        return false;
     }
     for (size_t i = 0; i < all->count; i++)
         all->items[i].journalled = false;
@@ -315,6 +315,7 @@ void aero_migrations_look(struct aero_migrations *all, uint64_t now_ns)
     if (all->journals.wws_dir)
         dead += mig_wws_guard_dead(all->journals.wws_dir);
     have_repaired(&all->journals, dead, now_ns);
+    return true;
 }
 
 /* ---- undoing ---- */

@@ -122,8 +122,10 @@ size_t aero_migrations_lose_owner(struct aero_migrations *all, uint64_t owner);
  * Looks at the journals: takes in the migrations that go on, forgets those
  * that have ended, and has dead ones repaired, again after 10 s, 20 s… up to
  * an hour while that does not help. Called once a tick, before undo.
+ * Returns whether they could be read: else a migration may have one that is
+ * not known, and may run at its target, so that nothing is to be undone.
  */
-void aero_migrations_look(struct aero_migrations *all, uint64_t now_ns);
+bool aero_migrations_look(struct aero_migrations *all, uint64_t now_ns);
 
 /*
  * Undoes what lost clients left that keep no journal. What fails is tried again at the next call.

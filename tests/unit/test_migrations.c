@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "journal.h"
@@ -98,7 +99,10 @@ static void test_client_lost_its_line(void)
     aero_migrations_look(&b.all, 1);
     b.host->ops->set_target(b.host, 1, MIB(512), NULL);
     CU_ASSERT_EQUAL(aero_migrations_lose_owner(&b.all, 5), 1);
-    aero_migrations_look(&b.all, 2);
+    CU_ASSERT_EQUAL(chmod(dir, 0777), 0); /* they are not believed */
+    CU_ASSERT_FALSE(aero_migrations_look(&b.all, 2));
+    CU_ASSERT_EQUAL(chmod(dir, 0700), 0);
+    CU_ASSERT_TRUE(aero_migrations_look(&b.all, 2));
     aero_migrations_undo(&b.all, b.host);
     CU_ASSERT_EQUAL(sim_dom(b.host, 1).target_kib, MIB(512));
     CU_ASSERT_EQUAL(b.repairs, 0);
