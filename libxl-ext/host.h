@@ -274,6 +274,13 @@ struct lxe_host_ops {
     int (*resume)(struct lxe_host *host, uint32_t domid, struct lxe_err *err);
 
     /*
+     * Whether it has no PCI device passed through, whose writes Xen cannot
+     * log. Called once a migration and a plan. -EINVAL where it has, -ESRCH.
+     */
+    int (*check_devices)(struct lxe_host *host, uint32_t domid,
+                         struct lxe_err *err);
+
+    /*
      * Opens a log-dirty session: logging is on when it returns. One a domain
      * at a time: -EBUSY. -EINVAL for a guest with PCI passthrough, -ENOMEM
      * where the shadow pool is too small. Ended by dirty_log_close().

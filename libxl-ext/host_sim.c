@@ -490,6 +490,7 @@ static const struct lxe_host_ops sim_ops = {
     .cap_set = sim_cap_set,
     .cap_get = sim_cap_get,
     .resume = sim_resume,
+    .check_devices = lxe_sim_check_devices,
     .dirty_log_open = lxe_sim_log_open,
     .page_sample_open = lxe_sim_sample_open,
     .save = lxe_sim_save,

@@ -624,9 +624,10 @@ static int resume(struct lxe_host *host, uint32_t domid, struct lxe_err *err)
  * Xen answers EINVAL both for a device that is passed through and for a mode
  * that is on already: look for devices here, so that the two are told apart.
  */
-static int check_no_devices(struct xen_host *x, uint32_t domid,
-                            struct lxe_err *err)
+static int check_devices(struct lxe_host *host, uint32_t domid,
+                         struct lxe_err *err)
 {
+    struct xen_host *x = xen_host(host);
     int count = 0;
     libxl_device_pci *devices;
 
@@ -644,10 +645,10 @@ static int check_no_devices(struct xen_host *x, uint32_t domid,
 static int dirty_log_open(struct lxe_host *host, uint32_t domid,
                           struct lxe_dirty_log **out, struct lxe_err *err)
 {
-    struct xen_host *x = xen_host(host);
-    int rc = check_no_devices(x, domid, err);
+    int rc = check_devices(host, domid, err);
 
-    return rc ? rc : lxe_dirty_log_open_xen(x->xch, domid, out, err);
+    return rc ? rc : lxe_dirty_log_open_xen(xen_host(host)->xch, domid, out,
+                                            err);
 }
 
 static int page_sample_open(struct lxe_host *host, uint32_t domid, size_t want,
@@ -721,6 +722,7 @@ static const struct lxe_host_ops xen_ops = {
     .cap_set = cap_set,
     .cap_get = cap_get,
     .resume = resume,
+    .check_devices = check_devices,
     .dirty_log_open = dirty_log_open,
     .page_sample_open = page_sample_open,
     .save = save,

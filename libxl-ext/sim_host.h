@@ -64,6 +64,8 @@ int lxe_sim_begin_domain(struct lxe_sim *sim, enum lxe_sim_op op,
 void lxe_sim_wait(struct lxe_sim *sim, uint64_t ns);
 
 /* The ops that have their own file: sim_log.c, sim_sample.c, sim_save.c. */
+int lxe_sim_check_devices(struct lxe_host *host, uint32_t domid,
+                          struct lxe_err *err);
 int lxe_sim_log_open(struct lxe_host *host, uint32_t domid,
                      struct lxe_dirty_log **out, struct lxe_err *err);
 int lxe_sim_sample_open(struct lxe_host *host, uint32_t domid, size_t want,

@@ -18,6 +18,29 @@ static uint64_t pool_need_kib(const struct lxe_sim_guest_def *def)
     return LXE_KIB_PER_PAGE * (mib / 128 + 1 + mib / 2 + 1);
 }
 
+static int check_device(const struct lxe_sim_guest *g, struct lxe_err *err)
+{
+    return g->def->passthrough
+               ? lxe_fail(err, -EINVAL, "domain %u has a PCI device of its"
+                          " own, and Xen logs no dirty pages then", g->domid)
+               : 0;
+}
+
+int lxe_sim_check_devices(struct lxe_host *host, uint32_t domid,
+                          struct lxe_err *err)
+{
+    struct lxe_sim *sim = lxe_sim_of(host);
+    struct lxe_sim_guest *g;
+    int rc = lxe_sim_begin_domain(sim, LXE_SIM_OP_CHECK_DEVICES, domid, &g,
+                                  err);
+
+    if (rc)
+        return rc;
+    rc = check_device(g, err);
+    lxe_sim_end(sim);
+    return rc;
+}
+
 int lxe_sim_log_on(struct lxe_sim *sim, struct lxe_sim_guest *g,
                    struct lxe_err *err)
 {
@@ -25,9 +48,8 @@ int lxe_sim_log_on(struct lxe_sim *sim, struct lxe_sim_guest *g,
 
     if (!g->domid)
         return lxe_fail(err, -EINVAL, "dom0 cannot log its writes");
-    if (def->passthrough)
-        return lxe_fail(err, -EINVAL, "domain %u has a PCI device of its own",
-                        g->domid);
+    if (check_device(g, err))
+        return -EINVAL;
     if (g->pages)
         return lxe_fail(err, -EBUSY, "domain %u logs its writes already",
                         g->domid);

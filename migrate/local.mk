@@ -23,6 +23,7 @@ libmig_a_SOURCES = \
 	%D%/limits.c %D%/limits.h \
 	%D%/limit_options.c %D%/limit_options.h \
 	%D%/line_io.c %D%/line_io.h \
+	%D%/movable.c %D%/movable.h \
 	%D%/outlet.c %D%/outlet.h \
 	%D%/pace.c %D%/pace.h \
 	%D%/pack.c %D%/pack.h \

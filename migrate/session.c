@@ -22,6 +22,7 @@
 #include "hello.h"
 #include "host.h"
 #include "journal.h"
+#include "movable.h"
 #include "pack_sample.h"
 #include "page_cache.h"
 #include "repair.h"
@@ -120,19 +121,6 @@ static bool is_cancelled(void *data)
 
 /* ---- stage 0: plan ---- */
 
-static int check_domain(const struct lxe_domain *dom, struct lxe_err *err)
-{
-    if (!dom->domid)
-        return lxe_fail(err, -EINVAL, "dom0 cannot be migrated");
-    if (dom->dying || dom->building || dom->migrating)
-        return lxe_fail(err, -EBUSY, "domain %s is being built, destroyed or"
-                        " migrated; wait until that is over", dom->name);
-    if (dom->paused || dom->shutdown)
-        return lxe_fail(err, -EINVAL, "domain %s is not running, so there is"
-                        " nothing to move live; see 'xl save'", dom->name);
-    return 0;
-}
-
 static struct mig_repair repairer(struct session *s)
 {
     return (struct mig_repair){
@@ -190,7 +178,7 @@ static int plan(struct session *s, struct lxe_err *err)
     if (!rc)
         s->found_ns = s->host->ops->now_ns(s->host);
     if (!rc)
-        rc = check_domain(&s->dom, err);
+        rc = mig_movable(s->host, &s->dom, err);
     if (!rc)
         rc = lxe_save_check_none(s->dom.domid, err);
     if (!rc)

@@ -18,6 +18,7 @@
 #include "base/rpc_client.h"
 #include "base/units.h"
 #include "limit_options.h"
+#include "movable.h"
 #include "pack_sample.h"
 #include "page_cache.h"
 #include "past_runs.h"
@@ -325,6 +326,15 @@ static void find_pages(struct job *j)
     j->in.predict.pages = (kib - released) / LXE_KIB_PER_PAGE;
 }
 
+/* What no limits can help. */
+static int check_movable(struct job *j, struct lxe_err *err)
+{
+    int rc = mig_movable(j->host, &j->dom, err);
+
+    j->unmovable = rc == -EINVAL || rc == -EBUSY;
+    return rc;
+}
+
 /* What only Xen knows; a simulated host needs what the guest has. */
 static int find_facts(struct job *j, struct lxe_err *err)
 {
@@ -426,8 +436,10 @@ static int find_wire(struct job *j, double past_bps, struct lxe_err *err)
 static int collect(struct job *j, struct lxe_err *err)
 {
     double past_bps;
-    int rc;
+    int rc = check_movable(j, err);
 
+    if (rc)
+        return rc;
     j->in.predict.limits = j->o->limits;
     limit_rate(j);
     mig_past_runs(MIG_ARCHIVE_DIR, j->o->to, j->o->domain,

@@ -659,6 +659,14 @@ plan --wws "$dir/host.json" --no-target --wire-rate 1MB web far
 ok 'another file' says 1 'not a working set'
 plan --no-target --wire-rate 1MB nobody far
 ok 'no such domain' says 1 'nobody'
+sed 's/"guests": \[/&{"name": "away", "memory_kib": 4096, "migrating": true},\
+    {"name": "pci", "memory_kib": 4096, "passthrough": true},/' \
+    "$dir/host.json" >"$dir/unmovable.json"
+for case in 'Domain-0 dom0' 'away migrated' 'pci PCI'; do
+    run "$cli" migrate-plan --host "sim:$dir/unmovable.json" \
+        --wws "$dir/wws.json" --no-target --wire-rate 1MB "${case% *}" far
+    ok "no plan for what cannot be moved: ${case% *}" says 3 "${case#* }"
+done
 plan web
 ok 'a plan needs a target' says 2 'takes a DOMAIN and a HOST'
 plan --measure-wire --no-target web far

@@ -89,6 +89,13 @@ tests_test_settle_SOURCES = tests/unit/test_settle.c tests/unit/sim_fixture.h
 tests_test_settle_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_settle_LDADD = libmig.a $(SIM_LIBS)
 
+check_PROGRAMS += tests/test-movable
+TESTS += tests/test-movable
+tests_test_movable_SOURCES = tests/unit/test_movable.c \
+	tests/unit/sim_fixture.h
+tests_test_movable_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_movable_LDADD = libmig.a $(SIM_LIBS)
+
 check_PROGRAMS += tests/test-save-run
 TESTS += tests/test-save-run
 tests_test_save_run_SOURCES = tests/unit/test_save_run.c

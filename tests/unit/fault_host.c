@@ -206,6 +206,16 @@ static void l_close(struct lxe_dirty_log *log)
 static const struct lxe_dirty_log_ops log_ops = { l_peek_count, l_peek,
                                                   l_clean, l_close };
 
+static int f_check_devices(struct lxe_host *host, uint32_t domid,
+                           struct lxe_err *err)
+{
+    struct fault_host *f = (struct fault_host *)host;
+
+    if (fails(f))
+        return fault(f, "check_devices", err);
+    return f->inner->ops->check_devices(f->inner, domid, err);
+}
+
 static int f_dirty_log_open(struct lxe_host *host, uint32_t domid,
                             struct lxe_dirty_log **out, struct lxe_err *err)
 {
@@ -321,6 +331,7 @@ static const struct lxe_host_ops ops = {
     .cap_set = f_cap_set,
     .cap_get = f_cap_get,
     .resume = f_resume,
+    .check_devices = f_check_devices,
     .dirty_log_open = f_dirty_log_open,
     .page_sample_open = f_page_sample_open,
     .save = f_save,
