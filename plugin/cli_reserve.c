@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/rpc_client.h"
 #include "base/units.h"
 #include "cli_create.h"
+#include "cli_run.h"
 #include "host.h"
 #include "reservations.h"
 
@@ -246,34 +246,11 @@ static int hold(const struct lxe_rpc *rpc)
     return AERO_EXIT_OK;
 }
 
-/* As a shell does: its status, or 128 and the signal that ended it. */
-static int run(char **command)
-{
-    int status;
-    pid_t pid = fork();
-
-    if (pid < 0)
-        return aero_cli_fail("cannot run %s: %s", command[0], strerror(errno));
-    if (!pid) {
-        execvp(command[0], command);
-        aero_cli_fail("cannot run %s: %s", command[0], strerror(errno));
-        _exit(127);
-    }
-    /* A terminal sends them to the command too, which decides. */
-    signal(SIGINT, SIG_IGN);
-    signal(SIGQUIT, SIG_IGN);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return aero_cli_fail("lost %s: %s", command[0], strerror(errno));
-    return WIFEXITED(status) ? WEXITSTATUS(status)
-                             : 128 + WTERMSIG(status);
-}
-
 /* Nothing to ask for, or nobody to ask: the command is run all the same. */
 static int run_without(char **command, const char *why)
 {
     aero_cli_fail("%s; going on without a reservation", why);
-    return run(command);
+    return aero_cli_run(command);
 }
 
 static int find_need(struct reserve_args *args, struct lxe_err *err)
@@ -303,7 +280,7 @@ static int reserve_and_run(const struct aero_cli *cli,
         return aero_cli_fail("%s", err.text);
     rc = reserve(rpc, args);
     if (!rc)
-        rc = args->command ? run(args->command) : hold(rpc);
+        rc = args->command ? aero_cli_run(args->command) : hold(rpc);
     lxe_rpc_close(rpc);
     return rc;
 }

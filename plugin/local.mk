@@ -13,6 +13,7 @@ xl_aerostat_SOURCES = \
 	%D%/cli_replay.c %D%/cli_replay.h \
 	%D%/cli_report.c %D%/cli_report.h \
 	%D%/cli_reserve.c %D%/cli_reserve.h \
+	%D%/cli_run.c %D%/cli_run.h \
 	%D%/cli_table.c %D%/cli_table.h \
 	%D%/cli_text.c %D%/cli_text.h \
 	%D%/cli_top.c %D%/cli_top.h \

@@ -222,6 +222,43 @@ ok 'what is not is waited for' \
     says 0 'waiting for 1 MiB of memory for web, up to 60 s'
 ok 'until it is there' says 0 'reserved 1M'
 
+# The command ends as it likes, and what is held for it with it, not before.
+cat >"$dir/steady" <<'STEADY'
+#!/bin/sh
+trap 'echo TERM; terms=1' TERM
+trap 'echo HUP; hups=1' HUP
+terms= hups=
+echo ready
+until [ "$terms" ] && [ "$hups" ]; do sleep 0.1; done
+exit 7
+STEADY
+chmod +x "$dir/steady"
+: >"$dir/out"
+# until_out WORD: waits until the command said it.
+until_out() {
+    tries=0
+    until grep -q "$1" "$dir/out" || [ $tries -gt 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+}
+serve "early $held"
+"$cli" --socket "$dir/sock" mem-reserve 1M -- "$dir/steady" >"$dir/out" \
+    2>"$dir/err" &
+reserve_pid=$!
+until_out ready
+kill $reserve_pid
+until_out TERM
+kill -HUP $reserve_pid
+wait $reserve_pid
+status=$?
+ok 'signals are handed on to the command' grep -q HUP "$dir/out"
+ok 'which is waited for' [ "$status" -eq 7 ]
+serve "early $held"
+# shellcheck disable=SC2016 # the inner shell's
+ask mem-reserve 1M -- sh -c 'kill -TERM $$'
+ok 'and gets them itself as before' [ "$status" -eq 143 ]
+
 # ---- mem-top
 
 answer "$(printf %s "$status_json" | tr -d '\n')"
