@@ -272,18 +272,29 @@ void aero_control_send(struct aero_control *control, uint64_t client,
         free(out);
 }
 
-static int set_group(const char *path, const char *group, struct lxe_err *err)
+int aero_control_find_group(const char *group, gid_t *gid,
+                            struct lxe_err *err)
 {
-    gid_t gid = getegid();
     struct group *g;
 
-    if (*group) {
-        g = getgrnam(group);
-        if (!g)
-            return lxe_fail(err, -EINVAL, "socket_group: there is no group"
-                            " '%s'", group);
-        gid = g->gr_gid;
-    }
+    *gid = getegid();
+    if (!*group)
+        return 0;
+    g = getgrnam(group);
+    if (!g)
+        return lxe_fail(err, -EINVAL, "socket_group: there is no group '%s';"
+                        " see 'getent group'", group);
+    *gid = g->gr_gid;
+    return 0;
+}
+
+static int set_group(const char *path, const char *group, struct lxe_err *err)
+{
+    gid_t gid;
+    int rc = aero_control_find_group(group, &gid, err);
+
+    if (rc)
+        return rc;
     if (chown(path, (uid_t)-1, gid))
         return lxe_fail(err, -errno, "cannot give %s to group %s: %m", path,
                         *group ? group : "root");

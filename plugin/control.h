@@ -52,6 +52,14 @@ int aero_control_open(uv_loop_t *loop, const char *path, const char *group,
                       struct aero_control **out, struct lxe_err *err);
 
 /*
+ * Finds a group that the socket may be given to.
+ * @group  its name; empty for our own
+ * Returns 0, or -EINVAL where there is none.
+ */
+int aero_control_find_group(const char *group, gid_t *gid,
+                            struct lxe_err *err);
+
+/*
  * Gives the socket to another group, or to root alone where it is empty.
  * Clients that are connected stay. Returns 0 or a negative errno; then all is
  * as it was.

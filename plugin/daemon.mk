@@ -28,6 +28,7 @@ libaero_a_SOURCES = \
 	%D%/median.c %D%/median.h \
 	%D%/counters.h \
 	%D%/metrics.c %D%/metrics.h \
+	%D%/metrics_address.c %D%/metrics_address.h \
 	%D%/metrics_http.c %D%/metrics_http.h \
 	%D%/migrations.c %D%/migrations.h \
 	%D%/moves.c %D%/moves.h \

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "guest_keys.h"
+#include "metrics_address.h"
 #include "policy.h"
 #include "rate_share.h"
 
@@ -202,6 +203,31 @@ static int get_word(struct reader *r, const char *key, char *out, size_t room)
     return 0;
 }
 
+/* Node exporter reads no other files. */
+static bool is_prom(const char *path)
+{
+    size_t len = strlen(path);
+
+    return len > strlen("/.prom") && path[0] == '/' &&
+           !strcmp(path + len - strlen(".prom"), ".prom");
+}
+
+/* What the daemon would not start with is wrong when it is checked, too. */
+static int check_telling(struct reader *r, const struct aero_config *c)
+{
+    struct addrinfo *at;
+
+    if (c->metrics_file[0] && !is_prom(c->metrics_file))
+        return lxe_fail(r->err, -EINVAL, "%s: metrics_file: must be an"
+                        " absolute path that ends in .prom", r->path);
+    if (!c->metrics_listen[0])
+        return 0;
+    if (aero_metrics_address(c->metrics_listen, &at, r->err))
+        return lxe_err_prefix(r->err, "%s", r->path);
+    freeaddrinfo(at);
+    return 0;
+}
+
 /* What others are told of what the daemon does. */
 static int get_telling(struct reader *r, struct aero_config *c)
 {
@@ -211,13 +237,10 @@ static int get_telling(struct reader *r, struct aero_config *c)
     if (!rc)
         rc = get_word(r, "metrics_file", c->metrics_file,
                       sizeof(c->metrics_file));
-    if (!rc && c->metrics_file[0] && c->metrics_file[0] != '/')
-        rc = lxe_fail(r->err, -EINVAL, "%s: metrics_file: must be an absolute"
-                      " path", r->path);
     if (!rc)
         rc = get_word(r, "metrics_listen", c->metrics_listen,
                       sizeof(c->metrics_listen));
-    return rc;
+    return rc ? rc : check_telling(r, c);
 }
 
 /* What is to be done with guests that say nothing. */

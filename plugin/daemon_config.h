@@ -66,7 +66,8 @@ void aero_config_defaults(struct aero_config *config);
 /*
  * Reads a file over the defaults. Messages name file, key, and the line where
  * libxlutil tells it.
- * Returns 0, -ENOENT, -EINVAL, -ERANGE, -ENOMEM. After an error nothing is to be freed.
+ * Returns 0, -ENOENT, -EINVAL, -ERANGE, -EACCES, -ENOMEM. After an error
+ * nothing is to be freed.
  */
 int aero_config_read(const char *path, struct aero_config *out,
                      struct lxe_err *err);

@@ -3,21 +3,19 @@
 
 #include "metrics_http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "metrics.h"
+#include "metrics_address.h"
 
 #define CONNECTIONS   8
 #define TIMEOUT_S     10
 #define REQUEST_BYTES (16u << 10)
-#define WHERE_TEXT    64
 
 struct aero_metrics_http {
     struct MHD_Daemon *mhd;
@@ -136,62 +134,6 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 /* ---- opening and closing ---- */
 
-static bool is_loopback(const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)address;
-
-        return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    }
-    return address->sa_family == AF_INET6 &&
-           IN6_IS_ADDR_LOOPBACK(
-               &((const struct sockaddr_in6 *)(const void *)address)
-                    ->sin6_addr);
-}
-
-/* Splits at the last colon; brackets are taken off. */
-static int split(const char *where, char address[WHERE_TEXT],
-                 const char **port)
-{
-    const char *colon = strrchr(where, ':');
-    size_t len = colon ? (size_t)(colon - where) : 0;
-
-    if (!len || len >= WHERE_TEXT || !colon[1])
-        return -EINVAL;
-    if (where[0] == '[' && where[len - 1] == ']') {
-        where++;
-        len -= 2;
-    } else if (memchr(where, ':', len)) {
-        return -EINVAL;
-    }
-    memcpy(address, where, len);
-    address[len] = '\0';
-    *port = colon + 1;
-    return 0;
-}
-
-static int find_address(const char *where, struct addrinfo **out,
-                        struct lxe_err *err)
-{
-    struct addrinfo hints = {
-        .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-        .ai_socktype = SOCK_STREAM,
-    };
-    char address[WHERE_TEXT];
-    const char *port;
-
-    if (split(where, address, &port) ||
-        getaddrinfo(address, port, &hints, out))
-        return lxe_fail(err, -EINVAL, "metrics_listen: '%.64s' is not"
-                        " ADDRESS:PORT in numbers, as in 127.0.0.1:9877",
-                        where);
-    if (is_loopback((*out)->ai_addr))
-        return 0;
-    freeaddrinfo(*out);
-    return lxe_fail(err, -EACCES, "metrics_listen: %.64s is not on the"
-                    " loopback; everybody could read there", where);
-}
-
 bool aero_metrics_http_same(const char *one, const char *other)
 {
     struct addrinfo *a, *b;
@@ -199,9 +141,9 @@ bool aero_metrics_http_same(const char *one, const char *other)
 
     if (!strcmp(one, other))
         return true;
-    if (find_address(one, &a, NULL))
+    if (aero_metrics_address(one, &a, NULL))
         return false;
-    if (find_address(other, &b, NULL)) {
+    if (aero_metrics_address(other, &b, NULL)) {
         freeaddrinfo(a);
         return false;
     }
@@ -292,7 +234,7 @@ int aero_metrics_http_open(uv_loop_t *loop, const char *where,
 {
     struct aero_metrics_http *http;
     struct addrinfo *at;
-    int rc = find_address(where, &at, err);
+    int rc = aero_metrics_address(where, &at, err);
 
     if (rc)
         return rc;

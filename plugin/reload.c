@@ -7,11 +7,26 @@
 #include "base/log.h"
 #include "config_changes.h"
 
+/* Groups are the host's, so that reading the file does not ask for them. */
+static int check_group(const char *path, struct aero_config *config,
+                       struct lxe_err *err)
+{
+    gid_t gid;
+    int rc = aero_control_find_group(config->socket_group, &gid, err);
+
+    if (!rc)
+        return 0;
+    aero_config_clear(config);
+    return lxe_err_prefix(err, "%s", path);
+}
+
 int aero_settings_read(const char *path, bool required,
                        struct aero_config *config, struct lxe_err *err)
 {
     int rc = aero_config_read(path, config, err);
 
+    if (!rc)
+        return check_group(path, config, err);
     if (rc != -ENOENT || required)
         return rc;
     lxe_info("no %s: the defaults hold", path);

@@ -126,6 +126,16 @@ echo 'interval_ms = 1' >"$dir/bad"
 check "a wrong setting is named" \
     sh -c "! '$build/aerostatd' --check-config --config '$dir/bad' \
         >'$dir/out' 2>&1 && grep -q 'interval_ms' '$dir/out'"
+echo 'socket_group = "no-such-group"' >"$dir/bad"
+check "so is a group that is not there" \
+    sh -c "! '$build/aerostatd' --check-config --config '$dir/bad' \
+        >'$dir/out' 2>&1 &&
+        grep -q '$dir/bad: socket_group: .*no-such-group' '$dir/out'"
+echo 'metrics_listen = "127.0.0.1:70000"' >"$dir/bad"
+check "and what cannot be listened on" \
+    sh -c "! '$build/aerostatd' --check-config --config '$dir/bad' \
+        >'$dir/out' 2>&1 &&
+        grep -q '$dir/bad: metrics_listen: .*65535' '$dir/out'"
 
 check "it starts" start
 check "it says who it is" says '"host":"sim"' daemon.info '{}'

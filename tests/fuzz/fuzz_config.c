@@ -35,7 +35,8 @@ static void check_bounds(const struct aero_config *c)
          c->default_shares <= AERO_SHARES_MAX);
     for (int i = 1; i < AERO_HOST_STATES; i++)
         need(c->host_levels.level[i] <= c->host_levels.level[i - 1]);
-    need(!c->metrics_file[0] || c->metrics_file[0] == '/');
+    need(!c->metrics_file[0] ||
+         (c->metrics_file[0] == '/' && strstr(c->metrics_file, ".prom")));
     for (size_t i = 0; i < c->policy_count; i++)
         need(c->policies[i].name[0] &&
              aero_config_policy(c, c->policies[i].name) ==

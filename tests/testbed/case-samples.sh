@@ -20,7 +20,7 @@ wanted_mib=160
 
 start_daemon() {
     tb_run 1 "echo 'activity = \"samples\"
-metrics_file = \"/tmp/metrics\"' >/etc/xen/aerostat.conf"
+metrics_file = \"/tmp/metrics.prom\"' >/etc/xen/aerostat.conf"
     tb_spawn 1 aerostatd "exec aerostatd"
 }
 
@@ -101,7 +101,8 @@ awk -v up="$up" "
             ms / 1000, used / ms * 100
         printf \" the daemon %.2f %% in all\n\", cpu / ms * 100
         exit !looks || used > ms / 100 + 20 + 10 * used / looks
-    }" /tmp/metrics "/proc/$pid/stat"' || tb_fail "looking costs too much"
+    }" /tmp/metrics.prom "/proc/$pid/stat"' ||
+    tb_fail "looking costs too much"
 }
 
 case_body() {
