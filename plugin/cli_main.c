@@ -43,7 +43,7 @@ static const struct aero_verb verbs[] = {
       "  --take-back      balance it again though another balancer did\n"
       "  --json           print the daemon's answer as JSON\n"
       "\nSIZE is 512M, 2G or 4096K; a bare number is MiB. Without options the\n"
-      "policy is shown. A change lasts until aerostatd ends.\n" },
+      "policy is shown. A change lasts until aerostatd or the domain ends.\n" },
     { "mem-explain", aero_cli_mem_explain,
       "Show why a guest has what it has: its last decisions",
       "DOMAIN [--json]",

@@ -257,7 +257,7 @@ static void print_config_line(const struct lxe_json *policy)
     const char *name = lxe_json_str(lxe_json_get(policy, "name"));
     uint64_t shares;
 
-    printf("This lasts until aerostatd ends.");
+    printf("This lasts until aerostatd or the domain ends.");
     if (!name_is_plain(name)) {
         printf(" The domain's name cannot stand in aerostat.conf.\n");
         return;

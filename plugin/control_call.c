@@ -11,6 +11,8 @@
 
 #include "base/log.h"
 
+#define NOTE_TEXT 128
+
 /* Takes no memory, so that nobody waits for an answer where there is none. */
 static void send_no_memory(struct aero_methods *m, uint64_t client,
                            const char *id)
@@ -101,11 +103,13 @@ int aero_rpc_code(int rc)
     }
 }
 
-void aero_put_unkept(struct lxe_jw *w)
+void aero_put_unkept(struct lxe_jw *w, const char *until)
 {
-    lxe_jw_str(w, "note",
-               "lasts until aerostatd ends; write it into aerostat.conf to"
-               " keep it");
+    char note[NOTE_TEXT];
+
+    snprintf(note, sizeof(note), "lasts until %s; write it into aerostat.conf"
+             " to keep it", until);
+    lxe_jw_str(w, "note", note);
 }
 
 void aero_put_kib(struct lxe_jw *w, const char *key, uint64_t kib)

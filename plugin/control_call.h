@@ -68,8 +68,9 @@ int aero_rpc_code(int rc);
 /* Writes an empty result. Returns 0. */
 int aero_done(struct aero_call *call);
 
-/* Writes, into the result, that a change is not kept. */
-void aero_put_unkept(struct lxe_jw *w);
+/* Writes, into the result, that a change is kept until then: "aerostatd
+ * ends". */
+void aero_put_unkept(struct lxe_jw *w, const char *until);
 
 /* Writes a size; null where it is LXE_UNKNOWN. */
 void aero_put_kib(struct lxe_jw *w, const char *key, uint64_t kib);

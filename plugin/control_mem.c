@@ -257,7 +257,7 @@ static int mem_policy(struct aero_call *c)
     lxe_jw_u64(c->w, "max_kib", g->max_kib);
     lxe_jw_u64(c->w, "shares", g->shares);
     if (change)
-        aero_put_unkept(c->w);
+        aero_put_unkept(c->w, "aerostatd or the domain ends");
     lxe_jw_end_object(c->w);
     return 0;
 }

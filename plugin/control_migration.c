@@ -126,7 +126,7 @@ static int migration_rate(struct aero_call *c)
     lxe_jw_object(c->w);
     lxe_jw_u64(c->w, "max_rate_bps", bps);
     if (aero_param(c, "max_rate_bps"))
-        aero_put_unkept(c->w);
+        aero_put_unkept(c->w, "aerostatd ends");
     lxe_jw_end_object(c->w);
     return 0;
 }

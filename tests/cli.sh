@@ -351,7 +351,7 @@ ok 'and asks for no change' grep -q '"params":{"domain":"web"}' "$dir/asked"
 ask mem-policy web --min 256M --max=1025M --shares 200
 ok 'mem-policy changes' [ "$status" -eq 0 ]
 ok 'says that it lasts as the daemon does' \
-    grep -q 'lasts until aerostatd ends' "$dir/out"
+    grep -q 'lasts until aerostatd or the domain ends' "$dir/out"
 ok 'and what to write down' \
     grep -qxF '  "name=web,min=256M,max=1025M,shares=200",' "$dir/out"
 ok 'it asks in KiB' grep -q \

@@ -117,6 +117,14 @@ static bool says(const struct bench *b, const char *what)
     return message && strstr(message, what);
 }
 
+static bool notes(const struct bench *b, const char *what)
+{
+    const char *note =
+        lxe_json_str(lxe_json_get(lxe_json_get(b->last, "result"), "note"));
+
+    return note && strstr(note, what);
+}
+
 static uint64_t result_u64(const struct bench *b, const char *key)
 {
     uint64_t n = UINT64_MAX;
@@ -244,6 +252,7 @@ static void policy_is_set_and_bounded(void)
                           "\"shares\":300}");
     CU_ASSERT_EQUAL(code(&b), 0);
     CU_ASSERT_EQUAL(result_u64(&b, "min_kib"), 409600);
+    CU_ASSERT_TRUE(notes(&b, "lasts until aerostatd or the domain ends;"));
     run_s(&b, 2);
     say(&b, "mem.policy", "{\"domain\":\"1\"}");
     CU_ASSERT_EQUAL(result_u64(&b, "min_kib"), 409600);
