@@ -243,6 +243,9 @@ static int mem_policy(struct aero_call *c)
 
     if (!rc && (change || aero_param(c, "take_back")) && c->peer->uid != 0)
         rc = aero_refuse(c, AERO_RPC_DENIED, "only root may change a policy");
+    if (!rc && !g->dom.domid && (change || aero_param(c, "take_back")))
+        rc = aero_refuse(c, AERO_RPC_PARAMS, "%s is dom0, which is never"
+                         " balanced: no policy holds for it", g->dom.name);
     if (!rc && change)
         rc = change_policy(c, g);
     if (!rc && aero_param(c, "take_back"))

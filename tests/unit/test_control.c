@@ -260,6 +260,11 @@ static void policy_is_set_and_bounded(void)
     say(&b, "mem.policy", "{\"domain\":\"nobody\"}");
     CU_ASSERT_EQUAL(code(&b), AERO_RPC_DOMAIN);
     CU_ASSERT_TRUE(says(&b, "no domain 'nobody'; see 'xl list'"));
+    say(&b, "mem.policy", "{\"domain\":\"0\",\"min_kib\":307200}");
+    CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
+    CU_ASSERT_TRUE(says(&b, "Domain-0 is dom0, which is never balanced"));
+    say(&b, "mem.policy", "{\"domain\":\"0\"}");
+    CU_ASSERT_EQUAL(code(&b), 0);
     say(&b, "mem.policy", "{\"domain\":\"a\",\"max_kib\":99999999}");
     CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
     say(&b, "mem.policy", "{\"domain\":\"a\",\"max_kib\":1024}");
