@@ -144,14 +144,16 @@ static void put(int y, int x, int width, const char *text)
     size_t room = x + width <= COLS ? (size_t)width
                                     : (size_t)(x < COLS ? COLS - x : 0);
     size_t fit = aero_text_fit(text, room);
+    const char *mark = text[fit] ? aero_text_ellipsis() : "";
+    size_t mark_width = aero_text_width(mark);
 
-    if (text[fit] && room > 1) {
-        fit = aero_text_fit(text, room - 1);
-        mvaddnstr(y, x, text, (int)fit);
-        addstr(aero_text_ellipsis());
-    } else {
-        mvaddnstr(y, x, text, (int)fit);
-    }
+    if (!room)
+        return;
+    /* A size of which one digit is left would be read as another size. */
+    if (*mark)
+        fit = room > mark_width ? aero_text_fit(text, room - mark_width) : 0;
+    mvaddnstr(y, x, text, (int)fit);
+    addnstr(mark, (int)aero_text_fit(mark, room));
 }
 
 static void put_right(int y, int x, int width, const char *text)

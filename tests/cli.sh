@@ -303,6 +303,10 @@ if command -v script >/dev/null; then
         kill -TERM \$p; wait \$p; echo status \$?"
     ok 'also when it is ended by a signal' grep -q 'status 143' "$dir/out"
     ok 'it does' grep -qF "${escape}[?1049l" "$dir/out"
+    on_terminal xterm "stty rows 24 cols 41; $top -n 1 -d 100ms"
+    sed -i "s/${escape}[[(][0-9;?]*[A-Za-z]/ /g" "$dir/out"
+    ok 'what does not fit is not cut to another size' \
+        grep -q '512M  *…' "$dir/out"
     on_terminal dumb "$top"
     ok 'not on a dumb terminal' grep -q "'dumb' cannot move its" "$dir/out"
     end_stub
