@@ -14,6 +14,8 @@
 
 #define GAP      2  /* columns between columns */
 #define LAST_MIN 10 /* a last column is not cut below this */
+#define TEXT_MIN 30 /* nor is text: it would say too little */
+#define INDENT   4  /* of a last cell that has its own line */
 
 struct aero_table {
     const struct aero_column *columns;
@@ -111,35 +113,47 @@ static void print_cut(FILE *out, const char *text, size_t room)
     fputs(mark, out);
 }
 
-/* @last_room  columns for the last cell */
+/* @last_room  columns for the last cell; 0: a line of its own */
 static void print_row(const struct aero_table *t, FILE *out,
                       const char *const *cells, size_t last_room)
 {
-    for (size_t i = 0; i < t->column_count; i++) {
-        bool last = i + 1 == t->column_count;
+    size_t last = t->column_count - 1;
+    size_t end = last_room ? last : last - 1; /* of the row's line */
+
+    for (size_t i = 0; i <= end; i++) {
         size_t blank = t->widths[i] - aero_text_width(cells[i]);
 
         if (t->columns[i].align == AERO_RIGHT)
             pad(out, blank);
-        if (last)
+        if (i == last)
             print_cut(out, cells[i], last_room);
         else
             fputs(cells[i], out);
-        if (!last)
+        if (i < end)
             pad(out, t->columns[i].align == AERO_LEFT ? blank + GAP : GAP);
     }
     putc('\n', out);
+    if (last_room)
+        return;
+    pad(out, INDENT);
+    fputs(cells[last], out);
+    putc('\n', out);
 }
 
+/* Columns for the last cells; 0 where they are better off below their rows. */
 static size_t room_of_last(const struct aero_table *t, size_t width)
 {
-    size_t before = 0;
+    size_t last = t->column_count - 1, before = 0, room;
 
     if (!width)
-        return t->widths[t->column_count - 1];
-    for (size_t i = 0; i + 1 < t->column_count; i++)
+        return t->widths[last];
+    for (size_t i = 0; i < last; i++)
         before += t->widths[i] + GAP;
-    return width >= before + LAST_MIN ? width - before : LAST_MIN;
+    room = width >= before + LAST_MIN ? width - before : LAST_MIN;
+    if (last && room < TEXT_MIN && t->widths[last] > room &&
+        t->columns[last].align == AERO_LEFT)
+        return 0;
+    return room;
 }
 
 int aero_table_print(struct aero_table *t, FILE *out, size_t width)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tables for eyes: columns as wide as their widest cell, numbers to the
- * right, and a last column that is cut where the terminal ends. Cells are
- * escaped (cli_text.h), so that any text may be given.
+ * right, and a last column that is cut where the terminal ends, or, where that
+ * would leave little of its text, stands below the rows. Cells are escaped
+ * (cli_text.h), so that any text may be given.
  */
 #ifndef AERO_CLI_TABLE_H
 #define AERO_CLI_TABLE_H

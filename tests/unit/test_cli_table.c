@@ -113,19 +113,33 @@ static void test_align(void)
 static void test_cut(void)
 {
     static const char *const rows[][3] = {
-        { "web", "512M", "a reason that is rather long" },
+        { "web", "512M", "a reason that is rather longer" },
         { "db", "1M", "just it: 12" },
     };
+    static const char *const longer[][3] = {
+        { "web", "512M", "a reason that is rather longer than that" },
+        { "db", "1M", "the same of which no more: 123" },
+    };
 
-    expect_table(rows, 2, 25,
+    expect_table(rows, 2, 44,
                  "NAME  MEMORY  WHY\n"
-                 "web     512M  a reason t\xe2\x80\xa6\n"
+                 "web     512M  a reason that is rather longer\n"
                  "db        1M  just it: 12\n");
-    /* Too narrow for anything: the last column keeps ten columns. */
-    expect_table(rows, 2, 5,
+    expect_table(longer, 2, 44,
                  "NAME  MEMORY  WHY\n"
-                 "web     512M  a reason \xe2\x80\xa6\n"
-                 "db        1M  just it: \xe2\x80\xa6\n");
+                 "web     512M  a reason that is rather longe\xe2\x80\xa6\n"
+                 "db        1M  the same of which no more: 123\n");
+    /* Too narrow for text: what is cut would say too little. */
+    expect_table(rows, 2, 43,
+                 "NAME  MEMORY\n"
+                 "    WHY\n"
+                 "web     512M\n"
+                 "    a reason that is rather longer\n"
+                 "db        1M\n"
+                 "    just it: 12\n");
+    expect_table(rows + 1, 1, 25,
+                 "NAME  MEMORY  WHY\n"
+                 "db        1M  just it: 12\n");
 }
 
 static void test_many_rows(void)
