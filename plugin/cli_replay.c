@@ -158,11 +158,19 @@ static int bad_line(const struct run *r, uint64_t number, const char *what)
     return aero_cli_fail("%s: line %" PRIu64 ": %s", r->path, number, what);
 }
 
+/* One that was set: it may only turn out where the log tells the rest. */
+static int bad_set(const struct run *r, uint64_t number, const char *what)
+{
+    return aero_cli_usage(VERB, "--set: %s (at line %" PRIu64 " of %s)", what,
+                          number, r->path);
+}
+
 /* Returns an exit status. The last line may be one that was cut short. */
 static int read_lines(struct run *r, FILE *f)
 {
     char line[AERO_LOG_LINE + 2];
     uint64_t number = 0;
+    int rc;
 
     while (fgets(line, sizeof(line), f)) {
         struct lxe_err err = { 0 };
@@ -174,8 +182,10 @@ static int read_lines(struct run *r, FILE *f)
                 break;
             return bad_line(r, number, "too long, or not a text");
         }
-        if (aero_replay_line(r->replay, line, len - 1, &err))
-            return bad_line(r, number, err.text);
+        rc = aero_replay_line(r->replay, line, len - 1, &err);
+        if (rc)
+            return rc == -EDOM ? bad_set(r, number, err.text)
+                               : bad_line(r, number, err.text);
         if (r->no_memory)
             return aero_cli_fail("out of memory");
     }

@@ -200,11 +200,12 @@ int aero_decision_check_host(const struct aero_policy_host *host,
                                               aero_host_field_count, host);
 
     if (unknown)
-        return lxe_fail(err, -EINVAL, "%s is not known", unknown);
+        return lxe_fail(err, -ENODATA, "%s is not known", unknown);
     if (!host->change_kib)
         return lxe_fail(err, -EINVAL, "change_kib must not be 0");
     if (host->tax > AERO_TAX_MAX)
-        return lxe_fail(err, -EINVAL, "tax must be at most %u", AERO_TAX_MAX);
+        return lxe_fail(err, -EINVAL, "tax must be at most %u, in"
+                        " thousandths", AERO_TAX_MAX);
     return 0;
 }
 
@@ -220,7 +221,7 @@ int aero_decision_check_guest(const struct aero_policy_guest *guest,
     unknown = aero_fields_unknown(aero_guest_fields, aero_guest_field_count,
                                   &known);
     if (unknown)
-        return lxe_fail(err, -EINVAL, "%s is not known", unknown);
+        return lxe_fail(err, -ENODATA, "%s is not known", unknown);
     if (guest->min_kib > guest->max_kib)
         return lxe_fail(err, -EINVAL, "min_kib is above max_kib");
     if (guest->shares < AERO_SHARES_MIN || guest->shares > AERO_SHARES_MAX)

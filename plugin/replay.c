@@ -180,26 +180,39 @@ static int set_reserve(const struct set *set, uint64_t logged_kib,
         return lxe_fail(err, -EINVAL, "keep_free_kib is less than"
                         " reserve_kib");
     if (!rc && kib > AERO_FIELD_KIB_MAX)
-        return lxe_fail(err, -ERANGE, "reserve: more than a host has");
+        return lxe_fail(err, -EDOM, "reserve: more than a host has");
     host->keep_free_kib += kib - logged_kib;
     return rc;
+}
+
+/* Where something was set, that is wrong, and not what the line tells. */
+static int blame(int rc, bool is_set, struct lxe_err *err)
+{
+    if (rc != -EINVAL || !is_set)
+        return rc;
+    if (err)
+        err->code = -EDOM;
+    return -EDOM;
 }
 
 static int set_host(const struct aero_replay *r, uint64_t reserve_kib,
                     struct aero_policy_host *host, struct lxe_err *err)
 {
+    bool is_set = false;
     int rc = 0;
 
     for (size_t i = 0; i < r->set_count && !rc; i++) {
         const struct set *s = &r->sets[i];
 
+        is_set |= s->host || s->reserve;
         if (s->reserve)
             rc = set_reserve(s, reserve_kib, host, err);
         else if (s->host)
             rc = aero_field_set(&aero_host_fields[s->field], host, s->value,
                                 err);
     }
-    return rc ? rc : aero_decision_check_host(host, err);
+    return rc ? rc
+              : blame(aero_decision_check_host(host, err), is_set, err);
 }
 
 static bool is_meant(const struct set *set, const struct slot *slot)
@@ -215,6 +228,7 @@ static bool is_meant(const struct set *set, const struct slot *slot)
 static int set_guest(struct aero_replay *r, struct slot *slot,
                      struct lxe_err *err)
 {
+    bool is_set = false;
     int rc = 0;
 
     for (size_t i = 0; i < r->set_count && !rc; i++) {
@@ -222,11 +236,12 @@ static int set_guest(struct aero_replay *r, struct slot *slot,
 
         if (s->host || s->reserve || !is_meant(s, slot))
             continue;
-        s->met = true;
+        s->met = is_set = true;
         rc = aero_field_set(&aero_guest_fields[s->field], &slot->in,
                             s->value, err);
     }
-    return rc ? rc : aero_decision_check_guest(&slot->in, err);
+    return rc ? rc
+              : blame(aero_decision_check_guest(&slot->in, err), is_set, err);
 }
 
 /* ---- guests ---- */
@@ -405,7 +420,7 @@ static int read_host(struct aero_replay *r, const struct lxe_json *line,
     if (!rc)
         rc = set_host(r, reserve_kib, &r->host, err);
     if (rc)
-        return lxe_err_prefix(err, "host");
+        return rc == -EDOM ? rc : lxe_err_prefix(err, "host");
     return aero_decision_read_nodes(lxe_json_get(line, "nodes"), &r->pools,
                                     err);
 }
@@ -483,7 +498,7 @@ static int read_input(struct aero_replay *r, const struct lxe_json *line,
 
     if (!rc)
         rc = set_guest(r, slot, err);
-    return rc ? lxe_err_prefix(err, "in") : 0;
+    return rc && rc != -EDOM ? lxe_err_prefix(err, "in") : rc;
 }
 
 static int take_whole(struct aero_replay *r, uint32_t domid,

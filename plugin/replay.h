@@ -59,8 +59,10 @@ int aero_replay_set(struct aero_replay *replay, const char *text,
 
 /*
  * Takes one line, without its newline.
- * Returns 0; -EINVAL for one that is wrong, or in the wrong place; -ENOMEM;
- * -E2BIG. After an error the replay can only be freed.
+ * Returns 0; -EINVAL for one that is wrong, or in the wrong place; -ENODATA
+ * for one that lacks an input; -EDOM where what was set is wrong, or does not
+ * fit what the line tells; -ENOMEM; -E2BIG. After an error the replay can only
+ * be freed.
  */
 int aero_replay_line(struct aero_replay *replay, const char *line, size_t len,
                      struct lxe_err *err);

@@ -633,7 +633,13 @@ ok 'a guest that is not in the log' says 1 "log tells of no guest 'b'"
 run "$cli" mem-replay "$dir/log" --set nothing=5
 ok 'an unknown input' says 2 "no input 'nothing'"
 run "$cli" mem-replay "$dir/log" --set tax=5000
-ok 'a value that the policy does not take' says 1 'line 2: host: tax must be'
+ok 'a value that the policy does not take' \
+    says 2 '--set: tax must be at most 999, in thousandths'
+run "$cli" mem-replay "$dir/log" --set 1.min=2G
+ok 'nor of a guest' says 2 '--set: min_kib is above max_kib (at line 3 of'
+sed 's/"tax":750/"tax":5000/' "$dir/log" >"$dir/log3"
+run "$cli" mem-replay "$dir/log3"
+ok 'one that was logged so' says 1 'line 2: host: tax must be'
 head -c 300 "$dir/log" >"$dir/log3"
 run "$cli" mem-replay - <"$dir/log3"
 ok 'nothing whole' says 1 'holds no whole tick'

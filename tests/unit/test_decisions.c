@@ -635,7 +635,7 @@ static void inputs_are_set(void)
     CU_ASSERT_TRUE(differs_with("movable=0"));
     /* What the policy cannot be given is refused. */
     CU_ASSERT_EQUAL(feed_with("min=2G", HEAD TICK("true", "1", "1")
-                                  GUEST("1", "65536", "100"), &o), -EINVAL);
+                                  GUEST("1", "65536", "100"), &o), -EDOM);
     /* What an older log lacks can be given. */
     CU_ASSERT_EQUAL(feed_with("tax=0", HEAD
         "{\"tick\":1,\"time_ms\":5,\"full\":true,\"guests\":0,\"lines\":0,"
