@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/units.h"
 
 #define RIVALS_TOLD 8 /* by name, in warnings */
 
@@ -185,29 +186,42 @@ static int take_shares(struct aero_call *c, uint64_t *shares)
     return 0;
 }
 
+/* Whether a guest may have these bounds. Sizes in KiB. */
+static int check_bounds(struct aero_call *c, const struct aero_guest *g,
+                        const struct aero_domain_policy *p)
+{
+    uint64_t top = aero_guest_top_kib(g);
+    uint64_t min = p->min_kib != LXE_UNKNOWN ? p->min_kib : 0;
+    uint64_t max = p->max_kib != LXE_UNKNOWN ? p->max_kib : g->max_kib;
+    char text[2][LXE_UNIT_TEXT];
+
+    if ((aero_param(c, "max_kib") && p->max_kib > top) ||
+        (aero_param(c, "min_kib") && p->min_kib > top))
+        return aero_refuse(c, AERO_RPC_PARAMS,
+                           "%s was built for %s (maxmem) and can have no more",
+                           g->dom.name, lxe_format_kib(text[0], top));
+    if (min > max)
+        return aero_refuse(c, AERO_RPC_PARAMS,
+                           "min_kib, %s, would be above max_kib, %s",
+                           lxe_format_kib(text[0], min),
+                           lxe_format_kib(text[1], max));
+    return 0;
+}
+
 static int change_policy(struct aero_call *c, struct aero_guest *g)
 {
     struct aero_domain_policy p = g->asked;
-    uint64_t shares = p.shares, top = aero_guest_top_kib(g);
+    uint64_t shares = p.shares;
     int rc = aero_take_u64(c, "min_kib", AERO_KIB_MAX, &p.min_kib);
 
     if (!rc)
         rc = aero_take_u64(c, "max_kib", AERO_KIB_MAX, &p.max_kib);
     if (!rc)
         rc = take_shares(c, &shares);
+    if (!rc)
+        rc = check_bounds(c, g, &p);
     if (rc)
         return rc;
-    if ((aero_param(c, "max_kib") && p.max_kib > top) ||
-        (aero_param(c, "min_kib") && p.min_kib > top))
-        return aero_refuse(c, AERO_RPC_PARAMS,
-                           "%s was built for %" PRIu64
-                           " KiB (maxmem) and can have"
-                           " no more",
-                           g->dom.name, top);
-    if ((p.min_kib != LXE_UNKNOWN ? p.min_kib : 0) >
-        (p.max_kib != LXE_UNKNOWN ? p.max_kib : g->max_kib))
-        return aero_refuse(c, AERO_RPC_PARAMS,
-                           "min_kib would be above max_kib");
     p.shares = (unsigned)shares;
     g->asked = p;
     aero_guest_apply_policy(g, c->m->balancer->config);

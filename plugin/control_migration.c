@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/units.h"
 
 static int migration_begin(struct aero_call *c)
 {
@@ -104,6 +105,7 @@ static int migration_update(struct aero_call *c)
 static int migration_rate(struct aero_call *c)
 {
     struct aero_migrations *all = &c->m->balancer->migrations;
+    char least[LXE_UNIT_TEXT], asked[LXE_UNIT_TEXT];
     uint64_t bps = all->max_rate_bps;
     int rc = aero_take_u64(c, "max_rate_bps", AERO_RATE_MAX_BPS, &bps);
 
@@ -113,9 +115,10 @@ static int migration_rate(struct aero_call *c)
         return aero_refuse(c, AERO_RPC_DENIED, "only root may change the rate");
     if (bps && bps < AERO_RATE_MIN_BPS)
         return aero_refuse(c, AERO_RPC_PARAMS,
-                           "max_rate_bps must be 0 (unlimited)"
-                           " or at least %u",
-                           AERO_RATE_MIN_BPS);
+                           "max_rate_bps must be at least %s, or 0 (none)"
+                           " for no limit, not %s",
+                           lxe_format_bps(least, AERO_RATE_MIN_BPS),
+                           lxe_format_bps(asked, (double)bps));
     if (bps != all->max_rate_bps)
         lxe_info("process %d set the rate of all migrations to %" PRIu64
                  " bytes/s",

@@ -267,8 +267,14 @@ static void policy_is_set_and_bounded(void)
     CU_ASSERT_EQUAL(code(&b), 0);
     say(&b, "mem.policy", "{\"domain\":\"a\",\"max_kib\":99999999}");
     CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
+    CU_ASSERT_TRUE(says(&b, "a was built for 1024 MiB (maxmem)"));
     say(&b, "mem.policy", "{\"domain\":\"a\",\"max_kib\":1024}");
     CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
+    CU_ASSERT_TRUE(says(&b, "min_kib, 400 MiB, would be above max_kib, 1 MiB"));
+    say(&b, "migration.rate", "{\"max_rate_bps\":1000}");
+    CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
+    CU_ASSERT_TRUE(says(&b, "at least 100.0 KB/s, or 0 (none) for no limit,"
+                            " not 1.0 KB/s"));
     say(&b, "mem.policy", "{\"domain\":\"a\",\"shares\":0}");
     CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
     CU_ASSERT_TRUE(says(&b, "from 1 to 100000"));
