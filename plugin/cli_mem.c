@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "cli_table.h"
+#include "policy.h"
 
 /* What xl allows in names, and aerostat.conf's syntax leaves alone. */
 #define PLAIN_CHARACTERS                                                       \
@@ -153,8 +154,8 @@ static int parse_shares(const char *text, struct policy_args *args)
 {
     struct lxe_err err = { 0 };
 
-    /* Which shares are allowed is the daemon's to say. */
-    if (lxe_parse_u64(text, 0, UINT32_MAX, &args->shares, &err))
+    if (lxe_parse_u64(text, AERO_SHARES_MIN, AERO_SHARES_MAX, &args->shares,
+                      &err))
         return aero_cli_usage("mem-policy", "--shares: %s", err.text);
     args->has_shares = true;
     return 0;

@@ -125,6 +125,10 @@ run "$cli" mem-policy a --min 4Q
 ok 'a bad size' says 2 "'4Q' is not a size"
 run "$cli" mem-policy a --shares -1
 ok 'bad shares' says 2 '--shares: '
+run "$cli" mem-policy a --shares 0
+ok 'no shares' says 2 '--shares: '
+run "$cli" mem-policy a --shares 100001
+ok 'too many shares' says 2 '100000'
 run "$cli" mem-policy a --min 2G --max 1G
 ok 'min above max' says 2 '--min is above --max'
 run "$cli" mem-reserve
