@@ -104,7 +104,8 @@ static int take_duration(const char *text, struct options *o,
     int rc = lxe_parse_duration_ms(text, &ms, err);
 
     if (!rc && (ms < 1000 || ms > 3600 * 1000))
-        rc = lxe_fail(err, -ERANGE, "between 1s and 60m, not '%.40s'", text);
+        rc = lxe_fail(err, -ERANGE, "must be from 1s to 60m, not '%.40s'",
+                      text);
     if (!rc)
         o->duration_ns = ms * LXE_NS_PER_MS;
     return rc;
@@ -115,7 +116,8 @@ static int take_rate(const char *text, struct options *o, struct lxe_err *err)
     int rc = lxe_parse_rate_bps(text, &o->wire_bps, err);
 
     if (!rc && !o->wire_bps)
-        rc = lxe_fail(err, -ERANGE, "nothing is sent over such a wire");
+        rc = lxe_fail(err, -ERANGE, "must be above 0, as 1Gbit or 100MB (a"
+                      " second)");
     return rc;
 }
 
@@ -171,7 +173,10 @@ static int take_option(struct options *o, int opt, const char *name)
     default:
         if (!take_value(o, opt, name, &err))
             return 0;
-        return aero_cli_usage(VERB, "%s", err.text);
+        /* A limit's own words name it. */
+        return opt == OPT_LIMIT
+                   ? aero_cli_usage(VERB, "%s", err.text)
+                   : aero_cli_usage(VERB, "--%s: %s", name, err.text);
     }
 }
 
