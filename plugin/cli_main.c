@@ -91,6 +91,8 @@ static const struct aero_verb verbs[] = {
       "  --max-rate RATE      at most this (500Mbit, 60MB)\n"
       "  --max-downtime DUR   suspend for at most this (300ms)\n"
       "  --timeout DUR        end pre-copy after this\n"
+      "  --compress LEVEL     pack memory: 1 (fast) to 19, 0 (no), or auto,\n"
+      "                       the default: where that pays at the rate\n"
       "  --json               progress as JSON lines\n" },
     { "migrate-cancel", aero_cli_migrate_cancel,
       "End a migration that is under way", "[--json] DOMAIN",

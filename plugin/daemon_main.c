@@ -496,8 +496,9 @@ static void usage(FILE *to)
           "  --log-dir DIR    log of decisions (" AEROSTAT_LOGDIR ")\n"
           "  --check-config   show the settings in effect, and end; with -q\n"
           "                   show only what is wrong\n"
-          "  --foreground     as always: it never goes to the background\n"
-          "  -v, -q           say more, say less\n"
+          "  -f, --foreground as always: it never goes to the background\n"
+          "  -v, --verbose    say more\n"
+          "  -q, --quiet      say less: warnings and errors only\n"
           "  --help, --version\n",
           to);
 }

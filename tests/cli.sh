@@ -99,6 +99,12 @@ run "$cli" help migrate-live
 ok 'help VERB shows its options' grep -q -e '--max-rate RATE' "$dir/out"
 run "$cli" mem-policy --help
 ok 'VERB --help does too' grep -q -e '--shares N' "$dir/out"
+run "$cli" help migrate-live
+ok 'migrate-live can pack' grep -q -e '--compress LEVEL' "$dir/out"
+run "$build/aerostatd" --help
+for option in '-f, --foreground' '-v, --verbose' '-q, --quiet'; do
+    ok "aerostatd's $option" grep -qF -e "$option" "$dir/out"
+done
 run "$cli" help nonsense
 ok 'help of an unknown verb' says 2 "no verb 'nonsense'"
 run "$cli" --version
