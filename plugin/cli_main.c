@@ -191,10 +191,13 @@ static int help(int argc, char **argv)
     return aero_cli_finish();
 }
 
+/* What stands behind -- is another command's. */
 static bool asks_help(int argc, char **argv)
 {
-    return argc == 2 &&
-           (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return true;
+    return false;
 }
 
 static int run(const struct aero_cli *cli, int argc, char **argv)

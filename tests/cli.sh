@@ -99,6 +99,10 @@ run "$cli" help migrate-live
 ok 'help VERB shows its options' grep -q -e '--max-rate RATE' "$dir/out"
 run "$cli" mem-policy --help
 ok 'VERB --help does too' grep -q -e '--shares N' "$dir/out"
+run "$cli" mem-policy ideal --min 1G --help
+ok 'also behind others' grep -q -e '--shares N' "$dir/out"
+run "$cli" --socket "$dir/nobody" mem-reserve 1M -- ls --help
+ok 'but not that of a command' says 1 'no aerostatd listens on'
 run "$cli" help migrate-live
 ok 'migrate-live can pack' grep -q -e '--compress LEVEL' "$dir/out"
 run "$build/aerostatd" --help
