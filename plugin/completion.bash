@@ -77,9 +77,30 @@ _aerostat_takes_value() {
     return 1
 }
 
-# The words of a verb; $1 is where the verb stands in COMP_WORDS.
+# Sets given to how many arguments stand before the cursor that are neither
+# options nor their values. $1 is where the verb stands.
+_aerostat_count_given() {
+    local i
+    given=0
+    for ((i = $1 + 1; i < COMP_CWORD; i++)); do
+        if [[ ${COMP_WORDS[i]} == = ]]; then
+            ((i++)) # --option = value
+        elif [[ ${COMP_WORDS[i]} != -* ]]; then
+            _aerostat_takes_value "${COMP_WORDS[i - 1]}" || ((given++))
+        fi
+    done
+}
+
+# The words of a verb; $1 is where the verb stands in COMP_WORDS. Bash makes
+# three words of --option=value, and the second is what is being typed where
+# there is no value yet.
 _aerostat_verb() {
-    local verb=${COMP_WORDS[$1]} prev=${COMP_WORDS[COMP_CWORD - 1]} i given=0
+    local verb=${COMP_WORDS[$1]} prev=${COMP_WORDS[COMP_CWORD - 1]} given
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
     case $prev in
         --rate-policy) _aerostat_offer clark fixed; return ;;
         --throttle) _aerostat_offer none cap pause; return ;;
@@ -90,10 +111,7 @@ _aerostat_verb() {
         --report|--html|--dir|--wws) compopt -o default; return ;;
     esac
     _aerostat_takes_value "$prev" && return
-    for ((i = $1 + 1; i < COMP_CWORD; i++)); do
-        [[ ${COMP_WORDS[i]} == -* ]] && continue
-        _aerostat_takes_value "${COMP_WORDS[i - 1]}" || ((given++))
-    done
+    _aerostat_count_given "$1"
     [[ $cur == -* && $verb != migrate-live ]] &&
         ((COMP_CWORD == $1 + 1)) && _aerostat_offer --help
     case $verb:$cur in

@@ -997,6 +997,15 @@ OPTIONS
 clark
 fixed
 WORDS
+    complete_words xl-aerostat migrate-live --rate-policy =
+    ok 'behind = too' prints <<'WORDS'
+clark
+fixed
+WORDS
+    complete_words xl-aerostat migrate-live --rate-policy = f
+    ok 'and where they are begun' prints <<'WORDS'
+fixed
+WORDS
     # shellcheck disable=SC2016 # the name is not to be expanded, ever
     serve 'send {"jsonrpc":"2.0","id":@ID@,"result":{"domains":[{"name":"web"},{"name":"$(touch '"$dir"'/owned)"},{"name":"w;x"},{"name":"wiki"}]}}'
     AEROSTAT_SOCKET=$dir/sock
@@ -1005,6 +1014,15 @@ WORDS
     ok 'completes names' prints <<'WORDS'
 web
 wiki
+WORDS
+    complete_words xl migrate-live --max-rate = 500Mbit ''
+    ok 'also where = joins them' prints <<'WORDS'
+web
+wiki
+WORDS
+    complete_words xl mem-policy --max = 500M web ''
+    ok 'and no second name' prints <<'WORDS'
+
 WORDS
     complete_words xl migrate-live --max-rate 5MB ''
     ok 'behind options and their values' prints <<'WORDS'
