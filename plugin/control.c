@@ -14,6 +14,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control_seats.h"
+#include "seldom.h"
 
 #define READ_BYTES (16u << 10)
 
@@ -22,6 +24,7 @@ struct client {
     struct aero_control *control;
     struct client *next;
     struct aero_peer peer;
+    bool seated, turned_away;
     bool closing;
     bool tell; /* the handlers, once it is closed */
     uint64_t second_ns; /* when the present second of its rate began */
@@ -34,11 +37,13 @@ struct aero_control {
     uv_pipe_t pipe;
     struct aero_control_handlers handlers;
     struct client *clients;
-    unsigned count;
+    struct aero_seats seats;
+    struct aero_seldom turned_away;
     bool closed; /* its own pipe is; it is freed with the last client */
     uv_pipe_t refused; /* a connection for which there is no memory */
     bool refusing;     /* it is open */
-    bool unaccepted;   /* another waits behind it */
+    bool turning_away; /* a client for whom there is no seat */
+    bool unaccepted;   /* another waits behind one of these */
     uint64_t last_client;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
@@ -62,18 +67,36 @@ static void on_server_closed(uv_handle_t *handle)
     free_unused(control);
 }
 
+static void on_connection(uv_stream_t *server, int status);
+
+static void take_waiting(struct aero_control *control)
+{
+    bool waits = control->unaccepted && !control->closed &&
+                 !uv_is_closing((uv_handle_t *)&control->pipe);
+
+    control->unaccepted = false;
+    if (waits)
+        on_connection((uv_stream_t *)&control->pipe, 0);
+}
+
 static void on_client_closed(uv_handle_t *handle)
 {
     struct client *c = handle->data, **p = &c->control->clients;
+    struct aero_control *control = c->control;
 
     while (*p != c)
         p = &(*p)->next;
     *p = c->next;
-    c->control->count--;
+    if (c->seated)
+        aero_seats_leave(&control->seats, c->peer.uid);
     if (c->tell)
-        c->control->handlers.gone(c->peer.client, c->control->handlers.data);
-    free_unused(c->control);
+        control->handlers.gone(c->peer.client, control->handlers.data);
+    if (c->turned_away) {
+        control->turning_away = false;
+        take_waiting(control);
+    }
     free(c);
+    free_unused(control);
 }
 
 /* The handlers hear of it from the loop, not in the middle of a call. */
@@ -159,19 +182,13 @@ static int peer_of(struct client *c)
     return 0;
 }
 
-static void on_connection(uv_stream_t *server, int status);
-
 static void on_refused_closed(uv_handle_t *handle)
 {
     struct aero_control *control = handle->data;
-    bool next = control->unaccepted && !control->closed &&
-                !uv_is_closing((uv_handle_t *)&control->pipe);
 
-    control->refusing = control->unaccepted = false;
-    if (next)
-        on_connection((uv_stream_t *)&control->pipe, 0);
-    else
-        free_unused(control);
+    control->refusing = false;
+    take_waiting(control);
+    free_unused(control);
 }
 
 /* libuv listens no more until a connection that it announced was accepted. */
@@ -189,6 +206,42 @@ static void refuse_connection(struct aero_control *control)
     uv_close((uv_handle_t *)&control->refused, on_refused_closed);
 }
 
+/* Anybody can come as often as he likes, and is not to fill the log. */
+static void turn_away(struct client *c)
+{
+    struct aero_control *control = c->control;
+    unsigned count = aero_seldom(&control->turned_away, lxe_now_ns());
+
+    if (count)
+        lxe_warn("control: too many clients (%u; %u of them not root's);"
+                 " %u turned away, process %d of user %u the last",
+                 control->seats.taken, control->seats.others, count,
+                 (int)c->peer.pid, (unsigned)c->peer.uid);
+    control->handlers.full(&c->peer, control->handlers.data);
+    c->turned_away = control->turning_away = true;
+    cut_off(c, false);
+}
+
+/* Takes the connection that waits into c. */
+static void accept_client(struct aero_control *control, struct client *c)
+{
+    uv_pipe_init(control->pipe.loop, &c->pipe, 0);
+    c->pipe.data = c;
+    c->control = control;
+    c->next = control->clients;
+    control->clients = c;
+    if (uv_accept((uv_stream_t *)&control->pipe, (uv_stream_t *)&c->pipe) ||
+        peer_of(c)) {
+        cut_off(c, false);
+        return;
+    }
+    c->seated = aero_seats_take(&control->seats, c->peer.uid);
+    if (!c->seated)
+        turn_away(c);
+    else if (uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read))
+        cut_off(c, false);
+}
+
 static void on_connection(uv_stream_t *server, int status)
 {
     struct aero_control *control = server->data;
@@ -199,25 +252,17 @@ static void on_connection(uv_stream_t *server, int status)
                  uv_strerror(status));
         return;
     }
+    /* One in a turn of the loop: who comes on and on is not all it does. */
+    if (control->turning_away) {
+        control->unaccepted = true;
+        return;
+    }
     c = calloc(1, sizeof(*c));
     if (!c) {
         refuse_connection(control);
         return;
     }
-    uv_pipe_init(server->loop, &c->pipe, 0);
-    c->pipe.data = c;
-    c->control = control;
-    c->next = control->clients;
-    control->clients = c;
-    control->count++;
-    if (uv_accept(server, (uv_stream_t *)&c->pipe) || peer_of(c) ||
-        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read)) {
-        cut_off(c, false);
-    } else if (control->count > AERO_CONTROL_CLIENTS) {
-        lxe_warn("control: process %d is one client too many (%u)",
-                 (int)c->peer.pid, AERO_CONTROL_CLIENTS);
-        cut_off(c, false);
-    }
+    accept_client(control, c);
 }
 
 static void on_written(uv_write_t *req, int status)

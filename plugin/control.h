@@ -3,8 +3,10 @@
  * The control socket: clients, lines and limits. What the lines mean is
  * control_methods.c's.
  *
- * A client is cut off when its line is longer than a request may be, or when
- * it does not read what it asked for; and is told so when it asks too fast.
+ * A client is turned away when there are too many (control_seats.h), and is
+ * told so. One is cut off when its line is longer than a request may be, or
+ * when it does not read what it asked for; and is told so when it asks too
+ * fast.
  */
 #ifndef AERO_CONTROL_H
 #define AERO_CONTROL_H
@@ -18,7 +20,6 @@
 #include "base/err.h"
 
 #define AERO_CONTROL_LINE     (64u << 10) /* bytes of a request */
-#define AERO_CONTROL_CLIENTS  32u
 #define AERO_CONTROL_RATE     50u         /* requests a second, each client */
 #define AERO_CONTROL_UNREAD   (2u << 20)  /* bytes that a client may leave,
                                              and ask for more */
@@ -36,6 +37,8 @@ struct aero_control_handlers {
     /* A whole line without its newline; too_fast: only say so. */
     void (*line)(const struct aero_peer *peer, const char *text, size_t len,
                  bool too_fast, void *data);
+    /* There is no seat for this client: it is cut off once it was told. */
+    void (*full)(const struct aero_peer *peer, void *data);
     /* The client is gone; what it held is to be freed. */
     void (*gone)(uint64_t client, void *data);
     void *data;

@@ -156,6 +156,12 @@ void aero_methods_line(struct aero_methods *m, const struct aero_peer *peer,
     lxe_json_free(request);
 }
 
+void aero_methods_full(struct aero_methods *m, const struct aero_peer *peer)
+{
+    aero_answer_error(m, peer->client, "", AERO_RPC_BUSY,
+                      "aerostatd has too many clients; try again later");
+}
+
 void aero_methods_gone(struct aero_methods *m, uint64_t client)
 {
     struct aero_balancer *b = m->balancer;

@@ -42,6 +42,10 @@ void aero_methods_line(struct aero_methods *methods,
                        const struct aero_peer *peer, const char *text,
                        size_t len, bool too_fast);
 
+/* Tells a client, of whom no line is taken, that there are too many. */
+void aero_methods_full(struct aero_methods *methods,
+                       const struct aero_peer *peer);
+
 /* A client went: frees and undoes what it held. */
 void aero_methods_gone(struct aero_methods *methods, uint64_t client);
 

@@ -13,6 +13,7 @@ libaero_a_SOURCES = \
 	%D%/control_mem.c %D%/control_mem.h \
 	%D%/control_methods.c %D%/control_methods.h \
 	%D%/control_migration.c %D%/control_migration.h \
+	%D%/control_seats.c %D%/control_seats.h \
 	%D%/daemon_config.c %D%/daemon_config.h \
 	%D%/decision.c %D%/decision.h \
 	%D%/decision_history.c %D%/decision_history.h \
@@ -53,6 +54,7 @@ libaero_a_SOURCES = \
 	%D%/reservations.c %D%/reservations.h \
 	%D%/rivals.c %D%/rivals.h \
 	%D%/sampler.c %D%/sampler.h \
+	%D%/seldom.c %D%/seldom.h \
 	%D%/self_move.c %D%/self_move.h \
 	%D%/shortage.c %D%/shortage.h \
 	%D%/speed.c %D%/speed.h \

@@ -255,6 +255,13 @@ static void on_line(const struct aero_peer *peer, const char *text, size_t len,
     aero_methods_line(&d->methods, peer, text, len, too_fast);
 }
 
+static void on_full(const struct aero_peer *peer, void *data)
+{
+    struct daemon *d = data;
+
+    aero_methods_full(&d->methods, peer);
+}
+
 static void on_gone(uint64_t client, void *data)
 {
     struct daemon *d = data;
@@ -374,7 +381,7 @@ static void on_hangup(uv_signal_t *handle, int number)
 
 static int start_loop(struct daemon *d, struct lxe_err *err)
 {
-    struct aero_control_handlers handlers = { on_line, on_gone, d };
+    struct aero_control_handlers handlers = { on_line, on_full, on_gone, d };
 
     uv_timer_init(&d->loop, &d->timer);
     uv_signal_init(&d->loop, &d->sigterm);

@@ -87,6 +87,15 @@ tests_test_control_SOURCES = tests/unit/test_control.c
 tests_test_control_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_test_control_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/test-control-seats tests/test-control-socket
+TESTS += tests/test-control-seats tests/test-control-socket
+tests_test_control_seats_SOURCES = tests/unit/test_control_seats.c
+tests_test_control_seats_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_control_seats_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+tests_test_control_socket_SOURCES = tests/unit/test_control_socket.c
+tests_test_control_socket_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
+tests_test_control_socket_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
 tests_test_balancer_SOURCES = tests/unit/test_balancer.c
 tests_test_balancer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_balancer_LDADD = $(AERO_LIBS) $(UNIT_LIBS)

@@ -62,6 +62,13 @@ static void on_line(const struct aero_peer *peer, const char *text, size_t len,
     aero_methods_line(&b->methods, &root, text, len, too_fast);
 }
 
+static void on_full(const struct aero_peer *peer, void *data)
+{
+    (void)peer;
+    (void)data;
+    abort(); /* there is but one client */
+}
+
 static void on_gone(uint64_t client, void *data)
 {
     struct bed *b = data;
@@ -194,7 +201,7 @@ static void play(struct bed *b, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct bed b;
-    struct aero_control_handlers handlers = { on_line, on_gone, &b };
+    struct aero_control_handlers handlers = { on_line, on_full, on_gone, &b };
     char path[64];
 
     memset(&b, 0, offsetof(struct bed, chunk));

@@ -189,6 +189,20 @@ static void too_fast_is_told(void)
     tear_down(&b);
 }
 
+static void full_is_told(void)
+{
+    struct aero_peer peer = { 9, 1000, 1 };
+    struct bench b;
+
+    set_up(&b);
+    aero_methods_full(&b.methods, &peer);
+    CU_ASSERT_EQUAL(b.answered, 9);
+    CU_ASSERT_EQUAL(code(&b), AERO_RPC_BUSY);
+    CU_ASSERT_TRUE(says(&b, "too many clients"));
+    CU_ASSERT_EQUAL(lxe_json_type(lxe_json_get(b.last, "id")), LXE_JSON_NULL);
+    tear_down(&b);
+}
+
 static void others_only_read(void)
 {
     static const char *const changes[] = {
@@ -476,6 +490,7 @@ static void anything_is_survived(void)
 static const struct unit_test tests[] = {
     { "the envelope", envelope },
     { "too fast is told", too_fast_is_told },
+    { "that there are too many is told", full_is_told },
     { "others only read", others_only_read },
     { "status shows all", status_shows_all },
     { "a policy is set and bounded", policy_is_set_and_bounded },

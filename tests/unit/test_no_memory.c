@@ -119,6 +119,12 @@ static void on_line(const struct aero_peer *peer, const char *text, size_t len,
     aero_control_send(b->control, peer->client, text, len);
 }
 
+static void on_full(const struct aero_peer *peer, void *data)
+{
+    (void)peer;
+    (void)data;
+}
+
 static void on_gone(uint64_t client, void *data)
 {
     (void)client;
@@ -176,7 +182,7 @@ static void use(struct control_bed *b)
 static unsigned listen_and_serve(unsigned fail_at)
 {
     struct control_bed b = { .served = 0 };
-    struct aero_control_handlers handlers = { on_line, on_gone, &b };
+    struct aero_control_handlers handlers = { on_line, on_full, on_gone, &b };
     struct lxe_err err = { 0 };
     unsigned count;
     int rc;
