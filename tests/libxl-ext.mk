@@ -10,6 +10,12 @@ tests_test_units_SOURCES = tests/unit/test_units.c
 tests_test_units_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_units_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/test-rpc-client
+TESTS += tests/test-rpc-client
+tests_test_rpc_client_SOURCES = tests/unit/test_rpc_client.c
+tests_test_rpc_client_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_rpc_client_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/test-journal-log
 TESTS += tests/test-journal-log
 tests_test_journal_log_SOURCES = tests/unit/test_journal_log.c

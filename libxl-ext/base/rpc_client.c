@@ -267,6 +267,20 @@ static int check_response(struct lxe_rpc *rpc, const struct lxe_json *r,
     return 0;
 }
 
+/* Where it hung up before it took the request, it may have said why. */
+static int last_word(struct lxe_rpc *rpc, int rc, struct lxe_err *err)
+{
+    struct lxe_json *said = NULL;
+    struct lxe_err why = { 0 };
+
+    if (!read_line(rpc, lxe_now_ns() + SEND_S * LXE_NS_PER_SEC, &why) &&
+        !lxe_json_parse(rpc->line, rpc->len, &said, &why) &&
+        check_response(rpc, said, &why) == -EREMOTEIO)
+        lxe_fail(err, rc, "%s", why.text);
+    lxe_json_free(said);
+    return rc;
+}
+
 int lxe_rpc_call(struct lxe_rpc *rpc, const char *method,
                  struct lxe_jw *params, uint64_t timeout_ms,
                  struct lxe_json **result, struct lxe_err *err)
@@ -278,6 +292,8 @@ int lxe_rpc_call(struct lxe_rpc *rpc, const char *method,
 
     *result = NULL;
     rc = send_request(rpc, method, params, err);
+    if (rc == -ECONNRESET)
+        return last_word(rpc, rc, err);
     if (!rc)
         tell_if_slow(rpc);
     if (!rc)

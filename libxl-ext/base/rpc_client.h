@@ -46,7 +46,8 @@ void lxe_rpc_when_slow(struct lxe_rpc *rpc, unsigned after_ms,
  * @result      gets the whole response, whose "result" the caller reads; it
  *              frees it with lxe_json_free()
  * Returns 0; -EREMOTEIO with the daemon's words where it answered an error;
- * -ETIMEDOUT, -ECONNRESET, -EPROTO as they say. After a time-out or a broken
+ * -ETIMEDOUT, -ECONNRESET (with its last words where it had hung up before the
+ * request), -EPROTO as they say. After a time-out or a broken
  * connection the client can only be closed.
  */
 int lxe_rpc_call(struct lxe_rpc *rpc, const char *method,
