@@ -19,7 +19,7 @@
 
 #include "base/err.h"
 
-#define AERO_CONTROL_LINE     (64u << 10) /* bytes of a request */
+#define AERO_CONTROL_LINE     (16u << 10) /* bytes of a request */
 #define AERO_CONTROL_RATE     50u         /* requests a second, each client */
 #define AERO_CONTROL_UNREAD   (2u << 20)  /* bytes that a client may leave,
                                              and ask for more */

@@ -15,6 +15,8 @@
 #include "control_mem.h"
 #include "control_migration.h"
 
+#define AERO_REQUEST_FIELDS 64 /* of each object; updates have a third */
+
 static int daemon_info(struct aero_call *c)
 {
     const struct aero_balancer *b = c->m->balancer;
@@ -140,7 +142,8 @@ void aero_methods_line(struct aero_methods *m, const struct aero_peer *peer,
 {
     struct aero_call call = { .m = m, .peer = peer };
     struct lxe_json *request = NULL;
-    int rc = lxe_json_parse(text, len, &request, &call.err);
+    int rc = lxe_json_parse_within(text, len, AERO_REQUEST_FIELDS, &request,
+                                   &call.err);
 
     if (rc)
         rc = rc == -ENOMEM ? AERO_RPC_INTERNAL : AERO_RPC_PARSE;

@@ -205,8 +205,8 @@ fi
 
 check "who asks too fast is told so" says 'too many requests' flood 60
 
-# One request of more than 64 KiB.
-head -c 70000 /dev/zero | tr '\0' 'x' >"$dir/long"
+# One request of more than 16 KiB.
+head -c 20000 /dev/zero | tr '\0' 'x' >"$dir/long"
 check "a request that is too long ends the connection" \
     says 'went away' "$(cat "$dir/long")" '{}'
 check "and the daemon goes on" says '"host":"sim"' daemon.info '{}'

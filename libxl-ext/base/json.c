@@ -38,6 +38,7 @@ struct reader {
     size_t counted; /* bytes whose newlines are in `line` */
     unsigned line;
     size_t nodes;
+    size_t max_fields;
     struct lxe_json *root;
     struct lxe_json *stack[LXE_JSON_MAX_DEPTH];
     char *keys[LXE_JSON_MAX_DEPTH]; /* key that waits for its value */
@@ -178,7 +179,7 @@ static int on_key(void *ctx, const unsigned char *text, size_t len)
         return 0;
     free(r->keys[r->depth - 1]);
     r->keys[r->depth - 1] = key;
-    if (object->count == LXE_JSON_MAX_FIELDS)
+    if (object->count == r->max_fields)
         return refuse(r, -E2BIG, "too many fields in an object");
     if (lxe_json_get(object, key)) {
         char what[96];
@@ -246,11 +247,11 @@ static int syntax_error(struct reader *r, size_t len)
     return r->rc;
 }
 
-int lxe_json_parse(const char *text, size_t len, struct lxe_json **out,
-                   struct lxe_err *err)
+int lxe_json_parse_within(const char *text, size_t len, size_t max_fields,
+                          struct lxe_json **out, struct lxe_err *err)
 {
     struct reader r = { .text = text, .len = len, .line = 1,
-                        .err = err };
+                        .max_fields = max_fields, .err = err };
     yajl_status status;
 
     *out = NULL;
@@ -271,6 +272,12 @@ int lxe_json_parse(const char *text, size_t len, struct lxe_json **out,
     }
     *out = r.root;
     return 0;
+}
+
+int lxe_json_parse(const char *text, size_t len, struct lxe_json **out,
+                   struct lxe_err *err)
+{
+    return lxe_json_parse_within(text, len, LXE_JSON_MAX_FIELDS, out, err);
 }
 
 int lxe_json_parse_file(const char *path, size_t max_bytes,

@@ -39,6 +39,13 @@ struct lxe_json; /* one node; owns its children */
 int lxe_json_parse(const char *text, size_t len, struct lxe_json **out,
                    struct lxe_err *err);
 
+/*
+ * The same for who sends as much as he likes: an object has max_fields at
+ * most, so that comparing them costs little.
+ */
+int lxe_json_parse_within(const char *text, size_t len, size_t max_fields,
+                          struct lxe_json **out, struct lxe_err *err);
+
 /* Reads a file of at most max_bytes and parses it; messages name the file. */
 int lxe_json_parse_file(const char *path, size_t max_bytes,
                         struct lxe_json **out, struct lxe_err *err);

@@ -189,6 +189,27 @@ static void too_fast_is_told(void)
     tear_down(&b);
 }
 
+/* Each field is compared with all before it. */
+static void fields_are_few(void)
+{
+    char text[2048], *at = text;
+    struct bench b;
+
+    set_up(&b);
+    at += sprintf(at, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":"
+                      "\"daemon.info\",\"params\":{\"k0\":0");
+    for (int i = 1; i < 64; i++)
+        at += sprintf(at, ",\"k%d\":0", i);
+    strcpy(at, "}}");
+    say_as(&b, 1, 0, text);
+    CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARAMS);
+    strcpy(at, ",\"k64\":0}}");
+    say_as(&b, 1, 0, text);
+    CU_ASSERT_EQUAL(code(&b), AERO_RPC_PARSE);
+    CU_ASSERT_TRUE(says(&b, "too many fields"));
+    tear_down(&b);
+}
+
 static void full_is_told(void)
 {
     struct aero_peer peer = { 9, 1000, 1 };
@@ -490,6 +511,7 @@ static void anything_is_survived(void)
 static const struct unit_test tests[] = {
     { "the envelope", envelope },
     { "too fast is told", too_fast_is_told },
+    { "fields are few", fields_are_few },
     { "that there are too many is told", full_is_told },
     { "others only read", others_only_read },
     { "status shows all", status_shows_all },

@@ -122,6 +122,20 @@ static void test_bounds_fields(void)
     free(text);
 }
 
+static void test_bounds_fields_further(void)
+{
+    static const char two[] = "[{\"a\":1,\"b\":2},{\"c\":3,\"d\":4}]";
+    struct lxe_json *root;
+    struct lxe_err err = { 0 };
+
+    CU_ASSERT_EQUAL(lxe_json_parse_within(two, strlen(two), 2, &root, &err),
+                    0);
+    lxe_json_free(root);
+    CU_ASSERT_EQUAL(lxe_json_parse_within(two, strlen(two), 1, &root, &err),
+                    -E2BIG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "too many fields"));
+}
+
 static void test_writes(void)
 {
     struct lxe_jw *w = lxe_jw_new(false);
@@ -171,6 +185,7 @@ int main(void)
         { "reads no further than the text", test_reads_no_further },
         { "bounds depth and nodes", test_bounds_depth_and_nodes },
         { "bounds the fields of an object", test_bounds_fields },
+        { "bounds fields further", test_bounds_fields_further },
         { "writes", test_writes },
         { "copies trees", test_copies_trees },
     };
