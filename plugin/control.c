@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,16 +20,20 @@
 
 #define READ_BYTES (16u << 10)
 
+static const struct aero_pace_limit usual_limit = { AERO_CONTROL_RATE,
+                                                   AERO_CONTROL_BYTES };
+
 struct client {
-    uv_pipe_t pipe; /* first: libuv hands it back */
+    uv_pipe_t pipe;
+    uv_timer_t timer; /* runs while it is not read */
+    unsigned open;    /* of these two */
     struct aero_control *control;
     struct client *next;
     struct aero_peer peer;
     bool seated, turned_away;
     bool closing;
     bool tell; /* the handlers, once it is closed */
-    uint64_t second_ns; /* when the present second of its rate began */
-    unsigned requests;  /* in it */
+    struct aero_pace pace;
     size_t len;
     char buffer[AERO_CONTROL_LINE + READ_BYTES];
 };
@@ -84,6 +89,8 @@ static void on_client_closed(uv_handle_t *handle)
     struct client *c = handle->data, **p = &c->control->clients;
     struct aero_control *control = c->control;
 
+    if (--c->open)
+        return;
     while (*p != c)
         p = &(*p)->next;
     *p = c->next;
@@ -107,43 +114,7 @@ static void cut_off(struct client *c, bool tell)
     c->closing = true;
     c->tell = tell;
     uv_close((uv_handle_t *)&c->pipe, on_client_closed);
-}
-
-static bool too_fast(struct client *c)
-{
-    uint64_t now = lxe_now_ns();
-
-    if (now - c->second_ns >= LXE_NS_PER_SEC) {
-        c->second_ns = now;
-        c->requests = 0;
-    }
-    return c->requests++ >= AERO_CONTROL_RATE;
-}
-
-/* Hands over whole lines; keeps the rest at the front of the buffer. */
-static void take_lines(struct client *c)
-{
-    struct aero_control *control = c->control;
-    char *line = c->buffer, *end = c->buffer + c->len, *newline;
-
-    while (!c->closing &&
-           (newline = memchr(line, '\n', (size_t)(end - line)))) {
-        size_t len = (size_t)(newline - line);
-
-        if (len > AERO_CONTROL_LINE)
-            break;
-        *newline = '\0';
-        control->handlers.line(&c->peer, line, len, too_fast(c),
-                               control->handlers.data);
-        line = newline + 1;
-    }
-    c->len = (size_t)(end - line);
-    memmove(c->buffer, line, c->len);
-    if (!c->closing && c->len > AERO_CONTROL_LINE) {
-        lxe_warn("control: a request of process %d is longer than %u bytes",
-                 (int)c->peer.pid, AERO_CONTROL_LINE);
-        cut_off(c, true);
-    }
+    uv_close((uv_handle_t *)&c->timer, on_client_closed);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -153,6 +124,83 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     (void)suggested;
     *buf = uv_buf_init(c->buffer + c->len,
                        (unsigned)(sizeof(c->buffer) - c->len));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+static int start_reading(struct client *c)
+{
+    int rc = uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+
+    return rc == UV_EALREADY ? 0 : rc;
+}
+
+/* Hands over whole lines while they may be taken; false: one has to wait. */
+static bool take_lines(struct client *c)
+{
+    struct aero_control *control = c->control;
+    char *line = c->buffer, *end = c->buffer + c->len, *newline;
+    bool paced = false;
+
+    while (!c->closing &&
+           (newline = memchr(line, '\n', (size_t)(end - line)))) {
+        size_t len = (size_t)(newline - line);
+
+        if (len > AERO_CONTROL_LINE)
+            break;
+        paced = !aero_pace_take(&c->pace, control->handlers.limit, len + 1,
+                                lxe_now_ns());
+        if (paced)
+            break;
+        *newline = '\0';
+        control->handlers.line(&c->peer, line, len, control->handlers.data);
+        line = newline + 1;
+    }
+    c->len = (size_t)(end - line);
+    memmove(c->buffer, line, c->len);
+    return !paced;
+}
+
+static void on_second_over(uv_timer_t *timer);
+
+/* Takes what was read; reads on only where none of it has to wait. */
+static void go_on(struct client *c)
+{
+    bool all = take_lines(c);
+
+    if (c->closing)
+        return;
+    if (!all) {
+        uv_read_stop((uv_stream_t *)&c->pipe);
+        uv_timer_start(&c->timer, on_second_over,
+                       aero_pace_wait_ms(&c->pace, lxe_now_ns()), 0);
+    } else if (c->len > AERO_CONTROL_LINE) {
+        lxe_warn("control: a request of process %d is longer than %u bytes",
+                 (int)c->peer.pid, AERO_CONTROL_LINE);
+        cut_off(c, true);
+    } else if (start_reading(c)) {
+        cut_off(c, true);
+    }
+}
+
+/* Whether it has closed its end, of which libuv tells only who reads. */
+static bool has_hung_up(const struct client *c)
+{
+    struct pollfd p = { .events = 0 }; /* the kernel adds POLLHUP itself */
+
+    return uv_fileno((const uv_handle_t *)&c->pipe, &p.fd) ||
+           (poll(&p, 1, 0) == 1 && p.revents & POLLHUP);
+}
+
+static void on_second_over(uv_timer_t *timer)
+{
+    struct client *c = timer->data;
+
+    /* What it holds is free now, not when all that it asked is answered. */
+    if (has_hung_up(c))
+        cut_off(c, true);
+    else
+        go_on(c);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -165,7 +213,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     }
     c->len += (size_t)n;
-    take_lines(c);
+    go_on(c);
 }
 
 static int peer_of(struct client *c)
@@ -226,7 +274,9 @@ static void turn_away(struct client *c)
 static void accept_client(struct aero_control *control, struct client *c)
 {
     uv_pipe_init(control->pipe.loop, &c->pipe, 0);
-    c->pipe.data = c;
+    uv_timer_init(control->pipe.loop, &c->timer);
+    c->pipe.data = c->timer.data = c;
+    c->open = 2;
     c->control = control;
     c->next = control->clients;
     control->clients = c;
@@ -238,7 +288,7 @@ static void accept_client(struct aero_control *control, struct client *c)
     c->seated = aero_seats_take(&control->seats, c->peer.uid);
     if (!c->seated)
         turn_away(c);
-    else if (uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read))
+    else if (start_reading(c))
         cut_off(c, false);
 }
 
@@ -406,6 +456,8 @@ int aero_control_open(uv_loop_t *loop, const char *path, const char *group,
         return lxe_fail(err, -ENOMEM, "out of memory");
     strcpy(control->path, path);
     control->handlers = *handlers;
+    if (!handlers->limit)
+        control->handlers.limit = &usual_limit;
     uv_pipe_init(loop, &control->pipe, 0);
     control->pipe.data = control;
     rc = listen_on(control, group, err);

@@ -5,8 +5,8 @@
  *
  * A client is turned away when there are too many (control_seats.h), and is
  * told so. One is cut off when its line is longer than a request may be, or
- * when it does not read what it asked for; and is told so when it asks too
- * fast.
+ * when it does not read what it asked for. One that asks too fast is read on
+ * when the second is over (control_pace.h).
  */
 #ifndef AERO_CONTROL_H
 #define AERO_CONTROL_H
@@ -18,9 +18,11 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "control_pace.h"
 
 #define AERO_CONTROL_LINE     (16u << 10) /* bytes of a request */
 #define AERO_CONTROL_RATE     50u         /* requests a second, each client */
+#define AERO_CONTROL_BYTES    (256u << 10) /* of them */
 #define AERO_CONTROL_UNREAD   (2u << 20)  /* bytes that a client may leave,
                                              and ask for more */
 
@@ -34,14 +36,16 @@ struct aero_peer {
 };
 
 struct aero_control_handlers {
-    /* A whole line without its newline; too_fast: only say so. */
+    /* A whole line without its newline. */
     void (*line)(const struct aero_peer *peer, const char *text, size_t len,
-                 bool too_fast, void *data);
+                 void *data);
     /* There is no seat for this client: it is cut off once it was told. */
     void (*full)(const struct aero_peer *peer, void *data);
     /* The client is gone; what it held is to be freed. */
     void (*gone)(uint64_t client, void *data);
     void *data;
+    /* Of each client; NULL: AERO_CONTROL_RATE and AERO_CONTROL_BYTES. */
+    const struct aero_pace_limit *limit;
 };
 
 /*

@@ -138,7 +138,7 @@ static void answer(struct aero_call *c, const struct lxe_json *request)
 }
 
 void aero_methods_line(struct aero_methods *m, const struct aero_peer *peer,
-                       const char *text, size_t len, bool too_fast)
+                       const char *text, size_t len)
 {
     struct aero_call call = { .m = m, .peer = peer };
     struct lxe_json *request = NULL;
@@ -151,9 +151,6 @@ void aero_methods_line(struct aero_methods *m, const struct aero_peer *peer,
         rc = take_id(&call, request);
     if (rc)
         aero_answer_error(m, peer->client, "", rc, call.err.text);
-    else if (too_fast)
-        aero_answer_error(m, peer->client, call.id, AERO_RPC_BUSY,
-                          "too many requests in one second");
     else
         answer(&call, request);
     lxe_json_free(request);

@@ -40,7 +40,7 @@ struct aero_methods {
 /* Takes one line of a client, and answers it now or (mem.reserve) later. */
 void aero_methods_line(struct aero_methods *methods,
                        const struct aero_peer *peer, const char *text,
-                       size_t len, bool too_fast);
+                       size_t len);
 
 /* Tells a client, of whom no line is taken, that there are too many. */
 void aero_methods_full(struct aero_methods *methods,

@@ -13,6 +13,7 @@ libaero_a_SOURCES = \
 	%D%/control_mem.c %D%/control_mem.h \
 	%D%/control_methods.c %D%/control_methods.h \
 	%D%/control_migration.c %D%/control_migration.h \
+	%D%/control_pace.c %D%/control_pace.h \
 	%D%/control_seats.c %D%/control_seats.h \
 	%D%/daemon_config.c %D%/daemon_config.h \
 	%D%/decision.c %D%/decision.h \

@@ -248,11 +248,11 @@ static void on_signal(uv_signal_t *handle, int number)
 }
 
 static void on_line(const struct aero_peer *peer, const char *text, size_t len,
-                    bool too_fast, void *data)
+                    void *data)
 {
     struct daemon *d = data;
 
-    aero_methods_line(&d->methods, peer, text, len, too_fast);
+    aero_methods_line(&d->methods, peer, text, len);
 }
 
 static void on_full(const struct aero_peer *peer, void *data)
@@ -381,7 +381,8 @@ static void on_hangup(uv_signal_t *handle, int number)
 
 static int start_loop(struct daemon *d, struct lxe_err *err)
 {
-    struct aero_control_handlers handlers = { on_line, on_full, on_gone, d };
+    struct aero_control_handlers handlers = { on_line, on_full, on_gone, d,
+                                              NULL };
 
     uv_timer_init(&d->loop, &d->timer);
     uv_signal_init(&d->loop, &d->sigterm);

@@ -87,8 +87,13 @@ tests_test_control_SOURCES = tests/unit/test_control.c
 tests_test_control_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
 tests_test_control_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 
-check_PROGRAMS += tests/test-control-seats tests/test-control-socket
-TESTS += tests/test-control-seats tests/test-control-socket
+check_PROGRAMS += tests/test-control-pace tests/test-control-seats \
+	tests/test-control-socket
+TESTS += tests/test-control-pace tests/test-control-seats \
+	tests/test-control-socket
+tests_test_control_pace_SOURCES = tests/unit/test_control_pace.c
+tests_test_control_pace_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_control_pace_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 tests_test_control_seats_SOURCES = tests/unit/test_control_seats.c
 tests_test_control_seats_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_control_seats_LDADD = $(AERO_LIBS) $(UNIT_LIBS)

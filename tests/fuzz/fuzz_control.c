@@ -51,7 +51,7 @@ struct bed {
 };
 
 static void on_line(const struct aero_peer *peer, const char *text, size_t len,
-                    bool too_fast, void *data)
+                    void *data)
 {
     struct bed *b = data;
     struct aero_peer root = *peer;
@@ -59,7 +59,7 @@ static void on_line(const struct aero_peer *peer, const char *text, size_t len,
     root.uid = 0;
     root.pid = 1; /* a migration of whom nobody cancels by a signal */
     b->lines++;
-    aero_methods_line(&b->methods, &root, text, len, too_fast);
+    aero_methods_line(&b->methods, &root, text, len);
 }
 
 static void on_full(const struct aero_peer *peer, void *data)
@@ -200,8 +200,10 @@ static void play(struct bed *b, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const struct aero_pace_limit no_limit = { UINT32_MAX, SIZE_MAX };
     static struct bed b;
-    struct aero_control_handlers handlers = { on_line, on_full, on_gone, &b };
+    struct aero_control_handlers handlers = { on_line, on_full, on_gone, &b,
+                                              &no_limit };
     char path[64];
 
     memset(&b, 0, offsetof(struct bed, chunk));

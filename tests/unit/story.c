@@ -98,7 +98,7 @@ static void ask(struct story *s, uint64_t client, const char *method,
 
         s->asked++;
         s->last_failed = false;
-        aero_methods_line(&s->methods, &peer, text, (size_t)n, false);
+        aero_methods_line(&s->methods, &peer, text, (size_t)n);
         CU_ASSERT(s->answered <= before + 1);
         if (!s->last_failed)
             return;

@@ -83,7 +83,7 @@ static void say_as(struct bench *b, uint64_t client, uid_t uid,
 
     lxe_json_free(b->last);
     b->last = NULL;
-    aero_methods_line(&b->methods, &peer, text, strlen(text), false);
+    aero_methods_line(&b->methods, &peer, text, strlen(text));
 }
 
 /* Calls a method as root and client 1. */
@@ -173,19 +173,6 @@ static void envelope(void)
     CU_ASSERT_EQUAL(code(&b), 0);
     CU_ASSERT_STRING_EQUAL(lxe_json_str(lxe_json_get(b.last, "id")), "x1");
     CU_ASSERT_EQUAL(result_u64(&b, "interval_ms"), 2000);
-    tear_down(&b);
-}
-
-static void too_fast_is_told(void)
-{
-    static const char text[] =
-        "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"daemon.info\"}";
-    struct aero_peer peer = { 1, 0, 1 };
-    struct bench b;
-
-    set_up(&b);
-    aero_methods_line(&b.methods, &peer, text, strlen(text), true);
-    CU_ASSERT_EQUAL(code(&b), AERO_RPC_BUSY);
     tear_down(&b);
 }
 
@@ -510,7 +497,6 @@ static void anything_is_survived(void)
 
 static const struct unit_test tests[] = {
     { "the envelope", envelope },
-    { "too fast is told", too_fast_is_told },
     { "fields are few", fields_are_few },
     { "that there are too many is told", full_is_told },
     { "others only read", others_only_read },

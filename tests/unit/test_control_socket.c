@@ -28,11 +28,10 @@ struct bed {
 };
 
 static void on_line(const struct aero_peer *peer, const char *text, size_t len,
-                    bool too_fast, void *data)
+                    void *data)
 {
     struct bed *b = data;
 
-    (void)too_fast;
     b->lines++;
     aero_control_send(b->control, peer->client, text, len);
 }
@@ -53,9 +52,11 @@ static void on_gone(uint64_t client, void *data)
     b->gone++;
 }
 
-static void set_up(struct bed *b)
+/* @limit  of each client; NULL: the usual */
+static void set_up(struct bed *b, const struct aero_pace_limit *limit)
 {
-    struct aero_control_handlers handlers = { on_line, on_full, on_gone, b };
+    struct aero_control_handlers handlers = { on_line, on_full, on_gone, b,
+                                              limit };
 
     memset(b, 0, sizeof(*b));
     snprintf(b->dir, sizeof(b->dir), "%s/aerostat-socket.XXXXXX",
@@ -130,7 +131,7 @@ static void surplus_is_told(void)
     unsigned n = own_seats();
     struct bed b;
 
-    set_up(&b);
+    set_up(&b, NULL);
     dial_all(&b, fds, n + 1);
     CU_ASSERT_EQUAL(b.full, 1);
     CU_ASSERT_TRUE(was_turned_away(fds[n]));
@@ -154,7 +155,7 @@ static void others_leave_seats_to_root(void)
 
     if (geteuid())
         return;
-    set_up(&b);
+    set_up(&b, NULL);
     CU_ASSERT_EQUAL(chmod(b.dir, 0755), 0);
     CU_ASSERT_EQUAL(chmod(b.path, 0666), 0);
     CU_ASSERT_EQUAL_FATAL(seteuid(NOBODY), 0);
@@ -178,7 +179,7 @@ static void surplus_is_taken_by_and_by(void)
     unsigned n = own_seats();
     struct bed b;
 
-    set_up(&b);
+    set_up(&b, NULL);
     dial_all(&b, fds, n);
     for (int i = 0; i < 8; i++)
         more[i] = dial(&b);
@@ -200,7 +201,7 @@ static void may_close_while_it_turns_away(void)
     unsigned n = own_seats();
     struct bed b;
 
-    set_up(&b);
+    set_up(&b, NULL);
     dial_all(&b, fds, n);
     for (int i = 0; i < 8; i++)
         more[i] = dial(&b);
@@ -212,10 +213,62 @@ static void may_close_while_it_turns_away(void)
         close(fds[i]);
 }
 
+/* Sends n lines in one go. */
+static void send_lines(int fd, unsigned n)
+{
+    char text[1024];
+
+    for (unsigned i = 0; i < n; i++)
+        memcpy(text + 5 * i, "ping\n", 5);
+    CU_ASSERT_EQUAL(send(fd, text, 5 * n, MSG_NOSIGNAL), (ssize_t)(5 * n));
+}
+
+static void too_fast_has_to_wait(void)
+{
+    uint64_t start_ns;
+    struct bed b;
+    int fd;
+
+    set_up(&b, NULL);
+    fd = dial(&b);
+    start_ns = lxe_now_ns();
+    send_lines(fd, AERO_CONTROL_RATE + 10);
+    while (b.lines < AERO_CONTROL_RATE + 10)
+        uv_run(&b.loop, UV_RUN_ONCE);
+    CU_ASSERT(lxe_now_ns() - start_ns >= LXE_NS_PER_SEC);
+    send_lines(fd, 1); /* it is read on */
+    while (b.lines < AERO_CONTROL_RATE + 11)
+        uv_run(&b.loop, UV_RUN_ONCE);
+    close(fd);
+    run_loop(&b);
+    CU_ASSERT_EQUAL(b.gone, 1);
+    tear_down(&b);
+}
+
+/* It is gone then, whatever it asked before. */
+static void may_hang_up_while_it_waits(void)
+{
+    static const struct aero_pace_limit one = { 1, 1024 };
+    struct bed b;
+    int fd;
+
+    set_up(&b, &one);
+    fd = dial(&b);
+    send_lines(fd, 100);
+    run_loop(&b);
+    close(fd);
+    while (!b.gone)
+        uv_run(&b.loop, UV_RUN_ONCE);
+    CU_ASSERT(b.lines < 100);
+    tear_down(&b);
+}
+
 static const struct unit_test tests[] = {
     { "a surplus client is told", surplus_is_told },
     { "others leave seats to root", others_leave_seats_to_root },
     { "surplus is taken by and by", surplus_is_taken_by_and_by },
+    { "who is too fast has to wait", too_fast_has_to_wait },
+    { "and may hang up meanwhile", may_hang_up_while_it_waits },
     { "it may close meanwhile", may_close_while_it_turns_away },
 };
 

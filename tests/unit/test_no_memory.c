@@ -111,11 +111,10 @@ struct control_bed {
 };
 
 static void on_line(const struct aero_peer *peer, const char *text, size_t len,
-                    bool too_fast, void *data)
+                    void *data)
 {
     struct control_bed *b = data;
 
-    (void)too_fast;
     aero_control_send(b->control, peer->client, text, len);
 }
 
@@ -182,7 +181,8 @@ static void use(struct control_bed *b)
 static unsigned listen_and_serve(unsigned fail_at)
 {
     struct control_bed b = { .served = 0 };
-    struct aero_control_handlers handlers = { on_line, on_full, on_gone, &b };
+    struct aero_control_handlers handlers = { on_line, on_full, on_gone, &b,
+                                              NULL };
     struct lxe_err err = { 0 };
     unsigned count;
     int rc;
