@@ -93,11 +93,21 @@ static int call_method(struct aero_call *c, const struct lxe_json *request)
     return rc ? rc : method->fn(c);
 }
 
+/* Whether it goes back to the client as it came: a fraction may not. */
+static bool is_id(const struct lxe_json *id)
+{
+    enum lxe_json_type type = lxe_json_type(id);
+    uint64_t u64;
+    int64_t i64;
+
+    return type == LXE_JSON_STRING || type == LXE_JSON_NULL ||
+           !lxe_json_u64(id, &u64) || !lxe_json_i64(id, &i64);
+}
+
 /* Keeps the id as JSON. Returns 0, or a code with the message. */
 static int take_id(struct aero_call *c, const struct lxe_json *request)
 {
     const struct lxe_json *id = lxe_json_get(request, "id");
-    enum lxe_json_type type = lxe_json_type(id);
     struct lxe_jw *w;
     const char *text;
     size_t len = 0;
@@ -111,10 +121,9 @@ static int take_id(struct aero_call *c, const struct lxe_json *request)
     text = w ? lxe_jw_text(w, &len) : NULL;
     if (!text)
         rc = aero_refuse(c, AERO_RPC_INTERNAL, "out of memory");
-    else if ((type != LXE_JSON_STRING && type != LXE_JSON_NUMBER &&
-              type != LXE_JSON_NULL) || len >= sizeof(c->id))
-        rc = aero_refuse(c, AERO_RPC_REQUEST, "id must be a number, or a"
-                         " string of 60 bytes or less");
+    else if (!is_id(id) || len >= sizeof(c->id))
+        rc = aero_refuse(c, AERO_RPC_REQUEST, "id must be a whole number of"
+                         " 64 bits, or a string of 60 bytes or less");
     else
         memcpy(c->id, text, len + 1);
     lxe_jw_free(w);

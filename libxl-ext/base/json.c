@@ -21,8 +21,9 @@ struct lxe_json {
     enum lxe_json_type type;
     unsigned line;
     bool boolean;
-    bool is_u64;
+    bool is_u64, is_i64;
     uint64_t u64;
+    int64_t i64;
     double number;
     char *string;
     struct member *members;
@@ -143,6 +144,9 @@ static int on_number(void *ctx, const char *text, size_t len)
     errno = 0;
     node->u64 = strtoull(buf, &end, 10);
     node->is_u64 = buf[0] != '-' && !*end && !errno;
+    errno = 0;
+    node->i64 = strtoll(buf, &end, 10);
+    node->is_i64 = !*end && !errno;
     return 1;
 }
 
@@ -382,6 +386,14 @@ int lxe_json_u64(const struct lxe_json *node, uint64_t *out)
     return 0;
 }
 
+int lxe_json_i64(const struct lxe_json *node, int64_t *out)
+{
+    if (!node || node->type != LXE_JSON_NUMBER || !node->is_i64)
+        return -EINVAL;
+    *out = node->i64;
+    return 0;
+}
+
 int lxe_json_double(const struct lxe_json *node, double *out)
 {
     if (!node || node->type != LXE_JSON_NUMBER)
@@ -569,6 +581,8 @@ void lxe_jw_tree(struct lxe_jw *w, const char *key,
     case LXE_JSON_NUMBER:
         if (node->is_u64)
             lxe_jw_u64(w, key, node->u64);
+        else if (node->is_i64)
+            lxe_jw_i64(w, key, node->i64);
         else
             lxe_jw_double(w, key, node->number);
         break;

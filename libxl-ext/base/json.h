@@ -75,6 +75,7 @@ const char *lxe_json_key_at(const struct lxe_json *node, size_t i);
 /* Each returns 0, or -EINVAL where node is NULL or of another type or value. */
 int lxe_json_bool(const struct lxe_json *node, bool *out);
 int lxe_json_u64(const struct lxe_json *node, uint64_t *out);
+int lxe_json_i64(const struct lxe_json *node, int64_t *out);
 int lxe_json_double(const struct lxe_json *node, double *out);
 
 /* The string, or NULL. Strings never hold a NUL: such input is refused. */
@@ -108,7 +109,7 @@ void lxe_jw_double(struct lxe_jw *w, const char *key, double value);
 void lxe_jw_bool(struct lxe_jw *w, const char *key, bool value);
 void lxe_jw_null(struct lxe_jw *w, const char *key);
 
-/* Copies a tree that was read. */
+/* Copies a tree that was read; whole numbers of 64 bits exactly. */
 void lxe_jw_tree(struct lxe_jw *w, const char *key,
                  const struct lxe_json *node);
 

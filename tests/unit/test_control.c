@@ -31,6 +31,7 @@ struct bench {
     unsigned answers;
     uint64_t answered;   /* the client of the last answer */
     struct lxe_json *last;
+    char text[256]; /* of it, as far as it fits */
 };
 
 static void on_send(uint64_t client, const char *text, size_t len, void *data)
@@ -41,6 +42,7 @@ static void on_send(uint64_t client, const char *text, size_t len, void *data)
     b->last = NULL;
     CU_ASSERT_PTR_NULL(memchr(text, '\n', len));
     CU_ASSERT_EQUAL(lxe_json_parse(text, len, &b->last, NULL), 0);
+    snprintf(b->text, sizeof(b->text), "%.*s", (int)len, text);
     b->answers++;
     b->answered = client;
 }
@@ -173,6 +175,39 @@ static void envelope(void)
     CU_ASSERT_EQUAL(code(&b), 0);
     CU_ASSERT_STRING_EQUAL(lxe_json_str(lxe_json_get(b.last, "id")), "x1");
     CU_ASSERT_EQUAL(result_u64(&b, "interval_ms"), 2000);
+    tear_down(&b);
+}
+
+/* By it a client knows what is answered. */
+static void id_comes_back_as_it_was(void)
+{
+    static const char *const good[] = {
+        "-1234567890123", "1234567890123", "-9223372036854775808",
+        "18446744073709551615", "9007199254740993", "0", "\"1.50\"", "null",
+    };
+    static const char *const bad[] = {
+        "1.5", "1e3", "12345678901.25", "18446744073709551616",
+        "-9223372036854775809", "true", "[1]",
+    };
+    char text[128], want[64];
+    struct bench b;
+
+    set_up(&b);
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%s,"
+                 "\"method\":\"daemon.info\"}", good[i]);
+        say_as(&b, 1, 0, text);
+        CU_ASSERT_EQUAL(code(&b), 0);
+        snprintf(want, sizeof(want), "\"id\":%s,", good[i]);
+        CU_ASSERT_PTR_NOT_NULL(strstr(b.text, want));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%s,"
+                 "\"method\":\"daemon.info\"}", bad[i]);
+        say_as(&b, 1, 0, text);
+        CU_ASSERT_EQUAL(code(&b), AERO_RPC_REQUEST);
+        CU_ASSERT_TRUE(says(&b, "whole number"));
+    }
     tear_down(&b);
 }
 
@@ -497,6 +532,7 @@ static void anything_is_survived(void)
 
 static const struct unit_test tests[] = {
     { "the envelope", envelope },
+    { "an id comes back as it was", id_comes_back_as_it_was },
     { "fields are few", fields_are_few },
     { "that there are too many is told", full_is_told },
     { "others only read", others_only_read },
