@@ -16,6 +16,7 @@ libaero_a_SOURCES = \
 	%D%/control_pace.c %D%/control_pace.h \
 	%D%/control_seats.c %D%/control_seats.h \
 	%D%/daemon_config.c %D%/daemon_config.h \
+	%D%/deadlines.c %D%/deadlines.h \
 	%D%/decision.c %D%/decision.h \
 	%D%/decision_history.c %D%/decision_history.h \
 	%D%/decision_log.c %D%/decision_log.h \

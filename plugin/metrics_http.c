@@ -9,20 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "deadlines.h"
 #include "metrics.h"
 #include "metrics_address.h"
 
-#define CONNECTIONS   8
-#define TIMEOUT_S     10
+#define CONNECTIONS   AERO_DEADLINES_MAX
+#define LIMIT_S       5 /* from its beginning to the end of its answer */
 #define REQUEST_BYTES (16u << 10)
 
 struct aero_metrics_http {
     struct MHD_Daemon *mhd;
     const struct aero_balancer *balancer;
     uv_poll_t poll;
-    uv_timer_t timer; /* the library's own deadlines */
+    uv_timer_t timer; /* the library's own deadlines, and ours */
     unsigned open;    /* handles that are not closed */
+    struct aero_deadlines deadlines; /* of the connections */
 };
 
 /* ---- requests ---- */
@@ -41,6 +44,8 @@ static enum MHD_Result answer(struct MHD_Connection *connection,
         return MHD_NO;
     }
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    /* Its place is another's at once; it would be cut off soon. */
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
     rc = MHD_queue_response(connection, status, response);
@@ -102,15 +107,53 @@ static enum MHD_Result on_request(void *data,
 
 /* ---- the loop ---- */
 
+/*
+ * The library's own limit is one of silence: who sends a header now and then
+ * could keep a connection for ever.
+ */
+static void on_connection(void *data, struct MHD_Connection *connection,
+                          void **state,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct aero_metrics_http *http = data;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    (void)state;
+    if (!info)
+        return;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        aero_deadlines_add(&http->deadlines, info->connect_fd,
+                           lxe_now_ns() + LIMIT_S * LXE_NS_PER_SEC);
+    else
+        aero_deadlines_drop(&http->deadlines, info->connect_fd);
+}
+
+/* The library sees that they have ended, and closes them itself. */
+static void end_late_ones(struct aero_metrics_http *http)
+{
+    uint64_t now_ns = lxe_now_ns();
+    int fd;
+
+    while ((fd = aero_deadlines_take(&http->deadlines, now_ns)) >= 0)
+        shutdown(fd, SHUT_RDWR);
+}
+
 static void on_timer(uv_timer_t *timer);
 
 static void run(struct aero_metrics_http *http)
 {
-    MHD_UNSIGNED_LONG_LONG ms;
+    MHD_UNSIGNED_LONG_LONG theirs_ms;
+    uint64_t wait_ms;
 
+    end_late_ones(http);
     MHD_run(http->mhd);
-    if (MHD_get_timeout(http->mhd, &ms) == MHD_YES)
-        uv_timer_start(&http->timer, on_timer, ms, 0);
+    wait_ms = aero_deadlines_wait_ms(&http->deadlines, lxe_now_ns());
+    if (MHD_get_timeout(http->mhd, &theirs_ms) == MHD_YES &&
+        theirs_ms < wait_ms)
+        wait_ms = theirs_ms;
+    if (wait_ms != UINT64_MAX)
+        uv_timer_start(&http->timer, on_timer, wait_ms, 0);
     else
         uv_timer_stop(&http->timer);
 }
@@ -219,7 +262,8 @@ static int start(struct aero_metrics_http *http, const struct addrinfo *at)
     http->mhd = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, http, MHD_OPTION_SOCK_ADDR,
         at->ai_addr, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
+        MHD_OPTION_CONNECTION_TIMEOUT, LIMIT_S,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES,
         MHD_OPTION_END);
     if (http->mhd)

@@ -126,6 +126,13 @@ tests_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_test_metrics_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_metrics_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
 
+# Includes metrics_http.c.
+check_PROGRAMS += tests/test-metrics-http
+TESTS += tests/test-metrics-http
+tests_test_metrics_http_SOURCES = tests/unit/test_metrics_http.c
+tests_test_metrics_http_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS) $(MHD_CFLAGS)
+tests_test_metrics_http_LDADD = $(AERO_LIBS) $(UNIT_LIBS)
+
 # A daemon's life in which each call fails once.
 check_LIBRARIES += libstory.a
 libstory_a_CPPFLAGS = $(UNIT_CPPFLAGS) $(UV_CFLAGS)
