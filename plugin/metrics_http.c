@@ -26,6 +26,7 @@ struct aero_metrics_http {
     uv_timer_t timer; /* the library's own deadlines, and ours */
     unsigned open;    /* handles that are not closed */
     struct aero_deadlines deadlines; /* of the connections */
+    bool ended;                      /* one has, in this run */
 };
 
 /* ---- requests ---- */
@@ -127,6 +128,7 @@ static void on_connection(void *data, struct MHD_Connection *connection,
                            lxe_now_ns() + LIMIT_S * LXE_NS_PER_SEC);
     else
         aero_deadlines_drop(&http->deadlines, info->connect_fd);
+    http->ended = http->ended || code == MHD_CONNECTION_NOTIFY_CLOSED;
 }
 
 /* The library sees that they have ended, and closes them itself. */
@@ -147,7 +149,11 @@ static void run(struct aero_metrics_http *http)
     uint64_t wait_ms;
 
     end_late_ones(http);
-    MHD_run(http->mhd);
+    /* With all places taken it listens again only in the run after. */
+    do {
+        http->ended = false;
+        MHD_run(http->mhd);
+    } while (http->ended);
     wait_ms = aero_deadlines_wait_ms(&http->deadlines, lxe_now_ns());
     if (MHD_get_timeout(http->mhd, &theirs_ms) == MHD_YES &&
         theirs_ms < wait_ms)

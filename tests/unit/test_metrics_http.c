@@ -120,6 +120,33 @@ static void time_is_over_for_who_trickles(void)
     tear_down(&b);
 }
 
+/* Who waits for a place gets it, though nothing else happens then. */
+static void places_are_free_again(void)
+{
+    int fds[CONNECTIONS], waits;
+    struct bed b;
+
+    set_up(&b);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        fds[i] = dial(&b);
+        say(fds[i], PART);
+    }
+    while (b.http->deadlines.count < CONNECTIONS)
+        uv_run(&b.loop, UV_RUN_NOWAIT);
+    waits = dial(&b);
+    say(waits, WHOLE);
+    for (int i = 0; i < 6; i++)
+        uv_run(&b.loop, UV_RUN_NOWAIT);
+    for (int i = 0; i < CONNECTIONS; i++)
+        b.http->deadlines.items[i].end_ns = lxe_now_ns();
+    run(b.http);
+    CU_ASSERT(read_to_end(&b, waits) > 100);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(fds[i]);
+    close(waits);
+    tear_down(&b);
+}
+
 static void deadlines_are_kept(void)
 {
     struct aero_deadlines d = { .count = 0 };
@@ -142,6 +169,7 @@ static void deadlines_are_kept(void)
 static const struct unit_test tests[] = {
     { "an answer ends it", an_answer_ends_it },
     { "time is over for who trickles", time_is_over_for_who_trickles },
+    { "places are free again", places_are_free_again },
     { "deadlines are kept", deadlines_are_kept },
 };
 
