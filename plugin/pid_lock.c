@@ -4,9 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+
+/* Who may read it could hold a read lock, and no daemon would ever start. */
+#define MODE 0600
+
+/* A link would have us empty the file that it names. */
+static int open_own(const char *path)
+{
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, MODE);
+}
 
 static int say_who(int fd, const char *path, struct lxe_err *err)
 {
@@ -21,11 +31,13 @@ static int say_who(int fd, const char *path, struct lxe_err *err)
 int aero_pid_lock(const char *path, struct lxe_err *err)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    _cleanup_close_ int fd = open_own(path);
     int kept;
 
     if (fd < 0)
         return lxe_fail(err, -errno, "cannot open %s: %m", path);
+    if (fchmod(fd, MODE))
+        return lxe_fail(err, -errno, "cannot close %s to others: %m", path);
     if (fcntl(fd, F_SETLK, &lock)) {
         if (errno == EACCES || errno == EAGAIN)
             return say_who(fd, path, err);

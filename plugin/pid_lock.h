@@ -6,7 +6,8 @@
 #include "base/err.h"
 
 /*
- * Takes the lock and writes our pid into the file.
+ * Takes the lock and writes our pid into the file, which only its owner may
+ * read from then on, and which may be no symbolic link.
  * Returns a descriptor to keep open; -EBUSY with the pid of the process that
  * holds it; or the errno of what failed.
  */

@@ -137,7 +137,11 @@ check "and what cannot be listened on" \
         >'$dir/out' 2>&1 &&
         grep -q '$dir/bad: metrics_listen: .*65535' '$dir/out'"
 
+: >"$dir/pid"
+chmod 644 "$dir/pid" # as an older one left it
 check "it starts" start
+check "nobody else can lock the pid file" \
+    sh -c "[ \"\$(stat -c %a '$dir/pid')\" = 600 ]"
 check "it says who it is" says '"host":"sim"' daemon.info '{}'
 check "mem.status has the guests" says '"name":"web"' mem.status '{}'
 check "it follows the file" says '"shares":300' mem.policy '{"domain":"db"}'
@@ -148,6 +152,13 @@ check "a second one refuses, and says who holds the lock" \
     sh -c "! '$build/aerostatd' --host 'sim:$dir/host.json' \
         --socket '$dir/sock2' --pid-file '$dir/pid' --config '$dir/conf' \
         2>'$dir/second' && grep -q 'process $daemon ' '$dir/second'"
+echo kept >"$dir/kept"
+ln -s kept "$dir/link"
+check "a link is no pid file" \
+    sh -c "! timeout 30 '$build/aerostatd' --host 'sim:$dir/host.json' \
+        --socket '$dir/sock2' --pid-file '$dir/link' --config '$dir/conf' \
+        2>'$dir/second' && grep -q '$dir/link' '$dir/second' &&
+        grep -q kept '$dir/kept'"
 
 if [ "$(id -u)" -eq 0 ]; then
     check "memory is reserved" hold mem.reserve '{"kib":204800,"timeout_ms":9000}'
