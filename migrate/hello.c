@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "line.h"
 
-#define NEED_MAX_KIB (UINT64_C(1) << 40) /* a pebibyte: no host has more */
+#define MOST_KIB (UINT64_C(1) << 40) /* a pebibyte: no host has more */
 
 int mig_hello_write(const struct mig_hello *hello,
                     char buf[MIG_HELLO_MAX_LINE])
@@ -93,7 +93,7 @@ int mig_hello_parse(const char *line, struct mig_hello *out,
                            lxe_json_get(root, "uuid")) || !is_uuid(out->uuid))
         rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'uuid'");
     else if (lxe_json_u64(lxe_json_get(root, "need_kib"), &out->need_kib) ||
-             out->need_kib > NEED_MAX_KIB)
+             out->need_kib > MOST_KIB)
         rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'need_kib'");
     else if (read_target(root, out))
         rc = lxe_fail(err, -EPROTO, "the source's hello: bad 'target_kib'");
@@ -121,7 +121,8 @@ int mig_hello_parse_answer(const char *line, struct mig_hello_answer *out,
         snprintf(out->refusal, sizeof(out->refusal), "%.400s",
                  why && *why ? why : "it did not say why");
     else if (lxe_json_u64(lxe_json_get(root, "reserved_kib"),
-                          &out->reserved_kib))
+                          &out->reserved_kib) ||
+             out->reserved_kib > MOST_KIB)
         rc = lxe_fail(err, -EPROTO, "the target's answer: bad 'reserved_kib'");
     else if (read_newer(root, "gives_back", &out->gives_back))
         rc = lxe_fail(err, -EPROTO, "the target's answer: bad 'gives_back'");

@@ -77,6 +77,8 @@ static void test_answers(void)
     CU_ASSERT_TRUE(check_answer(&yes).gives_back);
     yes.reserved_kib = 0; /* checked, not held */
     CU_ASSERT_EQUAL(check_answer(&yes).reserved_kib, 0);
+    yes.reserved_kib = UINT64_C(1) << 40;
+    CU_ASSERT_EQUAL(check_answer(&yes).reserved_kib, UINT64_C(1) << 40);
     CU_ASSERT_STRING_EQUAL(check_answer(&no).refusal, no.refusal);
     memset(no.refusal, 2, sizeof(no.refusal) - 1);
     CU_ASSERT_EQUAL(strlen(check_answer(&no).refusal), 400); /* cut */
@@ -158,6 +160,7 @@ static const struct bad bad_answers[] = {
     { "{\"ok\":true}", "'reserved_kib'" },
     { "{\"ok\":true,\"reserved_kib\":-5}", "'reserved_kib'" },
     { "{\"ok\":true,\"reserved_kib\":null}", "'reserved_kib'" },
+    { "{\"ok\":true,\"reserved_kib\":1099511627777}", "'reserved_kib'" },
     { "{\"ok\":true,\"reserved_kib\":1,\"packed\":1}", "'packed'" },
 };
 
