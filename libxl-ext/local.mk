@@ -9,6 +9,7 @@ liblxe_base_a_SOURCES = \
 	%D%/base/clock.c %D%/base/clock.h \
 	%D%/base/err.c %D%/base/err.h \
 	%D%/base/fd_io.c %D%/base/fd_io.h \
+	%D%/base/folders.c %D%/base/folders.h \
 	%D%/base/journal_log.c %D%/base/journal_log.h \
 	%D%/base/json.c %D%/base/json.h \
 	%D%/base/log.c %D%/base/log.h \

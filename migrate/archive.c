@@ -7,14 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/folders.h"
 
 #define SUFFIX      ".json"
 #define STAMP_FORM  "dddddddd-dddddd-" /* d: a digit */
 #define STAMP_LEN   (sizeof(STAMP_FORM) - 1)
+#define FOLDER_MODE 0750 /* as the daemon's log beside it */
+#define FILE_MODE   0640
 #define SAME_SECOND 100 /* names tried */
 #define NAME_CHARS                                                            \
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-"
@@ -155,13 +159,31 @@ static void remove_oldest(const char *dir, size_t keep, const char *newest)
     mig_archive_free(&archive);
 }
 
+/* The daemon logs to the folder above: whoever is first makes it, and neither
+ * may open it to others. What lies above that is not ours. */
+static void make_folder(const char *dir)
+{
+    _cleanup_free_ char *above = strdup(dir);
+    char *slash = above ? strrchr(above, '/') : NULL;
+
+    if (slash) {
+        *slash = '\0';
+        lxe_make_folders(above, 0755);
+        mkdir(above, FOLDER_MODE);
+    }
+    mkdir(dir, FOLDER_MODE);
+}
+
 int mig_archive_keep(const char *dir, const struct mig_report *report,
                      size_t keep, struct lxe_err *err)
 {
     _cleanup_free_ char *path = path_of(dir, report->id);
-    int rc = path ? mig_report_write(report, path, err)
-                  : lxe_fail(err, -ENOMEM, "out of memory");
+    int rc;
 
+    if (!path)
+        return lxe_fail(err, -ENOMEM, "out of memory");
+    make_folder(dir);
+    rc = mig_report_write_as(report, path, FILE_MODE, err);
     if (!rc)
         remove_oldest(dir, keep, report->id);
     return rc;

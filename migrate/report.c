@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/folders.h"
 #include "base/json.h"
 
 const char *mig_outcome_name(enum mig_outcome outcome)
@@ -385,18 +386,6 @@ static void put_report(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_end_object(w);
 }
 
-/* Makes the folders above a path, as far as they are missing. */
-static void make_folders(const char *path)
-{
-    _cleanup_free_ char *copy = strdup(path);
-
-    for (char *at = copy; at && (at = strchr(at, '/')); *at++ = '/') {
-        *at = '\0';
-        if (*copy)
-            mkdir(copy, 0755);
-    }
-}
-
 /* A device, a pipe, /dev/stdout: nothing may be put in their place. */
 static bool is_no_file(const char *path)
 {
@@ -407,13 +396,13 @@ static bool is_no_file(const char *path)
 }
 
 /* A file that was not there; what is left of an earlier one goes. */
-static FILE *create(const char *path)
+static FILE *create(const char *path, mode_t mode)
 {
     int fd;
     FILE *f;
 
     unlink(path);
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     f = fd < 0 ? NULL : fdopen(fd, "w");
     if (fd >= 0 && !f)
         close(fd);
@@ -435,7 +424,8 @@ static int put_text(FILE *f, const char *path, const char *text,
     return rc;
 }
 
-static int write_file(const char *path, const char *text, struct lxe_err *err)
+static int write_file(const char *path, mode_t mode, const char *text,
+                      struct lxe_err *err)
 {
     _cleanup_free_ char *temp = NULL;
     int rc;
@@ -446,8 +436,8 @@ static int write_file(const char *path, const char *text, struct lxe_err *err)
         temp = NULL;
         return lxe_fail(err, -ENOMEM, "out of memory");
     }
-    make_folders(path);
-    rc = put_text(create(temp), temp, text, err);
+    lxe_make_folders(path, 0755);
+    rc = put_text(create(temp, mode), temp, text, err);
     if (!rc && rename(temp, path))
         rc = lxe_fail(err, -errno, "cannot write %s: %m", path);
     if (rc)
@@ -455,8 +445,8 @@ static int write_file(const char *path, const char *text, struct lxe_err *err)
     return rc;
 }
 
-int mig_report_write(const struct mig_report *report, const char *path,
-                     struct lxe_err *err)
+int mig_report_write_as(const struct mig_report *report, const char *path,
+                        mode_t mode, struct lxe_err *err)
 {
     struct lxe_jw *w = lxe_jw_new(true);
     const char *text = NULL;
@@ -471,7 +461,13 @@ int mig_report_write(const struct mig_report *report, const char *path,
     else if (!strcmp(path, "-"))
         rc = fputs(text, stdout) < 0 ? lxe_fail(err, -EIO, "stdout: %m") : 0;
     else
-        rc = write_file(path, text, err);
+        rc = write_file(path, mode, text, err);
     lxe_jw_free(w);
     return rc;
+}
+
+int mig_report_write(const struct mig_report *report, const char *path,
+                     struct lxe_err *err)
+{
+    return mig_report_write_as(report, path, 0666, err);
 }

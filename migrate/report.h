@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "limits.h"
@@ -108,6 +109,10 @@ uint64_t mig_report_downtime_ns(const struct mig_report *report);
  */
 int mig_report_write(const struct mig_report *report, const char *path,
                      struct lxe_err *err);
+
+/* The same, to a file of that mode, which the umask takes from. */
+int mig_report_write_as(const struct mig_report *report, const char *path,
+                        mode_t mode, struct lxe_err *err);
 
 /* Frees what it holds. */
 void mig_report_free(struct mig_report *report);

@@ -118,6 +118,32 @@ static void test_clock_set_back(void)
     forget_all();
 }
 
+static unsigned mode_of(const char *path)
+{
+    struct stat st = { 0 };
+
+    CU_ASSERT_EQUAL(stat(path, &st), 0);
+    return st.st_mode & 0777;
+}
+
+/* The daemon logs to the folder above, and opens it to nobody. */
+static void test_closed_to_others(void)
+{
+    mode_t before = umask(0);
+    char above[128], path[128];
+
+    snprintf(above, sizeof(above), "%s/log", folder);
+    rmdir(dir);
+    rmdir(above);
+    keep("web", 0, 9, "20261121-143005-web");
+    umask(before);
+    snprintf(path, sizeof(path), "%s/20261121-143005-web.json", dir);
+    CU_ASSERT_EQUAL(mode_of(above), 0750);
+    CU_ASSERT_EQUAL(mode_of(dir), 0750);
+    CU_ASSERT_EQUAL(mode_of(path), 0640);
+    forget_all();
+}
+
 static void check_found(const char *what, const char *want)
 {
     struct lxe_err err = { 0 };
@@ -158,6 +184,7 @@ int main(void)
         { "names", test_names },
         { "the oldest are removed", test_bound },
         { "after the clock was set back", test_clock_set_back },
+        { "closed to others", test_closed_to_others },
         { "a run is found", test_find },
     };
     int rc;
