@@ -13,7 +13,7 @@ struct limit_option {
 };
 
 static const struct limit_option all[] = {
-    { "max-rate", "RATE", "send at most so much, as 500Mbit or 60MB", false },
+    { "max-rate", "RATE", "send at most so much: 500Mbit, 60MB, none", false },
     { "min-rate", "RATE", "begin with so much (default 100Mbit)", false },
     { "rate-policy", "P", "clark (adapts) or fixed; default clark", false },
     { "max-downtime", "D", "stop when the rest fits (default 300ms)", false },

@@ -13,6 +13,7 @@
 #define WINDOW_KIB(log) (UINT64_C(1) << ((log) - 10))
 
 #define COMPRESS_AUTO "auto"
+#define RATE_DEFAULT  "default"
 
 #define MOST_PAGES 10000000 /* that a kernel writes to suspend itself */
 
@@ -139,13 +140,22 @@ static int set_choice(struct mig_limits *l, const char *name,
     return rc;
 }
 
+/* 0 is the default, which 1bit must not be. */
+static int set_min_rate(uint64_t *bps, const char *value, struct lxe_err *err)
+{
+    if (strcmp(value, RATE_DEFAULT))
+        return lxe_parse_rate_bps(value, bps, err);
+    *bps = 0;
+    return 0;
+}
+
 static int set_named(struct mig_limits *l, const char *name,
                      const char *value, struct lxe_err *err)
 {
     if (!strcmp(name, "max-rate"))
-        return lxe_parse_rate_bps(value, &l->rate.max_bps, err);
+        return lxe_parse_rate_limit_bps(value, &l->rate.max_bps, err);
     if (!strcmp(name, "min-rate"))
-        return lxe_parse_rate_bps(value, &l->rate.min_bps, err);
+        return set_min_rate(&l->rate.min_bps, value, err);
     if (!strcmp(name, "max-downtime"))
         return set_duration(&l->max_downtime_ns, value, err);
     if (!strcmp(name, "downtime-limit-max"))
@@ -221,22 +231,35 @@ int mig_limits_check(const struct mig_limits *limits, struct lxe_err *err)
     return check_window(limits, err);
 }
 
+void mig_limits_format_rate(const struct mig_rate_limits *rate,
+                            char text[MIG_LIMITS_RATE_TEXT])
+{
+    char max[LXE_UNIT_TEXT] = "none", min[LXE_UNIT_TEXT] = RATE_DEFAULT;
+
+    if (rate->max_bps)
+        snprintf(max, sizeof(max), "%" PRIu64 "B", rate->max_bps);
+    if (rate->min_bps)
+        snprintf(min, sizeof(min), "%" PRIu64 "B", rate->min_bps);
+    snprintf(text, MIG_LIMITS_RATE_TEXT, "max-rate=%s min-rate=%s", max, min);
+}
+
 void mig_limits_format(const struct mig_limits *limits,
                        char text[MIG_LIMITS_TEXT])
 {
     const struct mig_limits *l = limits;
-    char compress[16] = COMPRESS_AUTO;
+    char compress[16] = COMPRESS_AUTO, rate[MIG_LIMITS_RATE_TEXT];
 
     if (l->compress_level || !l->compress_auto)
         snprintf(compress, sizeof(compress), "%u", l->compress_level);
+    mig_limits_format_rate(&l->rate, rate);
     snprintf(text, MIG_LIMITS_TEXT,
-             "max-rate=%" PRIu64 "B min-rate=%" PRIu64 "B rate-policy=%s"
+             "%s rate-policy=%s"
              " max-downtime=%" PRIu64 "ms downtime-limit-max=%" PRIu64 "ms"
              " suspend-cost=%" PRIu64 "ms suspend-pages=%u last-cost=%" PRIu64
              "ms stall-rounds=%u max-rounds=%u timeout=%" PRIu64 "ms"
              " on-timeout=%s throttle=%s throttle-max=%u skip=%s compress=%s"
              " compress-window=%" PRIu64 "K",
-             l->rate.max_bps, l->rate.min_bps, policies.word[l->policy],
+             rate, policies.word[l->policy],
              l->max_downtime_ns / LXE_NS_PER_MS,
              l->downtime_limit_max_ns / LXE_NS_PER_MS,
              l->suspend_cost_ns / LXE_NS_PER_MS, l->suspend_pages,

@@ -17,6 +17,7 @@
 #define MIG_CONTROL_FD_ENV "AEROSTAT_CONTROL_FD" /* see control_line.h */
 #define MIG_STATUS_FD_ENV "AEROSTAT_STATUS_FD" /* see status.h */
 #define MIG_LIMITS_TEXT   704
+#define MIG_LIMITS_RATE_TEXT 96 /* the same, with its rates only */
 
 enum mig_on_timeout {
     MIG_TIMEOUT_FORCE, /* stop and copy, however long that takes */
@@ -68,11 +69,11 @@ void mig_limits_default(struct mig_limits *limits);
 
 /*
  * Sets one limit by its name, as on the command line without the dashes:
- * max-rate, min-rate, rate-policy (clark, fixed), max-downtime,
- * downtime-limit-max, suspend-cost, suspend-pages, last-cost, stall-rounds,
- * max-rounds, timeout, on-timeout (force, abort), throttle (none, cap, pause),
- * throttle-max (percent), skip (yes, no), compress (auto, or a level),
- * compress-window.
+ * max-rate (or none), min-rate (or default), rate-policy (clark, fixed),
+ * max-downtime, downtime-limit-max, suspend-cost, suspend-pages, last-cost,
+ * stall-rounds, max-rounds, timeout, on-timeout (force, abort),
+ * throttle (none, cap, pause), throttle-max (percent), skip (yes, no),
+ * compress (auto, or a level), compress-window.
  * Returns 0, or -EINVAL / -ERANGE with a message that names it; -ENOENT where
  * no limit has that name.
  */
@@ -89,6 +90,10 @@ const char *mig_throttle_name(enum mig_throttle_way way);
 
 /* Whether the limits agree with each other. Returns 0 or -EINVAL. */
 int mig_limits_check(const struct mig_limits *limits, struct lxe_err *err);
+
+/* "max-rate=12500000B min-rate=default": the part of it that has the rates. */
+void mig_limits_format_rate(const struct mig_rate_limits *rate,
+                            char text[MIG_LIMITS_RATE_TEXT]);
 
 /* "max-rate=12500000B max-downtime=300ms ...": what parse reads. */
 void mig_limits_format(const struct mig_limits *limits,

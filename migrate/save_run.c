@@ -247,12 +247,12 @@ static int prepare(struct state *s, struct lxe_err *err)
 void mig_save_run_rate(struct mig_save_run *run, uint64_t max_bps)
 {
     struct mig_limits limits = *run->limits;
-    char line[128];
+    char text[MIG_LIMITS_RATE_TEXT], line[MIG_LIMITS_RATE_TEXT + 1];
     int len;
 
     limit_rate(&limits, max_bps);
-    len = snprintf(line, sizeof(line), "min-rate=%" PRIu64 "B max-rate=%"
-                   PRIu64 "B\n", limits.rate.min_bps, limits.rate.max_bps);
+    mig_limits_format_rate(&limits.rate, text);
+    len = snprintf(line, sizeof(line), "%s\n", text);
     if (run->control_fd >= 0 && write(run->control_fd, line, (size_t)len) < 0)
         lxe_warn("cannot tell the save helper its rate: %m");
 }

@@ -88,7 +88,7 @@ static const struct aero_verb verbs[] = {
       "The options are those of aerostat-migrate(8):\n"
       "  -s, --transport CMD  how to reach HOST (ssh); '' makes HOST the\n"
       "                       whole command\n"
-      "  --max-rate RATE      at most this (500Mbit, 60MB)\n"
+      "  --max-rate RATE      at most this (500Mbit, 60MB, none)\n"
       "  --max-downtime DUR   suspend for at most this (300ms)\n"
       "  --timeout DUR        end pre-copy after this\n"
       "  --compress LEVEL     pack memory: 1 (fast) to 19, 0 (no), or auto,\n"

@@ -239,8 +239,7 @@ static int parse_rate_args(int argc, char **argv, bool *json, bool *change,
         return aero_cli_usage("migrate-rate", "takes one rate");
     *change = argc - optind == 1;
     *bps = 0;
-    if (*change && strcmp(argv[optind], "none") &&
-        lxe_parse_rate_bps(argv[optind], bps, &err))
+    if (*change && lxe_parse_rate_limit_bps(argv[optind], bps, &err))
         return aero_cli_usage("migrate-rate", "%s", err.text);
     return 0;
 }

@@ -113,12 +113,7 @@ static int take_duration(const char *text, struct options *o,
 
 static int take_rate(const char *text, struct options *o, struct lxe_err *err)
 {
-    int rc = lxe_parse_rate_bps(text, &o->wire_bps, err);
-
-    if (!rc && !o->wire_bps)
-        rc = lxe_fail(err, -ERANGE, "must be above 0, as 1Gbit or 100MB (a"
-                      " second)");
-    return rc;
+    return lxe_parse_rate_bps(text, &o->wire_bps, err);
 }
 
 /* One that takes a value. Returns 0 or a negative errno. */

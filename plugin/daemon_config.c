@@ -98,7 +98,7 @@ static int get_rate(struct reader *r, const char *key, uint64_t *bps)
     if (rc || !text)
         return rc;
     *bps = 0;
-    if (strcmp(text, "none") && lxe_parse_rate_bps(text, bps, r->err))
+    if (lxe_parse_rate_limit_bps(text, bps, r->err))
         return lxe_err_prefix(r->err, "%s: %s", r->path, key);
     if (*bps && *bps < AERO_RATE_MIN_BPS)
         return lxe_fail(r->err, -EINVAL, "%s: %s: less than 100KB a second"

@@ -448,6 +448,9 @@ all migrations together: no limit
 (lasts until aerostatd ends; to keep it: migration_max_rate = "none")
 TEXT
 
+run "$cli" migrate-rate 0Mbit
+ok 'nothing a second is not no limit' says 2 'for no limit write none'
+
 answer '{"migrations":[]}'
 ask migrate-status
 ok 'no migration' prints <<'TEXT'

@@ -71,8 +71,10 @@ int lxe_parse_size_kib(const char *text, uint64_t *out_kib,
     return parse_with_units(text, units, "size", "512M or 2G", out_kib, err);
 }
 
-int lxe_parse_rate_bps(const char *text, uint64_t *out_bps,
-                       struct lxe_err *err)
+/* A limit of 0 is none wherever one is kept: nobody asks for that by 1bit. */
+static int parse_rate(const char *text, const char *example,
+                      const char *instead, uint64_t *out_bps,
+                      struct lxe_err *err)
 {
     static const struct unit units[] = {
         { "bit", 1.0 / 8 },   { "Kbit", 1e3 / 8 }, { "Mbit", 1e6 / 8 },
@@ -80,8 +82,33 @@ int lxe_parse_rate_bps(const char *text, uint64_t *out_bps,
         { "MB", 1e6 },        { "GB", 1e9 },       { NULL, 0 },
     };
 
-    return parse_with_units(text, units, "rate", "500Mbit or 60MB", out_bps,
-                            err);
+    uint64_t bps;
+    int rc = parse_with_units(text, units, "rate", example, &bps, err);
+
+    if (rc)
+        return rc;
+    if (!bps)
+        return lxe_fail(err, -ERANGE, "rate '%.40s' is less than a byte a"
+                        " second%s", text, instead);
+    *out_bps = bps;
+    return 0;
+}
+
+int lxe_parse_rate_bps(const char *text, uint64_t *out_bps,
+                       struct lxe_err *err)
+{
+    return parse_rate(text, "500Mbit or 60MB", "", out_bps, err);
+}
+
+int lxe_parse_rate_limit_bps(const char *text, uint64_t *out_bps,
+                             struct lxe_err *err)
+{
+    if (!strcmp(text, "none")) {
+        *out_bps = 0;
+        return 0;
+    }
+    return parse_rate(text, "500Mbit or 60MB, or none for no limit",
+                      "; for no limit write none", out_bps, err);
 }
 
 int lxe_parse_duration_ms(const char *text, uint64_t *out_ms,

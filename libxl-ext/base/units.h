@@ -24,9 +24,13 @@
 int lxe_parse_size_kib(const char *text, uint64_t *out_kib,
                        struct lxe_err *err);
 
-/* @out_bps gets bytes a second. Returns as above. */
+/* @out_bps gets bytes a second, never 0. Returns as above. */
 int lxe_parse_rate_bps(const char *text, uint64_t *out_bps,
                        struct lxe_err *err);
+
+/* The same for a limit, which may be "none": @out_bps gets 0 then. */
+int lxe_parse_rate_limit_bps(const char *text, uint64_t *out_bps,
+                             struct lxe_err *err);
 
 /* @out_ms gets milliseconds. Returns as above. */
 int lxe_parse_duration_ms(const char *text, uint64_t *out_ms,

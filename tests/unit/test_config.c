@@ -97,6 +97,7 @@ static void bad_ones_are_named(void)
     refused("\n\ninterval_ms = [ 5 ]", "interval_ms", ":3:");
     refused("margin = \"1Q\"", "margin", "1Q");
     refused("agent = 2", "agent", "1");
+    refused("migration_max_rate = \"0Mbit\"", "migration_max_rate", "none");
     refused("change_per_tick = \"4K\"", "change_per_tick", "1M");
     refused("host_states = \"6,4,2\"", "host_states", "6,4,2,1");
     refused("host_states = \"6,4,2,1,0\"", "host_states", "four");

@@ -100,6 +100,10 @@ static const struct bad bad_values[] = {
     { "max-rate", "-5MB", -EINVAL, "'-5MB' is not a rate" },
     { "max-rate", "5", -EINVAL, "500Mbit" }, /* bits or bytes? */
     { "max-rate", "9999999999GB", -ERANGE, "max-rate: rate '9999999999GB'" },
+    { "max-rate", "0Mbit", -ERANGE, "for no limit write none" },
+    { "max-rate", "0", -EINVAL, "or none for no limit" },
+    { "min-rate", "1bit", -ERANGE, "min-rate: rate '1bit' is less" },
+    { "min-rate", "none", -EINVAL, "min-rate: 'none' is not a rate" },
     { "min-rate", "5M", -EINVAL, "min-rate: '5M' is not a rate" },
     { "rate-policy", "Clark", -EINVAL, "'Clark' is none of clark, fixed" },
     { "max-downtime", "soon", -EINVAL, "max-downtime: 'soon' is not a" },
@@ -151,9 +155,9 @@ static void test_do_not_agree(void)
     set(&l, "min-rate", "20MB");
     CU_ASSERT_EQUAL(mig_limits_check(&l, &err), -EINVAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "min-rate is above max-rate"));
-    set(&l, "max-rate", "0MB"); /* none: then any minimum will do */
+    set(&l, "max-rate", "none"); /* then any minimum will do */
     CU_ASSERT_EQUAL(mig_limits_check(&l, &err), 0);
-    set(&l, "min-rate", "0MB");
+    set(&l, "min-rate", "default");
     set(&l, "max-rate", "99KB");
     CU_ASSERT_EQUAL(mig_limits_check(&l, &err), -EINVAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "100KB"));

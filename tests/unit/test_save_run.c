@@ -244,11 +244,12 @@ static void hear(uint64_t max_bps, uint64_t min_bps, uint64_t new_bps,
 
 static void test_rates(void)
 {
-    hear(0, 0, 5000000, "min-rate=0B max-rate=5000000B\n");
-    hear(9000000, 8000000, 5000000, "min-rate=5000000B max-rate=5000000B\n");
-    hear(9000000, 8000000, 0, "min-rate=8000000B max-rate=9000000B\n");
-    hear(0, 0, 0, "min-rate=0B max-rate=0B\n");
-    hear(0, 0, 7, "min-rate=0B max-rate=100000B\n"); /* the least allowed */
+    hear(0, 0, 5000000, "max-rate=5000000B min-rate=default\n");
+    hear(9000000, 8000000, 5000000, "max-rate=5000000B min-rate=5000000B\n");
+    hear(9000000, 8000000, 0, "max-rate=9000000B min-rate=8000000B\n");
+    hear(0, 0, 0, "max-rate=none min-rate=default\n");
+    /* the least allowed */
+    hear(0, 0, 7, "max-rate=100000B min-rate=default\n");
 }
 
 /* It would hold a suspended guest for as long as it stands. */

@@ -37,11 +37,35 @@ static void test_rates_and_durations(void)
     CU_ASSERT_EQUAL(lxe_parse_rate_bps("10MB", &v, &err), 0);
     CU_ASSERT_EQUAL(v, 10000000);
     CU_ASSERT_EQUAL(lxe_parse_rate_bps("10", &v, &err), -EINVAL);
+    CU_ASSERT_EQUAL(lxe_parse_rate_bps("none", &v, &err), -EINVAL);
     CU_ASSERT_EQUAL(lxe_parse_duration_ms("300", &v, &err), 0);
     CU_ASSERT_EQUAL(v, 300);
     CU_ASSERT_EQUAL(lxe_parse_duration_ms("2s", &v, &err), 0);
     CU_ASSERT_EQUAL(v, 2000);
     CU_ASSERT_EQUAL(lxe_parse_duration_ms("2 s", &v, &err), -EINVAL);
+}
+
+/* What keeps a limit takes 0 for none: only that word may say it. */
+static void test_no_rate(void)
+{
+    static const char *const nothing[] = { "0Mbit", "0B", "1bit", "0.0GB" };
+    struct lxe_err err = { 0 };
+    uint64_t v = 7;
+
+    for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++) {
+        CU_ASSERT_EQUAL(lxe_parse_rate_bps(nothing[i], &v, &err), -ERANGE);
+        CU_ASSERT_PTR_NULL(strstr(err.text, "none"));
+        CU_ASSERT_EQUAL(lxe_parse_rate_limit_bps(nothing[i], &v, &err),
+                        -ERANGE);
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "none"));
+        CU_ASSERT_EQUAL(v, 7);
+    }
+    CU_ASSERT_EQUAL(lxe_parse_rate_limit_bps("0", &v, &err), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "none"));
+    CU_ASSERT_EQUAL(lxe_parse_rate_limit_bps("8bit", &v, &err), 0);
+    CU_ASSERT_EQUAL(v, 1);
+    CU_ASSERT_EQUAL(lxe_parse_rate_limit_bps("none", &v, &err), 0);
+    CU_ASSERT_EQUAL(v, 0);
 }
 
 static void test_whole_numbers(void)
@@ -90,6 +114,7 @@ int main(void)
     static const struct unit_test tests[] = {
         { "sizes", test_sizes },
         { "rates and durations", test_rates_and_durations },
+        { "a rate of nothing", test_no_rate },
         { "whole numbers", test_whole_numbers },
         { "formats", test_formats },
         { "bitmap", test_bitmap },
