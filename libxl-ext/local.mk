@@ -15,6 +15,7 @@ liblxe_base_a_SOURCES = \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/rpc_client.c %D%/base/rpc_client.h \
 	%D%/base/shown.c %D%/base/shown.h \
+	%D%/base/std_fds.c %D%/base/std_fds.h \
 	%D%/base/u64.h \
 	%D%/base/units.c %D%/base/units.h
 BASE_LIBS = liblxe_base.a $(YAJL_LIBS) $(XTL_LIBS) -lm

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/std_fds.h"
 #include "base/units.h"
 #include "brake.h"
 #include "control_line.h"
@@ -465,6 +466,8 @@ int main(int argc, char **argv)
     uint64_t stream_type;
     int out_fd;
 
+    if (lxe_std_fds_open())
+        return EXIT_FAILURE;
     if (argc >= 2 && !strcmp(argv[1], "--version")) {
         printf(PROGRAM " " PACKAGE_VERSION "\n");
         return EXIT_SUCCESS;

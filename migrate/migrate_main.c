@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/shown.h"
+#include "base/std_fds.h"
 #include "base/units.h"
 #include "archive.h"
 #include "limit_options.h"
@@ -491,6 +492,8 @@ int main(int argc, char **argv)
     struct lxe_err err = { 0 };
     int rc, status;
 
+    if (lxe_std_fds_open())
+        return EXIT_AT_SOURCE;
     mig_limits_default(&o.session.limits);
     rc = parse_options(argc, argv, &o, &err);
     if (rc > 0)

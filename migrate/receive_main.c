@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/std_fds.h"
 #include "base/units.h"
 #include "journal.h"
 #include "probe_serve.h"
@@ -139,8 +140,11 @@ int main(int argc, char **argv)
         },
         .level = XTL_NOTICE,
     };
-    int status = parse_options(argc, argv, &o);
+    int status;
 
+    if (lxe_std_fds_open())
+        return EXIT_FAILURE;
+    status = parse_options(argc, argv, &o);
     if (status >= 0)
         return status;
     signal(SIGPIPE, SIG_IGN);

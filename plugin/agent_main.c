@@ -27,6 +27,7 @@
 #include "agent_watch.h"
 #include "agent_xenstore.h"
 #include "base/clock.h"
+#include "base/std_fds.h"
 #include "base/u64.h"
 #include "base/units.h"
 #include "guest_keys.h"
@@ -393,8 +394,11 @@ int main(int argc, char **argv)
     /* The clock's start makes seq differ from what an earlier run wrote. */
     struct agent a = { .watch_fd = -1, .interval_ms = MIN_INTERVAL_MS,
                        .seq = (uint64_t)time(NULL) };
-    int status = parse_options(&a, argc, argv);
+    int status;
 
+    if (lxe_std_fds_open())
+        return EXIT_FAILURE;
+    status = parse_options(&a, argc, argv);
     if (status >= 0)
         return status;
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/std_fds.h"
 #include "cli.h"
 #include "cli_explain.h"
 #include "cli_mem.h"
@@ -241,6 +242,8 @@ int main(int argc, char **argv)
     struct aero_cli cli = { 0 };
     int opt;
 
+    if (lxe_std_fds_open())
+        return AERO_EXIT_FAILED;
     setlocale(LC_CTYPE, "");
     while ((opt = getopt_long(argc, argv, "+hvfNtT", options, NULL)) != -1) {
         switch (opt) {

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/journal_log.h"
 #include "base/log.h"
+#include "base/std_fds.h"
 #include "child.h"
 #include "control.h"
 #include "control_methods.h"
@@ -615,8 +616,11 @@ int main(int argc, char **argv)
         },
     };
     struct lxe_err err = { 0 };
-    int rc = parse_options(argc, argv, &d.opt);
+    int rc;
 
+    if (lxe_std_fds_open())
+        return EXIT_FAILURE;
+    rc = parse_options(argc, argv, &d.opt);
     if (rc >= 0)
         return rc;
     if (lxe_log_open(PROGRAM, d.opt.level, true))

@@ -289,6 +289,9 @@ datenbänke     12  stuck      12288M  12288M     96K  16384M       -       -  [
 TABLE
 ask mem-top --json -n 2 -d 100ms
 ok 'mem-top --json' [ "$(grep -c '"name": "web"' "$dir/out")" -eq 2 ]
+"$cli" --socket "$dir/sock" mem-top -b -n 1 >&- 2>"$dir/err"
+status=$?
+ok 'mem-top whose output is closed' says 1 'standard output'
 ask mem-top
 ok 'mem-top without a terminal' says 1 'needs a terminal; --batch'
 ask mem-top -d 1ms

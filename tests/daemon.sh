@@ -326,6 +326,24 @@ wait "$daemon" 2>/dev/null
 check "and after it was killed" start
 check "and ends" stop
 
+# closed WHAT REDIRECTIONS: it starts with these closed, keeps its pid file
+# its own, and ends cleanly
+closed()
+{
+    eval '"$build/aerostatd" --host "sim:$dir/host.json" --socket "$sock" \
+        --pid-file "$dir/pid3" --config "$dir/none" --log-dir "$dir/logs3" \
+        -v' "$2" '&'
+    daemon=$!
+    check "it starts with $1 closed" until_true 30 call daemon.info '{}'
+    check "writes its pid, and no log there" \
+        sh -c "[ \"\$(cat '$dir/pid3')\" = $daemon ]"
+    check "and ends" stop
+}
+
+: >"$dir/none"
+closed 'its errors' '2>&-'
+closed 'all three' '<&- >&- 2>&-'
+
 check "its decisions replay to the same" \
     "$build/xl-aerostat" mem-replay "$dir/logs/decisions.jsonl"
 check "of all three daemons, of which one opened its log anew" \

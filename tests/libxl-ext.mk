@@ -15,6 +15,11 @@ TESTS += tests/test-rpc-client
 tests_test_rpc_client_SOURCES = tests/unit/test_rpc_client.c
 tests_test_rpc_client_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_test_rpc_client_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test-std-fds
+TESTS += tests/test-std-fds
+tests_test_std_fds_SOURCES = tests/unit/test_std_fds.c
+tests_test_std_fds_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_test_std_fds_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/test-journal-log
 TESTS += tests/test-journal-log
