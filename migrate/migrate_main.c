@@ -307,10 +307,15 @@ static enum mig_progress_style progress_style(const struct options *o)
 static bool keep_report(const struct options *o, struct mig_report *report)
 {
     struct lxe_err err = { 0 };
+    /* A mistyped name is no run of anything, and would push one out. */
+    bool is_run = mig_report_has_guest(report);
 
-    mig_archive_name(MIG_ARCHIVE_DIR, report);
+    if (is_run)
+        mig_archive_name(MIG_ARCHIVE_DIR, report);
     if (o->report_path && mig_report_write(report, o->report_path, &err))
         lxe_error("report: %s", err.text);
+    if (!is_run)
+        return false;
     if (!mig_archive_keep(MIG_ARCHIVE_DIR, report, MIG_ARCHIVE_KEEP, &err))
         return true;
     lxe_error("report: %s", err.text);
@@ -352,7 +357,7 @@ static void say_outcome(const struct options *o,
     case MIG_FAILED:
         lxe_error("%s", err->text);
         mig_report_stayed(report, stayed);
-        if (*report->domain)
+        if (mig_report_has_guest(report))
             lxe_error("%s", stayed);
         break;
     }

@@ -76,7 +76,7 @@ static void stage_text(char out[TEXT_MAX], enum mig_stage stage,
     char now[LXE_UNIT_TEXT], less[LXE_UNIT_TEXT];
 
     *out = '\0';
-    if (stage == MIG_STAGE_PLAN && *report->domain)
+    if (stage == MIG_STAGE_PLAN && mig_report_has_guest(report))
         snprintf(out, TEXT_MAX, "%s has %s", report->domain,
                  lxe_format_kib(now, before));
     else if (stage == MIG_STAGE_RESERVE)

@@ -44,6 +44,11 @@ void mig_report_stayed(const struct mig_report *report,
     snprintf(text, MIG_REPORT_STAYED, "%s%s", report->domain, how);
 }
 
+bool mig_report_has_guest(const struct mig_report *report)
+{
+    return report->domid;
+}
+
 /* ---- collecting ---- */
 
 void mig_report_stage(struct mig_report *report, const char *name,
@@ -352,6 +357,16 @@ static void put_slowing(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_double(w, "downtime_limit_ms", (double)limit_ns / 1e6);
 }
 
+static void put_guest(struct lxe_jw *w, const struct mig_report *r)
+{
+    lxe_jw_str(w, "domain", r->domain);
+    if (mig_report_has_guest(r))
+        lxe_jw_u64(w, "domid", r->domid);
+    else
+        lxe_jw_null(w, "domid");
+    lxe_jw_str(w, "uuid", *r->uuid ? r->uuid : NULL);
+}
+
 static void put_report(struct lxe_jw *w, const struct mig_report *r)
 {
     lxe_jw_object(w);
@@ -359,9 +374,7 @@ static void put_report(struct lxe_jw *w, const struct mig_report *r)
     lxe_jw_str(w, "id", *r->id ? r->id : NULL);
     lxe_jw_str(w, "outcome", mig_outcome_name(r->outcome));
     lxe_jw_str(w, "error", *r->error ? r->error : NULL);
-    lxe_jw_str(w, "domain", r->domain);
-    lxe_jw_u64(w, "domid", r->domid);
-    lxe_jw_str(w, "uuid", r->uuid);
+    put_guest(w, r);
     lxe_jw_str(w, "to", r->to);
     lxe_jw_str(w, "receiver", r->receiver);
     lxe_jw_i64(w, "started_s", r->wall_start_s);

@@ -43,8 +43,8 @@ struct mig_stage_time {
  */
 struct mig_report {
     char id[MIG_RUN_ID]; /* "" until the run has a name */
-    char domain[256], uuid[40], to[256];
-    uint32_t domid;
+    char domain[256], uuid[40], to[256]; /* domain: as typed until found */
+    uint32_t domid; /* 0 until a guest is found that may move: dom0 may not */
     int64_t wall_start_s; /* seconds since the epoch */
     struct mig_limits limits;
     const char *receiver; /* "aerostat-receive" or "xl"; NULL: unknown */
@@ -94,6 +94,9 @@ void mig_report_stage(struct mig_report *report, const char *name,
  * many. */
 int mig_report_status(struct mig_report *report,
                       const struct mig_status *status);
+
+/* Whether it found a guest that may move. */
+bool mig_report_has_guest(const struct mig_report *report);
 
 /* Sums over all rounds. */
 uint64_t mig_report_sent_pages(const struct mig_report *report);

@@ -724,6 +724,7 @@ enum mig_outcome mig_session_run(const struct mig_session_config *config,
     report->limits = config->limits;
     report->wall_start_s = (int64_t)time(NULL);
     report->begin_ns = lxe_now_ns();
+    snprintf(report->domain, sizeof(report->domain), "%s", config->domain);
     snprintf(report->to, sizeof(report->to), "%s", config->to);
     s.cancel_fd = open_signals();
     if (s.cancel_fd < 0) {

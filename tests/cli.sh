@@ -480,6 +480,17 @@ if [ -w /dev/full ]; then
 fi
 end_stub
 
+# ---- a migration of nobody
+
+if [ ! -e /proc/xen/capabilities ]; then # else it might repair something
+    run "$build/aerostat-migrate" --report "$dir/nobody.json" nobody far
+    ok 'a migration of nobody fails' says 1 ''
+    ok 'its report has the name' grep -q '"domain": "nobody"' "$dir/nobody.json"
+    ok 'but no domain' grep -q '"domid": null' "$dir/nobody.json"
+    ok 'and is not kept' grep -q '"id": null' "$dir/nobody.json"
+    ok 'nor said to be' sh -c "! grep -q migrate-report '$dir/err'"
+fi
+
 # ---- the writable working set, on a simulated host
 
 wws() { run "$cli" wws --host "sim:$src/docs/scenarios/migration.json" "$@"; }
