@@ -158,6 +158,19 @@ static bool none(const struct mig_run *run,
 
 /* ---- rates ---- */
 
+/*
+ * What the guest dirtied during a round, as bytes of the wire a second, like
+ * the bars beside it: packed as well as the next round, which sent it, was.
+ */
+static double dirtied_bps(const struct mig_run *run, size_t round)
+{
+    const struct mig_run_round *next = &run->rounds[round + 1];
+    double bps = next->dirty_pps * LXE_PAGE_SIZE;
+
+    return next->bytes > 0 ? bps * mig_run_round_sent(next) / next->bytes
+                           : bps;
+}
+
 /* The highest rate that lasted, in MB/s: brief ones would flatten the rest. */
 static double highest_rate(const struct mig_run *run, size_t from,
                            const struct mig_svg_frame *f)
@@ -173,7 +186,7 @@ static double highest_rate(const struct mig_run *run, size_t from,
             continue;
         most = fmax(most, r->rate_bps);
         if (i + 1 < run->round_count)
-            most = fmax(most, run->rounds[i + 1].dirty_pps * LXE_PAGE_SIZE);
+            most = fmax(most, dirtied_bps(run, i));
     }
     return most / 1e6;
 }
@@ -224,10 +237,10 @@ static void dirty_levels(FILE *out, const struct mig_svg_frame *f,
                          const struct mig_run *run, size_t from)
 {
     for (size_t i = from; i + 1 < run->round_count; i++) {
-        double pps = run->rounds[i + 1].dirty_pps;
+        double bps = dirtied_bps(run, i);
 
-        if (mig_known(pps) && has_time(&run->rounds[i]))
-            level(out, "l2", f, &run->rounds[i], pps * LXE_PAGE_SIZE);
+        if (mig_known(bps) && has_time(&run->rounds[i]))
+            level(out, "l2", f, &run->rounds[i], bps);
     }
 }
 
@@ -258,10 +271,13 @@ static void draw_rates(FILE *out, const struct mig_run *run, size_t from)
 
 void mig_plot_rates(FILE *out, const struct mig_run *run)
 {
+    bool packed = mig_known(mig_run_packing(run));
     const struct key keys[] = {
         { "s1", "sent, while the guest ran: the area is the bytes", false },
         { "s4", "final pass, the guest suspended", none(run, is_final) },
-        { "s2", "dirtied by the guest meanwhile", none(run, has_dirtied) },
+        { "s2", packed ? "dirtied by the guest meanwhile, packed as it was "
+                         "sent" : "dirtied by the guest meanwhile",
+          none(run, has_dirtied) },
         { "s5", "the rate that was allowed", none(run, is_limited) },
     };
     size_t from = magnified_from(run);

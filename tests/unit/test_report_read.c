@@ -332,6 +332,42 @@ static void test_page(void)
     mig_run_free(&run);
 }
 
+/* Packed 4 to 1, the guest dirties as much as is sent: 4 MB a second. */
+static const char packed_run[] =
+    "{\"version\":1,\"stream_bytes\":8000000,\"wire_bytes\":2000000,"
+    "\"limits\":{\"compress_level\":1},\"rounds\":[{\"round\":0,"
+    "\"start_ms\":0,\"duration_ms\":1000,\"dirty_pages\":2000,"
+    "\"bytes\":4000000,\"wire_bytes\":1000000,\"rate_bps\":1e6},"
+    "{\"round\":1,\"start_ms\":1000,\"duration_ms\":1000,"
+    "\"dirty_pages\":1000,\"dirty_pages_per_s\":976.5625,"
+    "\"bytes\":4000000,\"wire_bytes\":1000000,\"rate_bps\":1e6}]}";
+
+/* The number of an attribute of the first shape of a class. */
+static double place(const char *page, const char *style, const char *name)
+{
+    const char *at = strstr(page, style);
+
+    at = at ? strstr(at, name) : NULL;
+    CU_ASSERT_PTR_NOT_NULL(at);
+    return at ? strtod(at + strlen(name), NULL) : (double)NAN;
+}
+
+/* Both stand on one axis: so both are bytes of the wire. */
+static void test_packed_rates(void)
+{
+    struct mig_run run;
+    char *page;
+
+    CU_ASSERT_EQUAL_FATAL(take_text(packed_run, &run, NULL), 0);
+    page = page_of(&run);
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "dirtied by the guest meanwhile, "
+                                        "packed as it was sent"));
+    CU_ASSERT_DOUBLE_EQUAL(place(page, "class=\"l2\"", " y1=\""),
+                           place(page, "class=\"s1 bar\"", " y=\""), 0.01);
+    free(page);
+    mig_run_free(&run);
+}
+
 /* Away from the last predictions, which are near to it. */
 static void check_actual(unsigned rounds, const char *anchor)
 {
@@ -495,6 +531,7 @@ int main(void)
         { "no fact", test_nothing_to_compare },
         { "the page", test_page },
         { "the page of an empty report", test_page_of_nothing },
+        { "rates of a packed one", test_packed_rates },
         { "the actual downtime's label", test_actual_is_readable },
         { "marks are not cut", test_marks_fit },
         { "the page of a cancelled migration", test_page_of_a_cancelled },
