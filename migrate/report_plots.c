@@ -24,6 +24,7 @@
 #define CURVE_POINTS 24   /* of one round's curve */
 #define MAGNIFIED    0.25 /* share of the time that is drawn once more */
 #define FEW_ROUNDS   6.0 /* that an axis of rounds has room for */
+#define WIDE_ROUNDS  10  /* so many leave a text room in the last one's place */
 #define TIP          200
 #define X_STEPS      10
 #define MOST_TIMES   10.0 /* what was expected: farther is at the edge */
@@ -209,16 +210,33 @@ static void rate_bar(FILE *out, const struct mig_svg_frame *f,
     double x = mig_svg_x(f, r->start_ms / 1e3);
     double width = fmax(mig_svg_x(f, round_end(r) / 1e3) - x, LEAST_WIDTH);
     double y = mig_svg_y(f, r->rate_bps / 1e6);
-    char tip[TIP], bytes[MIG_FIGURE];
+    char tip[TIP];
 
     round_tip(r, tip);
     mig_svg_rect(out, r->final ? "s4 bar" : "s1 bar", x,
                  y, width > 3 ? width - 1 : width, f->top + f->height - y,
                  tip);
-    if (width >= LABEL_WIDTH && f->top + f->height - y >= LABEL_HEIGHT)
-        mig_svg_label(out, r->final ? "onbar" : "onbar deep", x + width / 2,
-                      f->top + f->height - 8, MIG_SVG_MIDDLE, "%s",
-                      mig_fig_bytes(bytes, mig_run_round_sent(r)));
+}
+
+/* At the foot of the bar, or above the line of what was dirtied. */
+static void bar_label(FILE *out, const struct mig_svg_frame *f,
+                      const struct mig_run *run, size_t round)
+{
+    const struct mig_run_round *r = &run->rounds[round];
+    double x = mig_svg_x(f, r->start_ms / 1e3), bottom = f->top + f->height;
+    double width = mig_svg_x(f, round_end(r) / 1e3) - x, foot = bottom - 8;
+    double top = mig_svg_y(f, r->rate_bps / 1e6), line = HUGE_VAL;
+    char bytes[MIG_FIGURE];
+
+    if (width < LABEL_WIDTH || bottom - top < LABEL_HEIGHT)
+        return;
+    if (round + 1 < run->round_count && dirtied_bps(run, round) >= 0)
+        line = mig_svg_y(f, dirtied_bps(run, round) / 1e6);
+    if (line > foot - LABEL_HEIGHT && line - LABEL_HEIGHT >= top)
+        foot = fmin(foot, line - 5);
+    mig_svg_label(out, r->final ? "onbar" : "onbar deep", x + width / 2,
+                  foot, MIG_SVG_MIDDLE, "%s",
+                  mig_fig_bytes(bytes, mig_run_round_sent(r)));
 }
 
 /* A level over the time of a round. */
@@ -266,6 +284,9 @@ static void draw_rates(FILE *out, const struct mig_run *run, size_t from)
             rate_bar(out, &f, r);
     }
     dirty_levels(out, &f, run, from);
+    for (size_t i = from; i < run->round_count; i++)
+        if (has_time(&run->rounds[i]) && mig_known(run->rounds[i].rate_bps))
+            bar_label(out, &f, run, i);
     close_plot(out);
 }
 
@@ -452,21 +473,29 @@ static bool predicted_axis(const struct mig_run *run, struct mig_svg_frame *f)
     return true;
 }
 
-/*
- * The last predictions are near to it: the label stands at the other end,
- * but where few rounds leave the axis empty behind them.
- */
 static void draw_actual(FILE *out, const struct mig_svg_frame *f,
                         const struct mig_run *run)
 {
+    double ms = run->downtime.engine, y = mig_svg_y(f, ms);
+
+    if (ms > 0)
+        mig_svg_line(out, "l4", f->left, y, f->left + f->width, y);
+}
+
+/*
+ * The final pass has no prediction: the label stands in its place, or, where
+ * that is narrow, at the other end, as the last predictions are near to it.
+ */
+static void say_actual(FILE *out, const struct mig_svg_frame *f,
+                       const struct mig_run *run)
+{
     char figure[MIG_FIGURE];
     double ms = run->downtime.engine, y = mig_svg_y(f, ms);
-    bool few = (double)run->round_count < FEW_ROUNDS;
+    bool few = run->round_count <= WIDE_ROUNDS;
 
     if (!(ms > 0))
         return;
-    mig_svg_line(out, "l4", f->left, y, f->left + f->width, y);
-    mig_svg_label(out, "label", few ? f->left + f->width - 6 : f->left + 6,
+    mig_svg_label(out, "label halo", few ? f->left + f->width - 6 : f->left + 6,
                   y - 5, few ? MIG_SVG_END : MIG_SVG_START, "actual %s",
                   mig_fig_ms(figure, ms));
 }
@@ -514,6 +543,7 @@ void mig_plot_predicted(FILE *out, const struct mig_run *run)
         mig_svg_circle(out, "s1", mig_svg_x(&f, (double)i),
                        mig_svg_y(&f, r->predicted_downtime_ms), 4.5, tip);
     }
+    say_actual(out, &f, run);
     close_plot(out);
     put_keys(out, keys, sizeof(keys) / sizeof(keys[0]));
 }

@@ -95,11 +95,11 @@ void mig_svg_escape(FILE *out, const char *text)
 #define LIGHT                                                                 \
     "--ink:#1b1f24;--soft:#5b6470;--rule:#c9d0d8;--grid:#e6eaee;"             \
     "--c1:#0072b2;--c2:#d55e00;--c3:#009e73;--c4:#cc79a7;--c5:#e69f00;"       \
-    "--c6:#56b4e9;"
+    "--c6:#56b4e9;--card:#fff;"
 #define DARK                                                                  \
     "--ink:#e6eaef;--soft:#9aa5b1;--rule:#4a535e;--grid:#2b323a;"             \
     "--c1:#4aa8e0;--c2:#ff8a3d;--c3:#2fc79b;--c4:#e29bc4;--c5:#f2b632;"       \
-    "--c6:#8fd0f5;"
+    "--c6:#8fd0f5;--card:#14181d;"
 
 const char *mig_svg_css(void)
 {
@@ -108,7 +108,9 @@ const char *mig_svg_css(void)
            "svg{font:12px system-ui,-apple-system,'Segoe UI',Roboto,"
            "'DejaVu Sans',sans-serif;font-variant-numeric:tabular-nums}\n"
            "svg text{fill:var(--ink)}svg .muted{fill:var(--soft)}"
-           "svg .strong{font-weight:600}\n"
+           "svg .strong{font-weight:600}"
+           "svg .halo{paint-order:stroke;stroke:var(--card);stroke-width:5;"
+           "stroke-linejoin:round}\n"
            ".grid{stroke:var(--grid);stroke-width:1}"
            ".axis{stroke:var(--rule);stroke-width:1;fill:none}\n"
            ".s1{fill:var(--c1)}.s2{fill:var(--c2)}.s3{fill:var(--c3)}"

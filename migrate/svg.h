@@ -10,7 +10,8 @@
  *   mig_svg_close(out);
  *
  * Classes: s1 to s6 fill a series, l1 to l6 draw its line (add "thin" or
- * "dash"); "grid", "axis"; text is "label", "muted" or "strong". Colours
+ * "dash"); "grid", "axis"; text is "label", "muted" or "strong" (add "halo"
+ * where it lies over shapes: it is drawn last, on a rim of the ground). Colours
  * follow light and dark by themselves and are light in print. What is written
  * goes to a stdio stream, whose error the caller checks at the end.
  */

@@ -365,7 +365,21 @@ static void test_packed_rates(void)
     CU_ASSERT_DOUBLE_EQUAL(place(page, "class=\"l2\"", " y1=\""),
                            place(page, "class=\"s1 bar\"", " y=\""), 0.01);
     free(page);
+    run.rounds[1].dirty_pps = 100; /* at the foot, where the text would be */
+    page = page_of(&run);
+    CU_ASSERT_TRUE(place(page, "class=\"onbar deep\"", " y=\"") <
+                   place(page, "class=\"l2\"", " y1=\""));
+    free(page);
     mig_run_free(&run);
+}
+
+/* Is no dot drawn over it? */
+static bool is_last(const char *text)
+{
+    const char *end = text ? strstr(text, "</svg>") : NULL;
+    const char *dot = text ? strstr(text, "<circle") : NULL;
+
+    return end && (!dot || dot > end);
 }
 
 /* Away from the last predictions, which are near to it. */
@@ -378,6 +392,7 @@ static void check_actual(unsigned rounds, const char *anchor)
     page = page_of(&run);
     CU_ASSERT_EQUAL(count(page, ">actual "), 1);
     CU_ASSERT_EQUAL(count(page, anchor), 1);
+    CU_ASSERT_TRUE(is_last(strstr(page, ">actual ")));
     free(page);
     mig_run_free(&run);
 }
@@ -385,6 +400,7 @@ static void check_actual(unsigned rounds, const char *anchor)
 static void test_actual_is_readable(void)
 {
     check_actual(4, "\"end\">actual ");
+    check_actual(6, "\"end\">actual ");
     check_actual(12, "\"start\">actual ");
 }
 
