@@ -13,6 +13,7 @@
 #define LEFT   64.0
 #define RIGHT  24.0
 #define SHADES 8
+#define TEXT_ROOM 26.0 /* above a line, for a line of text */
 
 static double mib(double pages)
 {
@@ -70,6 +71,33 @@ static void draw_line(FILE *out, const struct mig_svg_frame *f,
     }
 }
 
+static void draw_knee(FILE *out, const struct mig_svg_frame *f,
+                      const struct mig_wws *w)
+{
+    double x = mig_svg_x(f, seconds(w->knee_ns));
+    double top = mig_svg_y(f, mib(w->knee_pages));
+
+    if (!w->knee_ns)
+        return;
+    mig_svg_line(out, "l3 dash thin", x, top, x, f->top + f->height);
+    mig_svg_label(out, "muted halo", x + 6, f->top + f->height - 8,
+                  MIG_SVG_START, "bends at %.2g s", seconds(w->knee_ns));
+}
+
+/* At the end where the curve is not; a short curve is at both. */
+static void say_hot(FILE *out, const struct mig_svg_frame *f,
+                    const struct mig_wws *w)
+{
+    double y = mig_svg_y(f, mib(w->hot_pages));
+    double end = mig_svg_y(f, mib(w->points[w->count - 1].pages));
+    bool right = end < y - TEXT_ROOM;
+
+    mig_svg_label(out, "halo", right ? f->left + f->width - 8 : f->left + 8,
+                  y > f->top + 20 ? y - 6 : y + 15,
+                  right ? MIG_SVG_END : MIG_SVG_START, "hot set %.1f MiB",
+                  mib(w->hot_pages));
+}
+
 static void draw_curve(FILE *out, const struct mig_wws *w)
 {
     const struct mig_wws_point *last = &w->points[w->count - 1];
@@ -85,20 +113,12 @@ static void draw_curve(FILE *out, const struct mig_wws *w)
                   "bounds");
     mig_svg_axes(out, &f, "window, seconds", "MiB");
     draw_band(out, &f, w);
-    if (w->hot_pages > 0) {
+    if (w->hot_pages > 0)
         mig_svg_line(out, "l2 dash thin", f.left, y, f.left + f.width, y);
-        mig_svg_label(out, "", f.left + 8, y > f.top + 20 ? y - 6 : y + 15,
-                      MIG_SVG_START, "hot set %.1f MiB", mib(w->hot_pages));
-    }
     draw_line(out, &f, w);
-    if (w->knee_ns) {
-        double x = mig_svg_x(&f, seconds(w->knee_ns));
-        double top = mig_svg_y(&f, mib(w->knee_pages));
-
-        mig_svg_line(out, "l3 dash thin", x, top, x, f.top + f.height);
-        mig_svg_label(out, "muted", x + 6, f.top + f.height - 8,
-                      MIG_SVG_START, "bends at %.2g s", seconds(w->knee_ns));
-    }
+    draw_knee(out, &f, w);
+    if (w->hot_pages > 0)
+        say_hot(out, &f, w);
 }
 
 /* ---- the rate over time ---- */

@@ -503,6 +503,8 @@ ok 'wws: a table' grep -q 'WINDOW .* PAGES' "$dir/out"
 ok 'wws: where in memory' grep -q '1024 MiB' "$dir/out"
 ok 'wws: its cost' grep -q 'of a CPU' "$dir/out"
 ok 'wws --svg' grep -q '^</svg>' "$dir/wws.svg"
+ok 'its curve does not strike through a text' \
+    sh -c "sed '/>hot set/q' '$dir/wws.svg' | grep -q 'path class=\"l1'"
 ok 'wws --save' grep -q '"format": "aerostat-wws-1"' "$dir/wws.json"
 # shellcheck disable=SC2086
 wws --seconds 1 $all --method log-dirty --json hot-set
