@@ -151,6 +151,20 @@ static void time_tiles(FILE *out, const struct mig_run *run)
         tile(out, "In all", a, "pre-copy did not end");
 }
 
+/* What an agent drops stays behind only where its guest then gives it up. */
+static void left_behind_tile(FILE *out, const struct mig_run *run)
+{
+    double kib = run->before_kib - run->moved_kib;
+    char figure[MIG_FIGURE];
+
+    if (kib <= 0)
+        tile(out, "Left behind", mig_fig_kib(figure, 0),
+             "nothing stayed behind");
+    else
+        tile(out, "Left behind", mig_fig_kib(figure, kib), "page cache%s",
+             run->dropped ? ", dropped by its agent" : "");
+}
+
 static void put_tiles(FILE *out, const struct mig_run *run)
 {
     double all = run->sent_pages + run->skipped_pages;
@@ -164,9 +178,7 @@ static void put_tiles(FILE *out, const struct mig_run *run)
         tile(out, "Packed", mig_fig_bytes(a, run->stream_bytes),
              "to %s, in %s", mig_fig_bytes(b, run->wire_bytes),
              mig_fig_ms(c, run->packing_ms));
-    tile(out, "Left behind",
-         mig_fig_kib(a, fmax(run->before_kib - run->moved_kib, 0)),
-         "page cache%s", run->dropped ? ", dropped by its agent" : "");
+    left_behind_tile(out, run);
     mig_fig_count(a, run->skipped_pages);
     if (all > 0)
         tile(out, "Left for later", a, "pages, %s of those met",

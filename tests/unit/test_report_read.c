@@ -481,6 +481,7 @@ static void test_page_of_a_cancelled(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(page, "pre-copy did not end"));
     CU_ASSERT_PTR_NOT_NULL(strstr(page, "<td>not allowed</td>"));
     CU_ASSERT_EQUAL(count(page, "<small>-"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(page, "<small>nothing stayed behind<"));
     CU_ASSERT_PTR_NOT_NULL(strstr(page, "p.bad{overflow-wrap:anywhere}"));
     /* No key to what is in none of its plots. */
     CU_ASSERT_PTR_NULL(strstr(page, "final pass"));
