@@ -35,8 +35,8 @@ void mig_archive_name(const char *dir, struct mig_report *report);
 /*
  * Writes a named report into the folder, which is made where it is missing,
  * as is the one above, and removes the oldest ones beyond @keep. What it makes
- * is closed to others: 0750, and 0640 for a report. Returns 0 or a negative errno;
- * what cannot be removed is left.
+ * is closed to others: 0750, and 0640 for a report. Returns 0 or a negative
+ * errno; what cannot be removed is left.
  */
 int mig_archive_keep(const char *dir, const struct mig_report *report,
                      size_t keep, struct lxe_err *err);
