@@ -756,7 +756,7 @@ ok 'limits are checked' says 2 'max-rate'
 plan --duration 0 web far
 ok 'how long it is watched' says 2 "--duration: must be from 1s to 60m, not '0'"
 plan --wire-rate 0MB web far
-ok 'how fast the wire is' says 2 '--wire-rate: must be above 0'
+ok 'how fast the wire is' says 2 "--wire-rate: rate '0MB' is less than a byte"
 plan --margin 4Q web far
 ok 'what it is left' says 2 "--margin: '4Q'"
 plan --method magic web far

@@ -2,6 +2,9 @@
 /* The metrics by HTTP: nobody keeps a connection for long. */
 #include "metrics_http.c"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -16,12 +19,28 @@ struct bed {
     struct aero_metrics_http *http;
 };
 
+/* An address with a port that nobody has. */
+static const char *free_address(void)
+{
+    static char text[32];
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&at, len), 0);
+    CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    close(fd);
+    snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(at.sin_port));
+    return text;
+}
+
 static void set_up(struct bed *b)
 {
     memset(b, 0, sizeof(*b));
     b->balancer.config = &b->config;
     CU_ASSERT_EQUAL_FATAL(uv_loop_init(&b->loop), 0);
-    CU_ASSERT_EQUAL_FATAL(aero_metrics_http_open(&b->loop, "127.0.0.1:0",
+    CU_ASSERT_EQUAL_FATAL(aero_metrics_http_open(&b->loop, free_address(),
                                                  &b->balancer, &b->http,
                                                  NULL), 0);
 }
