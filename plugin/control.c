@@ -43,7 +43,7 @@ struct aero_control {
     struct aero_control_handlers handlers;
     struct client *clients;
     struct aero_seats seats;
-    struct aero_seldom turned_away;
+    struct aero_seldom turned_away, blamed;
     bool closed; /* its own pipe is; it is freed with the last client */
     uv_pipe_t refused; /* a connection for which there is no memory */
     bool refusing;     /* it is open */
@@ -163,6 +163,16 @@ static bool take_lines(struct client *c)
 
 static void on_second_over(uv_timer_t *timer);
 
+/* Who is cut off may come again at once, and do the same. */
+static void blame(struct client *c, const char *what)
+{
+    unsigned count = aero_seldom(&c->control->blamed, lxe_now_ns());
+
+    if (count)
+        lxe_warn("control: process %d of user %u %s (%u cut off)",
+                 (int)c->peer.pid, (unsigned)c->peer.uid, what, count);
+}
+
 /* Takes what was read; reads on only where none of it has to wait. */
 static void go_on(struct client *c)
 {
@@ -175,8 +185,7 @@ static void go_on(struct client *c)
         uv_timer_start(&c->timer, on_second_over,
                        aero_pace_wait_ms(&c->pace, lxe_now_ns()), 0);
     } else if (c->len > AERO_CONTROL_LINE) {
-        lxe_warn("control: a request of process %d is longer than %u bytes",
-                 (int)c->peer.pid, AERO_CONTROL_LINE);
+        blame(c, "sends a request of more than 16 KiB");
         cut_off(c, true);
     } else if (start_reading(c)) {
         cut_off(c, true);
@@ -349,8 +358,7 @@ void aero_control_send(struct aero_control *control, uint64_t client,
     /* One answer may be longer than that: a status of all guests. */
     if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) >
         AERO_CONTROL_UNREAD) {
-        lxe_warn("control: process %d does not read its answers",
-                 (int)c->peer.pid);
+        blame(c, "does not read its answers");
         cut_off(c, true);
         return;
     }
